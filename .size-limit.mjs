@@ -1,5 +1,5 @@
 // Ceilings of what users load, gzipped. "Own code" leaves out what the line names.
-const neighbours = [
+const neighbors = [
   "@p2/core",
   "@p2/tokens",
   "@p2/pricing",
@@ -20,7 +20,7 @@ const withoutTables = (config) => ({
 })
 
 /** Leaves out the wire formats of providers. */
-const withoutFormats = (config) => ({ ...config, external: [...(config.external ?? []), "*/protocols/find-protocol"] })
+const withoutFormats = (config) => ({ ...config, external: [...(config.external ?? []), "*/protocols/describe-call"] })
 
 /**
  * The ceilings are what the packages weigh, so that nothing grows unseen. Of core's own code about 2.5 KB is advice in
@@ -34,23 +34,23 @@ export default [
     name: "@p2/core, { Request, MessageBuilder }",
     path: CORE,
     import: "{ Request, MessageBuilder }",
-    ignore: neighbours,
+    ignore: neighbors,
     gzip: true,
-    limit: "9.4 KB",
+    limit: "11.4 KB",
   },
   {
     name: "@p2/core, { compileAnswer }",
     path: CORE,
     import: "{ compileAnswer }",
-    ignore: neighbours,
+    ignore: neighbors,
     gzip: true,
-    limit: "9.8 KB",
+    limit: "12.4 KB",
   },
-  { name: "@p2/core, own code", path: CORE, ignore: neighbours, gzip: true, limit: "18.3 KB" },
+  { name: "@p2/core, own code", path: CORE, ignore: neighbors, gzip: true, limit: "23.8 KB" },
   {
     name: "@p2/tokens/o200k_base, own code without tables",
     path: "packages/tokens/src/o200k_base.ts",
-    ignore: neighbours,
+    ignore: neighbors,
     modifyEsbuildConfig: withoutTables,
     gzip: true,
     limit: "10 KB",
@@ -58,31 +58,39 @@ export default [
   {
     name: "@p2/pricing, with its whole table",
     path: "packages/pricing/dist/index.js",
-    ignore: neighbours,
+    ignore: neighbors,
     gzip: true,
     limit: "48.4 KB",
   },
   {
     name: "@p2/guard, own code without wire formats",
     path: "packages/guard/src/index.ts",
-    ignore: neighbours,
+    ignore: neighbors,
     modifyEsbuildConfig: withoutFormats,
     gzip: true,
-    limit: "21.2 KB",
+    limit: "26 KB",
   },
   {
     // About 9 KB for each wire format: what each field of a call can cost.
     name: "@p2/guard, own code",
     path: "packages/guard/dist/index.js",
-    ignore: neighbours,
+    ignore: neighbors,
     gzip: true,
-    limit: "46.9 KB",
+    limit: "57.5 KB",
+  },
+  {
+    name: "@p2/cli, own code without the page of the dashboard",
+    path: "packages/cli/dist/main.js",
+    ignore: [...neighbors, "commander", "jsonc-parser"],
+    modifyEsbuildConfig: (config) => ({ ...config, platform: "node", format: "esm" }),
+    gzip: true,
+    limit: "49.5 KB",
   },
   {
     name: "@p2/client, own code",
     path: "packages/client/dist/index.js",
-    ignore: neighbours,
+    ignore: neighbors,
     gzip: true,
-    limit: "21.7 KB",
+    limit: "33.6 KB",
   },
 ]

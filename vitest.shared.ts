@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config"
 
 const root = fileURLToPath(new URL(".", import.meta.url))
 
-/** One test configuration for every package: neighbours are read from their sources, counts go to a file. */
+/** One test configuration for every package: neighbors are read from their sources, counts go to a file. */
 export function packageTests(options: { testTimeoutMs?: number; typecheck?: boolean } = {}) {
   return defineConfig({
     resolve: {

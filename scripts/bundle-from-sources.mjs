@@ -1,4 +1,4 @@
-// Bundles a TypeScript program with its neighbours from their sources, for plain Node: no build is needed before.
+// Bundles a TypeScript program with its neighbors from their sources, for plain Node: no build is needed before.
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path/posix"
 import { fileURLToPath } from "node:url"

@@ -1,4 +1,4 @@
-// Runs a TypeScript program from the sources of its package and its neighbours: no build is needed before.
+// Runs a TypeScript program from the sources of its package and its neighbors: no build is needed before.
 import { mkdirSync, rmSync, symlinkSync } from "node:fs"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { bundleFromSources } from "./bundle-from-sources.mjs"
@@ -8,7 +8,7 @@ const packages = fileURLToPath(new URL("../packages/", import.meta.url))
 /**
  * Runs `main.ts` in the folder of `from`, the URL of a file that is one folder below its package.
  *
- * `external`: what Node finds by itself. `links`: what only a neighbour has installed, by name, from the folder of packages.
+ * `external`: what Node finds by itself. `links`: what only a neighbor has installed, by name, from the folder of packages.
  */
 export async function runFromSources(from, { external, links = {} }) {
   // Inside the package, where Node can find what is external.

@@ -66,11 +66,13 @@ export function execute(
   })
 }
 
+const API_KEYS = ["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY"]
+
 /** Arguments and environment that take calls of the providers' hosts to a local provider. */
 export function withLocalHosts(url: string): { nodeArguments: string[]; env: Record<string, string> } {
   return {
     nodeArguments: ["--import", join(root, "test", "local-hosts.mjs")],
-    env: { P2_LOCAL_PROVIDER: url, OPENAI_API_KEY: "local", ANTHROPIC_API_KEY: "local", OPENROUTER_API_KEY: "local" },
+    env: { P2_LOCAL_PROVIDER: url, ...Object.fromEntries(API_KEYS.map((name) => [name, "local"])) },
   }
 }
 

@@ -15,6 +15,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   "@p2/client": ["core", "tokens", "pricing", "budget", "budget-sqlite", "budget-postgres", "guard"].map(
     (name) => `@p2/${name}`,
   ),
+  "@p2/cli": ["core", "tokens", "pricing", "budget", "budget-sqlite", "budget-postgres", "guard"].map(
+    (name) => `@p2/${name}`,
+  ),
   "@p2/local-provider": ["@p2/core", "@p2/tokens", "@p2/pricing"],
   "@p2/redis-server": [],
   "@p2/postgres-server": [],

@@ -3,20 +3,13 @@ import { basename, join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { filesBelow, fromRoot, packages, published, root } from "./workspace"
 
-const FILES = [
-  "src/index.ts",
-  "test",
-  "README.md",
-  "package.json",
-  "tsconfig.json",
-  "tsup.config.ts",
-  "vitest.config.ts",
-]
+const FILES = ["test", "README.md", "package.json", "tsconfig.json", "tsup.config.ts", "vitest.config.ts"]
 const SCRIPTS = ["build", "test", "typecheck", "lint", "check:package"]
 
 describe("every package has the same files", () => {
   it.each(packages.map((entry) => [entry.manifest.name, entry] as const))("%s", (_name, { folder, manifest }) => {
-    const wanted = manifest.private ? FILES : [...FILES, "CHANGELOG.md"]
+    const entry = manifest.bin === undefined ? "src/index.ts" : "src/main.ts"
+    const wanted = manifest.private ? [entry, ...FILES] : [entry, ...FILES, "CHANGELOG.md"]
     expect(wanted.filter((file) => !existsSync(join(folder, file)))).toEqual([])
     expect(SCRIPTS.filter((script) => manifest.scripts?.[script] === undefined)).toEqual([])
     expect(filesBelow(join(folder, "test"), [".test.ts"])).not.toEqual([])
@@ -24,7 +17,19 @@ describe("every package has the same files", () => {
 })
 
 describe("published packages", () => {
-  it.each(published.map((entry) => [entry.manifest.name, entry] as const))(
+  const libraries = published.filter(({ manifest }) => manifest.bin === undefined)
+  const programs = published.filter(({ manifest }) => manifest.bin !== undefined)
+
+  it.each(programs.map((entry) => [entry.manifest.name, entry] as const))("%s is ESM only", (_name, { manifest }) => {
+    const { "./package.json": _own, ...entries } = manifest.exports ?? {}
+    for (const entry of Object.values(entries))
+      expect(entry).toEqual({
+        types: expect.stringMatching(/\.d\.ts$/),
+        default: expect.stringMatching(/\.js$/),
+      })
+  })
+
+  it.each(libraries.map((entry) => [entry.manifest.name, entry] as const))(
     "%s tells types per condition",
     (_name, { manifest }) => {
       const paths = Object.keys(manifest.exports ?? {})
@@ -55,7 +60,7 @@ describe("names", () => {
 
   it("index.ts is a table of contents", () => {
     const indexes = sources.filter((file) => /packages\/[a-z-]+\/src\/index\.ts$/.test(file))
-    expect(indexes.length).toBe(packages.length)
+    expect(indexes.length).toBe(packages.filter(({ manifest }) => manifest.bin === undefined).length)
     for (const file of indexes) {
       const code = readFileSync(file, "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "")
       expect(code, fromRoot(file)).not.toMatch(/export \*/)

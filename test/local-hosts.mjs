@@ -2,6 +2,7 @@
 const { P2_LOCAL_PROVIDER: local } = process.env
 const HOSTS = {
   "api.openai.com": "",
+  "openrouter.ai": "",
   "api.anthropic.com": "/anthropic",
   "generativelanguage.googleapis.com": "/gemini",
 }

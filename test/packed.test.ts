@@ -14,7 +14,7 @@ const tarballs = new Map<string, string>()
 
 beforeAll(async () => {
   for (const { folder, manifest } of published) {
-    if (!existsSync(join(folder, "dist", "index.js")))
+    if (!existsSync(join(folder, "dist", manifest.bin === undefined ? "index.js" : "main.js")))
       throw new Error(`${manifest.name} is not built: run the build first.`)
     const target = join(temporary, "tarballs", manifest.name.replace("@p2/", ""))
     mkdirSync(target, { recursive: true })
@@ -38,16 +38,25 @@ for (const path of ${JSON.stringify(paths)}) {
 console.log(JSON.stringify(names))
 `
 
+/** Installs the packed package alone in an empty folder, and returns the folder. */
+async function install(name: string): Promise<string> {
+  const folder = join(temporary, name.replace("@p2/", "use-"))
+  mkdirSync(folder)
+  const overrides = Object.fromEntries([...tarballs].map(([key, path]) => [key, `file:${path}`]))
+  const dependencies = { [name]: `file:${tarballs.get(name)}` }
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies, pnpm: { overrides } }))
+  await run(pnpm, ["install", "--ignore-workspace", "--prefer-offline", "--ignore-scripts"], { cwd: folder })
+  return folder
+}
+
+const libraries = published.filter(({ manifest }) => manifest.bin === undefined)
+const programs = published.filter(({ manifest }) => manifest.bin !== undefined)
+
 describe("each package alone, packed and installed in an empty folder", () => {
-  it.each(published.map((entry) => [entry.manifest.name, entry] as const))(
+  it.each(libraries.map((entry) => [entry.manifest.name, entry] as const))(
     "%s imports and requires",
     async (name, { manifest }) => {
-      const folder = join(temporary, name.replace("@p2/", "use-"))
-      mkdirSync(folder)
-      const overrides = Object.fromEntries([...tarballs].map(([key, path]) => [key, `file:${path}`]))
-      const dependencies = { [name]: `file:${tarballs.get(name)}` }
-      writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, dependencies, pnpm: { overrides } }))
-      await run(pnpm, ["install", "--ignore-workspace", "--prefer-offline", "--ignore-scripts"], { cwd: folder })
+      const folder = await install(name)
       const paths = Object.keys(manifest.exports ?? {})
         .filter((path) => path !== "./package.json")
         .map((path) => join(name, path))
@@ -61,6 +70,17 @@ describe("each package alone, packed and installed in an empty folder", () => {
       }
     },
   )
+
+  it.each(programs.map((entry) => [entry.manifest.name, entry] as const))("%s runs", async (name, { manifest }) => {
+    const folder = await install(name)
+    for (const command of Object.keys(manifest.bin!)) {
+      const { stdout, stderr } = await run(join(folder, "node_modules", ".bin", command), ["--version"], {
+        cwd: folder,
+      })
+      expect(stderr).toBe("")
+      expect(stdout.trim()).toBe(manifest.version)
+    }
+  })
 })
 
 it("the client is bundled for a function, without the packages that it does not need", async () => {

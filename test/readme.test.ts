@@ -112,6 +112,7 @@ function baseURLs(): Record<string, string> {
     OPENAI_BASE_URL: provider.baseURL,
     OPENROUTER_API_KEY: "local",
     OPENAI_API_KEY: "local",
+    ANTHROPIC_BASE_URL: provider.anthropicBaseURL,
     ANTHROPIC_API_KEY: "local",
   }
 }

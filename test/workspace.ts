@@ -8,6 +8,8 @@ export interface Manifest {
   name: string
   version: string
   private?: boolean
+  /** Commands; such a package has no other entry. */
+  bin?: Record<string, string>
   exports?: Record<string, unknown>
   dependencies?: Record<string, string>
   peerDependencies?: Record<string, string>

@@ -5,8 +5,8 @@
  */
 export declare function findRedisServer(options?: { fetch?: boolean | undefined }): Promise<string | undefined>
 
-/** Where fetched and compiled files are kept. */
+/** Folder of fetched and compiled files. */
 export declare function cacheFolder(): string
 
-/** The nearest folder above the working folder that holds the workspace's manifest. */
+/** The nearest parent folder with the workspace's manifest. */
 export declare function repositoryRoot(): string

@@ -38,13 +38,13 @@ export async function findRedisServer(options = {}) {
   return fetchWithApt(cacheFolder())
 }
 
-/** Where fetched and compiled files are kept. */
+/** Folder of fetched and compiled files. */
 export function cacheFolder() {
   const named = process.env.P2_CACHE_DIR
   return named === undefined || named === "" ? join(repositoryRoot(), ".cache", "redis") : resolve(named)
 }
 
-/** The nearest folder above the working folder that holds the workspace's manifest. */
+/** The nearest parent folder with the workspace's manifest. */
 export function repositoryRoot() {
   let folder = process.cwd()
   while (!existsSync(join(folder, "pnpm-workspace.yaml"))) {
@@ -64,7 +64,7 @@ function isExecutable(file) {
   }
 }
 
-/** Everything happens in a folder of this process, which is renamed when it is whole: two fetches cannot meet. */
+/** Each process works in its own folder and renames it when it is complete, so two fetches cannot collide. */
 function fetchWithApt(cache) {
   const work = join(cache, `fetch-${process.pid}-${randomBytes(4).toString("hex")}`)
   try {
@@ -148,7 +148,7 @@ function adopt(made, final) {
   try {
     renameSync(made, final)
   } catch (error) {
-    // Another process was first. Its server is as good as ours.
+    // Another process was first; its server is used.
     if (!isExecutable(join(final, "redis-server"))) throw error
   }
   return join(final, "redis-server")

@@ -1,10 +1,15 @@
 import { randomUUID } from "node:crypto"
+import { setTimeout } from "node:timers/promises"
 import { LLMClient } from "@p2/client"
 import { formatUsd } from "@p2/core"
 import cliProgress from "cli-progress"
-import type { DemoOptions } from "./options"
+import type { DemoDashboard } from "./dashboard"
+import type { DemoOptions, DemoStore } from "./options"
 import { compare, dollars, heading, table } from "./print"
 import type { Provider } from "./provider"
+
+/** How long the callers take to arrive on a dashboard. */
+const SHOWN_FOR_MS = 5_000
 
 interface Tally {
   admitted: number
@@ -17,17 +22,25 @@ interface Tally {
  * Runs many concurrent callers on a budget that covers only a few: `affordable` times the upper bound of one call. Each caller
  * has its own client; the clients share only the store.
  */
-export async function runConcurrentCallers(options: DemoOptions, provider: Provider): Promise<void> {
-  heading(`${options.callers} concurrent callers on a budget for ${options.affordable}`)
+export async function runConcurrentCallers(
+  options: DemoOptions,
+  provider: Provider,
+  store: DemoStore,
+  dashboard: DemoDashboard | undefined,
+): Promise<void> {
+  heading(`${options.callers} concurrent callers on a budget that covers ${options.affordable}`)
   const userId = randomUUID()
   const request = { model: options.model, maxTokens: 300, userId, clientId: "demo" }
   const upperBound = await upperBoundOf(request, options, provider)
   const userBudget = formatUsd(upperBound * options.affordable)
   table({ "Upper bound of one call": dollars(upperBound), "Budget of the user": userBudget })
+  dashboard?.showLimit(userId, userBudget)
+  // On a dashboard the callers arrive one after the other.
+  const pauseMs = dashboard === undefined ? 0 : SHOWN_FOR_MS / options.callers
   // The delay lets every caller start its call before the first answer.
-  provider.local?.faults.always({ delayMs: 500 })
+  provider.local?.faults.always({ delayMs: 500 + pauseMs * options.callers })
   const before = provider.local?.ledger.calls.length ?? 0
-  const tally = await callAll({ ...request, userBudget }, options, provider)
+  const tally = await callAll({ ...request, userBudget }, { options, provider, store, pauseMs })
   provider.local?.faults.clear()
   table({
     Admitted: tally.admitted,
@@ -49,12 +62,21 @@ async function upperBoundOf(request: CallerRequest, options: DemoOptions, provid
   return (await client.getBudgetInfo()).upperBoundCostNanoUsd
 }
 
-async function callAll(request: CallerRequest, options: DemoOptions, provider: Provider): Promise<Tally> {
+interface Call {
+  options: DemoOptions
+  provider: Provider
+  store: DemoStore
+  /** Between the starts of two callers. */
+  pauseMs: number
+}
+
+async function callAll(request: CallerRequest, { options, provider, store, pauseMs }: Call): Promise<Tally> {
   const tally: Tally = { admitted: 0, denied: 0, failed: 0, costNanoUsd: 0 }
   const bar = progressBar(options.callers)
   await Promise.all(
-    Array.from({ length: options.callers }, async () => {
-      await using client = new LLMClient(request, { ...provider.connection, store: options.store })
+    Array.from({ length: options.callers }, async (_, index) => {
+      if (pauseMs > 0) await setTimeout(index * pauseMs)
+      await using client = new LLMClient(request, { ...provider.connection, store })
       client.msg.addMessageUser(options.prompt)
       const result = await client.generate()
       if (result.ok) tally.admitted += 1

@@ -2,23 +2,23 @@ import { randomUUID } from "node:crypto"
 import { LLMClient } from "@p2/client"
 import { P2Error, Request } from "@p2/core"
 import { z } from "zod"
-import type { DemoOptions } from "./options"
+import type { DemoOptions, DemoStore } from "./options"
 import { compare, dollars, heading, table } from "./print"
 import type { Provider } from "./provider"
 
-/** The guide's answer model: details of a user, extracted from text. */
+/** The answer model: details of a user. */
 const UserDetail = z.object({
   name: z.string().describe("The user's name"),
   age: z.number().int().describe("The user's age"),
   interests: z.array(z.string()).describe("List of user's interests"),
 })
 
-/** Runs the guide's complete example in its order: a budget that denies the call, then one that allows it. */
-export async function runGuide(options: DemoOptions, provider: Provider): Promise<void> {
+/** Makes the same call under a budget that denies it and under one that allows it. */
+export async function runGuide(options: DemoOptions, provider: Provider, store: DemoStore): Promise<void> {
   const userId = randomUUID()
   console.log(`Using userId: ${userId}`)
-  await denied(options, provider, userId)
-  await answered(options, provider, userId)
+  await denied(options, provider, store, userId)
+  await answered(options, provider, store, userId)
 }
 
 function requestWith(options: DemoOptions, maxBudget: string, userId: string) {
@@ -33,11 +33,11 @@ function requestWith(options: DemoOptions, maxBudget: string, userId: string) {
   })
 }
 
-async function denied(options: DemoOptions, provider: Provider, userId: string): Promise<void> {
+async function denied(options: DemoOptions, provider: Provider, store: DemoStore, userId: string): Promise<void> {
   heading(`A budget of $${options.smallBudget}`)
   await using client = new LLMClient(requestWith(options, options.smallBudget, userId), {
     ...provider.connection,
-    store: options.store,
+    store,
   })
   client.msg.addMessageUser(options.prompt)
   table({
@@ -64,11 +64,11 @@ async function denied(options: DemoOptions, provider: Provider, userId: string):
   }
 }
 
-async function answered(options: DemoOptions, provider: Provider, userId: string): Promise<void> {
+async function answered(options: DemoOptions, provider: Provider, store: DemoStore, userId: string): Promise<void> {
   heading(`A budget of $${options.budget}`)
   await using client = new LLMClient(requestWith(options, options.budget, userId), {
     ...provider.connection,
-    store: options.store,
+    store,
   })
   client.msg.addMessageUser(options.prompt)
   const info = await client.getBudgetInfo()

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util"
+import type { BudgetStore } from "@p2/budget"
 
 /** The parsed command line. */
 export interface DemoOptions {
@@ -11,13 +12,19 @@ export interface DemoOptions {
   store: string | undefined
   callers: number
   affordable: number
+  documents: number
+  /** Whether to show the calls live in the dashboard. */
+  dashboard: boolean
 }
 
-export const HELP = `p2 demo: the guide's complete example, then concurrent callers on one budget.
+/** The `store` of the clients: an address, a store that the dashboard also reads, or the default. */
+export type DemoStore = BudgetStore | string | undefined
+
+export const HELP = `p2 demo: a typed answer under two budgets, then concurrent callers on one budget, and a batch.
 
 Usage: npm start -- [options]
 
-  --live                 call a real provider (needs OPENROUTER_API_KEY or OPENAI_API_KEY; costs a few cents at most)
+  --live                 call a real provider (needs OPENROUTER_API_KEY or OPENAI_API_KEY; costs at most a few cents)
   --model ID             model to call             (default: openrouter/openai/gpt-4o-mini-2024-07-18)
   --prompt TEXT          the user message          (default: Describe who is David Copperfield)
   --small-budget USD     the budget that denies    (default: 0.0001)
@@ -25,9 +32,11 @@ Usage: npm start -- [options]
   --store URL            memory:, file:./p2.db, redis://… or postgres://… (default: REDIS_URL when set, else memory:)
   --callers N            concurrent callers        (default: 50)
   --affordable N         calls that fit the shared budget (default: 10)
+  --documents N          documents of the batch    (default: 50)
+  --dashboard            show the calls live in the dashboard; the program then runs until you press Ctrl+C
   --help                 print this text
 
-Without --live the demo uses a local provider with its own ledger, with which the receipts are compared.`
+Without --live, the demo uses a local provider, and compares the receipts with the provider's own ledger.`
 
 /** @throws Error when an option is unknown or invalid. */
 export function readOptions(args: string[]): DemoOptions | "help" {
@@ -42,6 +51,8 @@ export function readOptions(args: string[]): DemoOptions | "help" {
       store: { type: "string" },
       callers: { type: "string", default: "50" },
       affordable: { type: "string", default: "10" },
+      dashboard: { type: "boolean", default: false },
+      documents: { type: "string", default: "50" },
       help: { type: "boolean", default: false },
     },
   })
@@ -56,6 +67,8 @@ export function readOptions(args: string[]): DemoOptions | "help" {
     store: values.store ?? process.env.REDIS_URL,
     callers: count("--callers", values.callers, 10_000),
     affordable: count("--affordable", values.affordable, 10_000),
+    dashboard: values.dashboard,
+    documents: count("--documents", values.documents, 10_000),
   }
 }
 

@@ -1,4 +1,4 @@
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -36,8 +36,21 @@ function figure(output: string, label: string): number {
   return Number(match[1])
 }
 
+/** Parses what a dashboard sends, until it ends. */
+async function receive(response: Response, sections: Record<string, unknown>[]): Promise<void> {
+  let rest = ""
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    const events = (rest + chunk).split("\n\n")
+    rest = events.pop()!
+    for (const event of events) {
+      const data = /^data: (.*)$/m.exec(event)?.[1]
+      if (data !== undefined) sections.push(JSON.parse(data))
+    }
+  }
+}
+
 describe("the demo", () => {
-  it("runs the guide's example, then concurrent callers on one budget", async () => {
+  it("runs the example, then concurrent callers on one budget, and a batch", async () => {
     const { code, stdout, stderr } = await demo()
     expect(code, stderr).toBe(0)
     const order = [
@@ -51,6 +64,7 @@ describe("the demo", () => {
       "Request cost",
       "Usage stats",
       "50 concurrent callers",
+      "A batch of 50 documents",
     ]
     const places = order.map((text) => stdout.indexOf(text))
     expect(
@@ -61,7 +75,10 @@ describe("the demo", () => {
     expect(stdout).toContain("David Copperfield")
     expect(figure(stdout, "Admitted")).toBe(10)
     expect(figure(stdout, "Denied ")).toBe(40)
-    expect(stdout.match(/, equal/g)).toHaveLength(2)
+    expect(stdout.match(/, equal/g)).toHaveLength(3)
+    expect(figure(stdout, "First run")).toBe(50)
+    expect(stdout).toMatch(/First run +50 answered, \$0\.0/)
+    expect(stdout).toMatch(/Second run +50 resumed, \$0\.00\n/)
     expect(stdout).not.toContain("DIFFER")
   })
 
@@ -97,7 +114,7 @@ describe("the demo", () => {
     const first = await demo(...args)
     const second = await demo(...args)
     expect(second.code, second.stderr).toBe(0)
-    // Two requests of the guide in each run, and the two callers of the first run.
+    // Two requests of the example in each run, and the two callers of the first run.
     expect([figure(first.stdout, "Total requests"), figure(second.stdout, "Total requests")]).toEqual([2, 6])
   })
 
@@ -115,6 +132,43 @@ describe("the demo", () => {
       expect(first.stdout + first.stderr).not.toMatch(/sesame|application_name/)
     } finally {
       await server.stop()
+    }
+  })
+
+  it("shows the callers on a dashboard, and runs until it is ended", async () => {
+    const env = { PATH: process.env.PATH, HOME: folder, NO_COLOR: "1" }
+    const args = [main, "--dashboard", "--callers", "20", "--affordable", "4", "--documents", "3"]
+    const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ["ignore", "pipe", "inherit"] })
+    const ended = new Promise((resolve) => child.on("exit", (code, signal) => resolve({ code, signal })))
+    try {
+      let stdout = ""
+      const printed = async (text: RegExp) => {
+        for await (const chunk of child.stdout.iterator({ destroyOnReturn: false })) {
+          stdout += chunk
+          const match = text.exec(stdout)
+          if (match !== null) return match[1] ?? ""
+        }
+        throw new Error(`The demo ended without ${text}:\n${stdout}`)
+      }
+      const link = await printed(/Dashboard: (\S+)/)
+      const cookie = (await fetch(link)).headers.get("set-cookie")!.split(";")[0]!
+      const events = await fetch(new URL("/dashboard/events?range=1h", link), { headers: { cookie } })
+      const sections: Record<string, unknown>[] = []
+      const received = receive(events, sections)
+      await printed(/(stays open until)/)
+      // Two requests of the example come before the callers, one denied and one answered, and three documents after them.
+      await expect
+        .poll(() => sections.findLast(({ sums }) => sums !== undefined)?.sums, { timeout: 60_000 })
+        .toMatchObject({ calls: 1 + 4 + 3, denied: 1 + 16, inDoubt: 0 })
+      expect(figure(stdout, "Admitted")).toBe(4)
+      child.kill("SIGTERM")
+      expect(await ended).toEqual({ code: 0, signal: null })
+      await received
+      const limits = sections.flatMap(({ limits = [] }) => limits as { reserved: number }[])
+      expect(Math.max(...limits.map(({ reserved }) => reserved))).toBeGreaterThan(0)
+      expect(limits.at(-1)!.reserved).toBe(0)
+    } finally {
+      child.kill("SIGKILL")
     }
   })
 

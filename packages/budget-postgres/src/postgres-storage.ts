@@ -22,6 +22,8 @@ export function createPostgresStorage({ pool, schema, timeoutMs, now }: Postgres
   let ready: Promise<void> | undefined
   let isClosed = false
   let writesSinceHousekeeping = 0
+  /** Most kinds of tokens in one entry so far: the columns that totals sum. */
+  let tokenKinds = 2
 
   // Without a listener, an idle connection that is lost would end the process.
   if (pool.listenerCount("error") === 0) pool.on("error", () => {})
@@ -164,12 +166,15 @@ export function createPostgresStorage({ pool, schema, timeoutMs, now }: Postgres
         last = { at: Number(rows.at(-1)!.at), key: rows.at(-1)!.key! }
       }
     },
-    totals: (partition, query) =>
-      run(() =>
+    async totals(partition, query) {
+      const { totals, widest } = await run(() =>
         inTransaction(pool, { readOnly: true, timeoutMs: QUERY_TIMEOUT_MS }, (send) =>
-          readTotals(send, `"${schema}"`, partition, query),
+          readTotals(send, `"${schema}"`, partition, query, tokenKinds),
         ),
-      ),
+      )
+      tokenKinds = Math.max(tokenKinds, widest)
+      return totals
+    },
     async keys(partition, kind, { after, limit }) {
       const sql = `SELECT key FROM ${records} WHERE partition = $1 AND kind = $2 AND key > $3 ORDER BY key LIMIT $4`
       return (await read(sql, [partition, kind, after, limit])).map(({ key }) => key!)

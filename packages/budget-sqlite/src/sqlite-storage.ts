@@ -156,7 +156,12 @@ export function createSqliteStorage(settings: SqliteSettings): Storage {
         // Read each page in its own turn: a long scan must not block the event loop.
         await nextTurn()
         identity?.check(readClock())
-        const rows = reading(() => prepare(sql).all(partition, ...values, position.at, position.key)) as EntryRow[]
+        // SQLite finds the start of the page by `at` alone: a comparison of `(at, key)` passes over all rows before it.
+        const from = newestFirst ? (filter.from ?? 0) : Math.max(filter.from ?? 0, position.at)
+        const end = filter.to ?? Number.MAX_SAFE_INTEGER
+        const to = newestFirst ? Math.min(end, position.at + 1) : end
+        const bounds = [partition, from, to, ...values, position.at, position.key]
+        const rows = reading(() => prepare(sql).all(...bounds)) as EntryRow[]
         for (const row of rows) yield readValue(row.value)
         const last = rows.at(-1)
         if (last === undefined || rows.length < PAGE) return
@@ -203,7 +208,7 @@ interface EntryRow {
 
 interface ScanQuery {
   sql: string
-  values: (string | number)[]
+  values: string[]
   /** Finds a damaged entry that the index does not contain. */
   damaged?: string
 }
@@ -211,7 +216,7 @@ interface ScanQuery {
 function scanQuery(filter: UsageFilter, newestFirst: boolean): ScanQuery {
   const conditions = ["partition = ?", "kind = 'entry'", "at >= ?", "at < ?"]
   let damaged: string | undefined
-  const values: (string | number)[] = [filter.from ?? 0, filter.to ?? Number.MAX_SAFE_INTEGER]
+  const values: string[] = []
   for (const name of ["requestId", "userId"] as const) {
     const text = filter[name]
     // SQLite and JSON compare strings with NUL or lone surrogates differently. The caller filters the entries again.

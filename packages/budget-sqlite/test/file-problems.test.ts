@@ -148,7 +148,7 @@ it("strings that are no longer UTF-8 damage only their own row, and do not end t
   database.exec("UPDATE p2_records SET value = CAST(x'68656cff' AS TEXT) WHERE kind = 'reservation' AND key = 'r1'")
   database.exec("UPDATE p2_records SET value = CAST(x'7bff7d' AS TEXT) WHERE kind = 'entry'")
   const damage = { name: "StoreError", code: "store-corrupt", applied: "no" }
-  // Together with an intact one, which must not fail because of its neighbour.
+  // Together with an intact one, which must not fail because of its neighbor.
   const [damaged, sound] = await Promise.allSettled([reserve(store, "r1"), reserve(store, "r3")])
   expect(damaged).toMatchObject({ status: "rejected", reason: damage })
   expect(sound).toMatchObject({ status: "fulfilled", value: { status: "ok" } })

@@ -12,6 +12,7 @@ export type {
   Reservation,
   ReserveOptions,
   ReserveResult,
+  RoomWait,
   RunOptions,
   RunOutcome,
   RunResult,
@@ -20,6 +21,7 @@ export type {
   UsageListQuery,
   UsagePartition,
   UsageTotalsQuery,
+  WaitedLimit,
   WaitOptions,
 } from "./api/budget"
 export { createBudget } from "./api/create-budget"

@@ -61,7 +61,7 @@ const window = fc
     ["month", "Etc/GMT+1"],
     ["hour", "Etc/GMT-1"],
   )
-  .map(([per, zone]) => windowAt(readWindow(per, zone, "limit"), NOW))
+  .map(([per, zone]) => windowAt(readWindow({ per, timeZone: zone }, "limit"), NOW))
 
 const identity = (one: Scope, value: string) =>
   JSON.stringify([one, one === "total" || (typeof one === "object" && "child" in one) ? null : value])
@@ -102,7 +102,12 @@ describe("counter names", () => {
 
   it("are equal for the same window written two ways, and different for another", () => {
     const nameOf = (per: string, zone?: string) =>
-      counterName({ scope: "user", value: "ada", unit: "nanoUsd", ...windowAt(readWindow(per, zone, "limit"), NOW) })
+      counterName({
+        scope: "user",
+        value: "ada",
+        unit: "nanoUsd",
+        ...windowAt(readWindow({ per, timeZone: zone }, "limit"), NOW),
+      })
     expect(nameOf("1d")).toBe(nameOf("day"))
     expect(nameOf("day", "Asia/Kolkata")).toBe(nameOf("day", "Asia/Calcutta"))
     expect(nameOf("day", "Asia/Kolkata")).not.toBe(nameOf("day"))

@@ -34,18 +34,18 @@ it.each(Object.entries(errors))("%s has its name, kind and isInstance", (code, [
   expect(error).toMatchObject({ code, kind })
   expect(budgetPackage).toHaveProperty(error.name)
   for (const [, other] of Object.values(errors)) expect(type.isInstance(other)).toBe(other === error)
-  // From another copy of the package: recognised by its mark, not by its class.
+  // From another copy of the package: recognized by its mark, not by its class.
   const copy = new P2Error(error.message, { code, kind })
   if (code !== "store-unavailable") expect(type.isInstance(copy)).toBe(true)
   for (const value of [null, undefined, {}, new Error("x"), { code }]) expect(type.isInstance(value)).toBe(false)
 })
 
-it("an error of this package is recognised, and its code gives its fields", () => {
+it("an error of this package is recognized, and its code gives its fields", () => {
   for (const [, error] of Object.values(errors)) expect(isBudgetError(error)).toBe(true)
   for (const value of [null, new Error("x"), new P2Error("x", { code: "x", kind: "failed" })])
     expect(isBudgetError(value)).toBe(false)
   const error: unknown = new ReservationResolvedError("k", "expired")
-  if (!isBudgetError(error) || error.code !== "reservation-resolved") throw new Error("not recognised")
+  if (!isBudgetError(error) || error.code !== "reservation-resolved") throw new Error("not recognized")
   // Typed without instanceof.
   const state: "settled" | "released" | "expired" = error.state
   expect(state).toBe("expired")

@@ -44,6 +44,31 @@ describe("leases", () => {
 })
 
 describe("alerts", () => {
+  it("of a call go to its own onAlert too, once, for limits of the call and of the budget", async () => {
+    const own: string[] = []
+    const calls: string[] = []
+    const name = ({ scope, threshold, value }: BudgetAlert) => `${scope} ${value} ${threshold}`
+    const at = world()
+    const budget = budgetOn(at, {
+      limits: [{ scope: "total", limit: 10, alertAt: [0.5] }],
+      onAlert: (alert) => own.push(name(alert)),
+    })
+    const options = (userId: string) => ({
+      subject: { userId },
+      amount: 5,
+      limits: [{ scope: "user", limit: 5, alertAt: [1] }] as const,
+      onAlert: (alert: BudgetAlert) => calls.push(`${userId}: ${name(alert)}`),
+    })
+    const [ada, bob] = [await reserved(budget, options("ada")), await reserved(budget, options("bob"))]
+    await ada.settle(5)
+    await bob.settle(1)
+    expect(own).toEqual(["total null 0.5", "user ada 1"])
+    expect(calls).toEqual(["ada: total null 0.5", "ada: user ada 1"])
+    const silent = budgetOn(at, { limits: [] })
+    await (await reserved(silent, { ...options("eve"), amount: 1 })).settle(5)
+    expect(calls.at(-1)).toBe("eve: user eve 1")
+  })
+
   it("fire once per window over all budgets, expired reservations included", async () => {
     const at = world()
     const alerts: [string, number, unknown, number][] = []

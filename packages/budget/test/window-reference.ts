@@ -1,3 +1,4 @@
+import type { PeriodStart } from "@p2/core"
 import type { CalendarPeriod } from "../src/limits/window"
 
 const HOUR = 3_600_000
@@ -33,19 +34,19 @@ export class ReferenceZone {
   }
 
   /** Every start of a period, ascending. */
-  starts(period: CalendarPeriod): number[] {
+  starts(period: CalendarPeriod, start: PeriodStart = {}): number[] {
     const starts: number[] = []
     let latest = Number.NEGATIVE_INFINITY
-    for (const [index, { start, offset }] of this.segments.entries()) {
+    for (const [index, { start: begin, offset }] of this.segments.entries()) {
       const end = this.segments[index + 1]?.start ?? this.to
-      let wall = start + offset
+      let wall = begin + offset
       while (wall < end + offset) {
-        const label = floorOf(period, wall)
+        const label = floorOf(period, start, wall)
         if (label > latest) {
           starts.push(wall - offset)
           latest = label
         }
-        wall = followingOf(period, label)
+        wall = followingOf(period, start, label)
       }
     }
     // The first is where the timeline begins, in the middle of a period.
@@ -71,22 +72,28 @@ export class ReferenceZone {
   }
 }
 
-function floorOf(period: CalendarPeriod, wall: number): number {
-  if (period === "hour") return wall - mod(wall, HOUR)
-  const day = wall - mod(wall, DAY)
-  if (period === "day") return day
-  const date = new Date(day)
-  if (period === "week") return day - mod(date.getUTCDay() - 1, 7) * DAY
-  return day - (date.getUTCDate() - 1) * DAY
+const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"]
+
+/** Goes back hour by hour and day by day from a wall time to one at which the period starts. */
+function floorOf(period: CalendarPeriod, start: PeriodStart, wall: number): number {
+  let at = wall - mod(wall, HOUR)
+  if (period === "hour") return at
+  while (new Date(at).getUTCHours() !== (start.hour ?? 0)) at -= HOUR
+  while (!isFirstDay(period, start, new Date(at))) at -= DAY
+  return at
 }
 
-function followingOf(period: CalendarPeriod, label: number): number {
+function isFirstDay(period: CalendarPeriod, { day = 1, weekday = "monday" }: PeriodStart, date: Date): boolean {
+  if (period === "day") return true
+  if (period === "week") return WEEKDAYS[date.getUTCDay()] === weekday
+  return date.getUTCDate() === day && (period === "month" || [0, 3, 6, 9].includes(date.getUTCMonth()))
+}
+
+function followingOf(period: CalendarPeriod, start: PeriodStart, label: number): number {
   if (period === "hour") return label + HOUR
-  if (period === "day") return label + DAY
-  if (period === "week") return label + 7 * DAY
-  // Day 1 plus 31 days lies in the next month, whose day 1 is that much earlier.
-  const inside = new Date(label + 31 * DAY)
-  return label + 31 * DAY - (inside.getUTCDate() - 1) * DAY
+  let at = label + DAY
+  while (!isFirstDay(period, start, new Date(at))) at += DAY
+  return at
 }
 
 function mod(value: number, by: number): number {

@@ -1,3 +1,4 @@
+import type { PeriodStart } from "@p2/core"
 import { describe, expect, it } from "vitest"
 import { type CalendarPeriod, calendarWindow, formatInstant, readWindow, windowAt } from "../src/limits/window"
 import { ReferenceZone } from "./window-reference"
@@ -28,19 +29,29 @@ const ODD = [
   "Asia/Pyongyang",
 ]
 
-function compare(timeZone: string, from: number, to: number, periods: readonly CalendarPeriod[]): number {
+function compare(
+  timeZone: string,
+  from: number,
+  to: number,
+  periods: readonly CalendarPeriod[],
+  start: PeriodStart = {},
+): number {
   const zone = new ReferenceZone(timeZone, from, to)
   let compared = 0
   for (const period of periods) {
-    const starts = zone.starts(period)
+    const starts = zone.starts(period, start)
+    const window = readWindow(
+      { per: period, timeZone, start: period === "hour" ? undefined : startFor(period, start) },
+      "",
+    )
     for (let index = 1; index < starts.length; index++) {
       const [startsAt, endsAt] = [starts[index - 1]!, starts[index]!]
       for (const now of [startsAt, endsAt - 1]) {
-        const window = calendarWindow(period, timeZone, now)
-        if (window.startsAt !== startsAt || window.endsAt !== endsAt)
+        const found = windowAt(window, now)!
+        if (found.startsAt !== startsAt || found.endsAt !== endsAt)
           throw new Error(
             `${timeZone} ${period} at ${new Date(now).toISOString()}: expected ${new Date(startsAt).toISOString()} to ` +
-              `${new Date(endsAt).toISOString()}, got ${new Date(window.startsAt).toISOString()} to ${new Date(window.endsAt).toISOString()}`,
+              `${new Date(endsAt).toISOString()}, got ${new Date(found.startsAt).toISOString()} to ${new Date(found.endsAt).toISOString()}`,
           )
       }
       compared++
@@ -49,14 +60,79 @@ function compare(timeZone: string, from: number, to: number, periods: readonly C
   return compared
 }
 
+/** The fields that the period accepts. */
+function startFor(period: CalendarPeriod, { hour, day, weekday }: PeriodStart): PeriodStart {
+  if (period === "day") return { hour }
+  return period === "week" ? { hour, weekday } : { hour, day }
+}
+
 describe("calendar windows", () => {
+  it.each(ODD)("that start at a given hour and day agree with the reference in %s", (timeZone) => {
+    const [from, to] = [Date.UTC(2025, 0, 1), Date.UTC(2027, 0, 1)]
+    for (const start of [
+      { hour: 2, day: 15, weekday: "sunday" },
+      { hour: 23, day: 28, weekday: "wednesday" },
+    ] as const)
+      expect(compare(timeZone, from, to, ["day", "week", "month", "quarter"], start)).toBeGreaterThan(800)
+    expect(compare(timeZone, from, to, ["quarter"])).toBeGreaterThan(5)
+  })
+
+  it("that start at a given hour or day contain the instants that their owner expects", () => {
+    const windowOf = (limit: object, now: number) => {
+      const { startsAt, endsAt } = windowAt(readWindow(limit as never, "limit"), now)!
+      return [startsAt, endsAt].map((at) => formatInstant(at, "Europe/Paris"))
+    }
+    const timeZone = "Europe/Paris"
+    const now = Date.UTC(2026, 2, 2, 4, 59)
+    expect(windowOf({ per: "day", timeZone, start: { hour: 6 } }, now)).toEqual([
+      "2026-03-01T06:00+01:00",
+      "2026-03-02T06:00+01:00",
+    ])
+    expect(windowOf({ per: "week", timeZone, start: { weekday: "sunday" } }, now)[0]).toBe("2026-03-01T00:00+01:00")
+    expect(windowOf({ per: "month", timeZone, start: { day: 15, hour: 6 } }, now)).toEqual([
+      "2026-02-15T06:00+01:00",
+      "2026-03-15T06:00+01:00",
+    ])
+    expect(windowOf({ per: "quarter", timeZone }, now)).toEqual(["2026-01-01T00:00+01:00", "2026-04-01T00:00+02:00"])
+    expect(windowOf({ per: "quarter", timeZone, start: { day: 28 } }, Date.UTC(2026, 3, 2))[1]).toBe(
+      "2026-04-28T00:00+02:00",
+    )
+  })
+
+  it("of the same period that start at other times have other counters", () => {
+    const kinds = [
+      {},
+      { start: {} },
+      { start: { hour: 0, day: 1 } },
+      { start: { hour: 1 } },
+      { start: { day: 2 } },
+    ].map((more) => readWindow({ per: "month", ...more }, "limit").kind)
+    expect(kinds.map((kind) => kind === kinds[0])).toEqual([true, true, true, false, false])
+  })
+
+  it.each([
+    ["limit.start.hour", { per: "day", start: { hour: 24 } }],
+    ["limit.start.hour", { per: "day", start: { hour: 1.5 } }],
+    ["limit.start.day", { per: "day", start: { day: 2 } }],
+    ["limit.start.day", { per: "month", start: { day: 29 } }],
+    ["limit.start.weekday", { per: "month", start: { weekday: "monday" } }],
+    ["limit.start.weekday", { per: "week", start: { weekday: "Mon" } }],
+    ["limit.start", { per: "hour", start: { hour: 1 } }],
+    ["limit.start", { per: "1h", start: { hour: 1 } }],
+    ["limit.start", { start: { hour: 1 } }],
+    ["limit.start", { per: "day", start: 6 }],
+    ["limit.start.minute", { per: "day", start: { minute: 6 } }],
+  ])("reject `%s` of %j", (argument, limit) => {
+    expect(() => readWindow(limit as never, "limit")).toThrowError(`\`${argument}\``)
+  })
+
   it.runIf(ALL)(
     "agree with the reference in every zone over ten years",
     () => {
       const zones = [...new Set([...ODD, ...Intl.supportedValuesOf("timeZone")])]
       let compared = 0
-      for (const timeZone of zones) compared += compare(timeZone, FROM, TO, ["day", "week", "month"])
-      console.log(`${zones.length} zones, ${compared} windows of days, weeks and months from 2018 to 2027`)
+      for (const timeZone of zones) compared += compare(timeZone, FROM, TO, ["day", "week", "month", "quarter"])
+      console.log(`${zones.length} zones, ${compared} windows of days, weeks, months and quarters from 2018 to 2027`)
       expect(zones.length).toBeGreaterThanOrEqual(400)
       expect(compared).toBeGreaterThan(zones.length * 3_652)
     },
@@ -93,7 +169,7 @@ describe("calendar windows", () => {
 
 describe("fixed windows", () => {
   it("are counted from 1970 and have no zone", () => {
-    const period = readWindow("90m", undefined, "limit")
+    const period = readWindow({ per: "90m" }, "limit")
     const now = Date.UTC(2026, 2, 2, 12, 34)
     const window = windowAt(period, now)!
     expect(window.endsAt - window.startsAt).toBe(5_400_000)
@@ -104,7 +180,7 @@ describe("fixed windows", () => {
   it.each(["", "1", "1w", "-1h", "1.5h", "01h", "1H", "99999d", "1e3s", " 1h", 3_600, {}])(
     "%j is a usage error",
     (per) => {
-      expect(() => readWindow(per, undefined, "limit")).toThrowError(/`limit\.per`/)
+      expect(() => readWindow({ per: per as never }, "limit")).toThrowError(/`limit\.per`/)
     },
   )
 })

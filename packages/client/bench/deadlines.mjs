@@ -15,7 +15,7 @@ const json = { "content-type": "application/json" }
 const sse = { "content-type": "text/event-stream" }
 let lastContentAt = 0
 
-/** Writes a text again and again until the client closes the connection. */
+/** Repeats a string until the client closes the connection. */
 function writeForever(response, text) {
   const timer = setInterval(() => response.write(text), 5)
   response.on("close", () => clearInterval(timer))

@@ -1,7 +1,7 @@
 import { inspect } from "node:util"
 import { P2Error } from "@p2/core"
 import type { BilledCall } from "@p2/local-provider"
-import type { AttemptReceipt, Receipt } from "../src/index"
+import type { AttemptReceipt, Receipt, ToolReceipt } from "../src/index"
 import type { Audit, Outcome, PlayedWorld } from "./play-world"
 
 const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0)
@@ -24,6 +24,8 @@ export function checkWorld(played: PlayedWorld): string[] {
   checkCounters(played, problems)
   checkSums(played, problems)
   checkTotals(played, problems)
+  checkRuns(played, problems)
+  checkBatches(played, problems)
   for (const audit of played.audits)
     checkAudit(audit, lines, (what) => problems.push(`audit of ${audit.receipt.requestId}: ${what}`))
   checkSecrets(played, problems)
@@ -37,6 +39,10 @@ type Report = (what: string) => void
 
 function attemptsOf({ outcomes }: PlayedWorld): AttemptReceipt[] {
   return outcomes.flatMap(({ receipt }) => receipt?.attempts ?? [])
+}
+
+function toolCallsOf({ outcomes }: PlayedWorld): ToolReceipt[] {
+  return outcomes.flatMap(({ receipt }) => receipt?.toolCalls ?? [])
 }
 
 function linesById({ provider }: PlayedWorld): Map<string, BilledCall[]> {
@@ -61,11 +67,13 @@ function checkOutcome({ error, receipt, answer }: Outcome, report: Report): void
 
 function checkReceipt(outcome: Outcome, played: PlayedWorld, lines: Map<string, BilledCall[]>, report: Report): void {
   const receipt = outcome.receipt as Receipt
-  const { attempts, costNanoUsd } = receipt
-  if (costNanoUsd !== sum(attempts.map((each) => each.costNanoUsd)))
-    report("the receipt is not the sum of its attempts")
-  if (attempts.some(({ costSource }) => costSource === "bound") !== (receipt.costSource === "bound"))
+  const { attempts, toolCalls, costNanoUsd } = receipt
+  const charged = [...attempts, ...toolCalls]
+  if (costNanoUsd !== sum(charged.map((each) => each.costNanoUsd)))
+    report("the receipt is not the sum of its attempts and tool calls")
+  if (charged.some(({ costSource }) => costSource === "bound") !== (receipt.costSource === "bound"))
     report(`has the cost source ${receipt.costSource}`)
+  for (const call of toolCalls) checkToolCall(call, outcome, played, report)
   let billed = 0
   for (const attempt of attempts) {
     const own = lines.get(attempt.id) ?? []
@@ -83,8 +91,65 @@ function checkReceipt(outcome: Outcome, played: PlayedWorld, lines: Map<string, 
   const isBounded = attempts.every((attempt) => chargesBound(played, outcome, attempt))
   if (costNanoUsd > max || (isBounded && billed > max))
     report(`${costNanoUsd} charged and ${billed} billed, above maxBudget ${max}`)
-  const succeeded = attempts.filter(({ status }) => status === "succeeded").length
-  if (succeeded !== (outcome.error === undefined ? 1 : 0)) report(`${succeeded} attempts succeeded`)
+  checkSteps(outcome, played, report)
+}
+
+/** One attempt of each step succeeds, except in the last step of a request that failed. */
+function checkSteps({ client, error, receipt }: Outcome, { world }: PlayedWorld, report: Report): void {
+  const { attempts } = receipt as Receipt
+  const { maxSteps } = world.clients[client]!.tools ?? { maxSteps: 1 }
+  const last = attempts.at(-1)?.step ?? 1
+  if (last > maxSteps) report(`${last} steps of at most ${maxSteps}`)
+  for (let step = 1; step <= last; step++) {
+    const succeeded = attempts.filter((each) => each.step === step && each.status === "succeeded").length
+    // A tool may end the request after its step has succeeded.
+    const most = step < last || error === undefined || maxSteps > 1 ? 1 : 0
+    const least = step < last || error === undefined ? 1 : 0
+    if (succeeded < least || succeeded > most) report(`${succeeded} attempts of step ${step} succeeded`)
+  }
+}
+
+/** A paid call costs two thirds of its maximum, or the maximum in doubt, or nothing if it did not run. */
+function checkToolCall(call: ToolReceipt, { client }: Outcome, { world, stores }: PlayedWorld, report: Report): void {
+  const { status, costNanoUsd, costSource, reservedNanoUsd, inDoubt, settlement } = call
+  const max = world.clients[client]!.tools?.costNanoUsd ?? 0
+  const isRun = status === "succeeded" || status === "failed"
+  const expected = !isRun ? 0 : status === "failed" ? max : Math.floor((max * 2) / 3)
+  const isPaid = isRun && max > 0
+  if (costNanoUsd !== expected)
+    report(`the tool call ${call.id} (${status}) costs ${costNanoUsd} instead of ${expected}`)
+  if (reservedNanoUsd !== (isPaid ? max : 0)) report(`the tool call ${call.id} reserved ${reservedNanoUsd} of ${max}`)
+  if (inDoubt !== (isPaid && status === "failed")) report(`the tool call ${call.id} (${status}) has a wrong doubt`)
+  const source = !isPaid ? "none" : status === "failed" ? "bound" : "custom"
+  if (costSource !== source) report(`the tool call ${call.id} (${status}) has the cost source ${costSource}`)
+  if (settlement === "pending" && !stores.faultySettles.has(call.id))
+    report(`the tool call ${call.id} is pending, and its settle met no fault`)
+  if ((settlement === "none") === isPaid)
+    report(`the tool call ${call.id} (${status}) has the settlement ${settlement}`)
+}
+
+/** A run is the sum of its calls, and never above its budget. */
+function checkRuns({ runs, outcomes, world }: PlayedWorld, problems: string[]): void {
+  for (const { client, receipt } of runs) {
+    const receipts = outcomes.flatMap((each) => (each.client === client && each.receipt ? [each.receipt] : []))
+    const cost = sum(receipts.map(({ costNanoUsd }) => costNanoUsd))
+    const max = world.clients[client]!.runNanoUsd!
+    if (receipt.costNanoUsd !== cost || receipt.requests.length !== receipts.length)
+      problems.push(`run of client ${client}: ${receipt.costNanoUsd} on its receipt, ${cost} on those of its calls`)
+    if (cost > max || receipt.remainingNanoUsd !== max - cost)
+      problems.push(`run of client ${client}: ${cost} charged of ${max}, ${receipt.remainingNanoUsd} remaining`)
+  }
+}
+
+/** A batch is never above its budget, and a second run pays for no answer again. */
+function checkBatches({ batchProblems, outcomes, world }: PlayedWorld, problems: string[]): void {
+  problems.push(...batchProblems)
+  for (const [client, { batch }] of world.clients.entries()) {
+    const own = outcomes.filter((outcome) => outcome.client === client)
+    const cost = sum(own.map(({ receipt }) => receipt?.costNanoUsd ?? 0))
+    const max = batch?.maxBudgetNanoUsd ?? Number.POSITIVE_INFINITY
+    if (cost > max) problems.push(`batch of client ${client}: ${cost} charged of ${max}`)
+  }
 }
 
 /** Whether an attempt is charged its upper bound if its cost is in doubt, and so at least what is billed. */
@@ -135,13 +200,24 @@ function checkLedger(played: PlayedWorld, problems: string[]): void {
         `attempt ${attempt.id}: ${attempt.status} ${attempt.costNanoUsd}, in the ledger ${entry.status} ${entry.costNanoUsd}`,
       )
   }
+  for (const { id, status, costNanoUsd, inDoubt, reservedNanoUsd } of toolCallsOf(played)) {
+    const entry = byKey.get(id)
+    byKey.delete(id)
+    if (entry === undefined && reservedNanoUsd > 0) problems.push(`tool call ${id} (${status}) is not in the ledger`)
+    if (entry === undefined || entry.status === "released") continue
+    if (entry.costNanoUsd !== costNanoUsd || entry.status !== status || (entry.inDoubt ?? false) !== inDoubt)
+      problems.push(`tool call ${id}: ${status} ${costNanoUsd}, in the ledger ${entry.status} ${entry.costNanoUsd}`)
+  }
   let denied = 0
   for (const { idempotencyKey, status, costNanoUsd, count = 1 } of byKey.values())
     if (status === "denied" && costNanoUsd === 0) denied += count
     else if (status !== "released" || costNanoUsd > 0)
       problems.push(`the ledger has ${idempotencyKey}, which no receipt has`)
   const deniedRequests = played.outcomes.filter(({ receipt }) => isDenied(receipt)).length
-  if (denied !== deniedRequests) problems.push(`${deniedRequests} requests were denied, ${denied} in the ledger`)
+  // A batch calls an item again that was denied while others held the room, and returns only the last receipt.
+  const isAgain = played.world.clients.some(({ batch }) => batch !== undefined) && denied > deniedRequests
+  if (denied !== deniedRequests && !isAgain)
+    problems.push(`${deniedRequests} requests were denied, ${denied} in the ledger`)
 }
 
 /** Whether a request was denied before anything was sent. */
@@ -153,12 +229,14 @@ function isDenied(receipt: Receipt | undefined): boolean {
 /** The charge of every counter is the usage of the entry, in the unit of the counter. */
 function checkCharges(played: PlayedWorld, problems: string[]): void {
   const usages = new Map(attemptsOf(played).map(({ id, usage }) => [id, usage]))
+  const tools = new Set(toolCallsOf(played).map(({ id }) => id))
   for (const { idempotencyKey: id, status, charges, costNanoUsd } of [...played.entries.values()].flat()) {
     const usage = usages.get(id)
+    const isTool = tools.has(id)
     const costs: Record<string, number | undefined> = {
       usd: costNanoUsd,
-      tok: usage === undefined ? undefined : usage.inputTokens + usage.outputTokens,
-      req: status === "released" || status === "denied" ? 0 : 1,
+      tok: isTool ? 0 : usage === undefined ? undefined : usage.inputTokens + usage.outputTokens,
+      req: isTool || status === "released" || status === "denied" ? 0 : 1,
     }
     for (const [name, charge] of Object.entries(charges)) {
       const expected = costs[name.split("|")[1]!] ?? charge

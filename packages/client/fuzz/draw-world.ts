@@ -63,7 +63,19 @@ export interface RequestPlan {
   timeoutMs: number
   cachePrompt: boolean
   serviceTier: "flex" | "priority" | undefined
+  system: string | undefined
+  history: { maxTokens: number } | undefined
+  onTruncated: "return" | "error" | undefined
+  reasoningEffort: "low" | undefined
+  extraCost: string | undefined
+  extraBody: Record<string, unknown> | undefined
 }
+
+/** What is drawn apart from the rest of a request. */
+type ChatPlan = Pick<
+  RequestPlan,
+  "system" | "history" | "onTruncated" | "reasoningEffort" | "extraCost" | "extraBody"
+> & { isNative: boolean }
 
 export interface ClientPlan {
   request: RequestPlan
@@ -78,6 +90,33 @@ export interface ClientPlan {
   /** All calls at once, or one after the other. */
   atOnce: boolean
   calls: CallPlan[]
+  /** Undefined: the model has no tools. */
+  tools: ToolsPlan | undefined
+  /** The calls are made in a run with this budget, every second one in a fork; undefined: by the client itself. */
+  runNanoUsd: number | undefined
+  /** How long its attempts wait for room; undefined: they do not. */
+  waitMs: number | undefined
+  /** The calls are the items of a batch, without tools and run; undefined: they are calls of their own. */
+  batch: BatchPlan | undefined
+}
+
+export interface BatchPlan {
+  concurrency: number
+  maxBudgetNanoUsd: number | undefined
+  /** It has an idempotency key, and is run again. */
+  isNamed: boolean
+  /** The number of answers after which its signal fires. */
+  abortAfter: number | undefined
+}
+
+/** The tools of a client: `search`, and `ask` without `execute`. */
+export interface ToolsPlan {
+  maxSteps: number
+  /** The maximum cost of a search, of which two thirds are charged; undefined: it is free. */
+  costNanoUsd: number | undefined
+  does: "returns" | "throws" | "waits" | "hangs"
+  /** The tools that the model calls in the first message. */
+  calls: ("search" | "ask" | "unknown" | "invalid")[]
 }
 
 export interface CallPlan {
@@ -102,6 +141,7 @@ const MODELS = [
   "openrouter/anthropic/claude-sonnet-4.5",
   "openrouter/google/gemini-2.5-flash",
 ]
+const NATIVE = "anthropic/claude-haiku-4-5"
 /** A model whose cost has no upper bound. */
 const UNBOUNDED = "openrouter/openai/gpt-4o-mini:nitro"
 
@@ -198,7 +238,7 @@ const call = fc.record<CallPlan>({
   image: fc.nat(5).map((n) => n === 0),
 })
 
-const request = fc.record<RequestPlan>({
+const request = fc.record<Omit<RequestPlan, keyof ChatPlan>>({
   model: fc.constantFrom(...MODELS),
   fallbacks: fc.oneof(
     fc.constant<string[]>([]),
@@ -220,7 +260,12 @@ const request = fc.record<RequestPlan>({
 
 const doubtfulCharge = fc.constantFrom<DoubtfulCharge | undefined>("bound", "input", "received", "nothing", undefined)
 
-const client = fc.record<ClientPlan>({
+/** The plan of a client without what is drawn apart. */
+type DrawnClient = Omit<ClientPlan, "tools" | "runNanoUsd" | "waitMs" | "batch" | "request"> & {
+  request: Omit<RequestPlan, keyof ChatPlan>
+}
+
+const client = fc.record<DrawnClient>({
   request,
   charge: rarely(fc.record<ChargeOptions>({ serverError: doubtfulCharge, abort: doubtfulCharge }), 2),
   deadlineMs: fc.integer({ min: 30, max: 150 }),
@@ -239,7 +284,32 @@ const storeFault = fc.record<StoreFault>({
   ms: fc.oneof({ arbitrary: fc.nat(50), weight: 4 }, { arbitrary: fc.constant(600), weight: 1 }),
 })
 
-const world = fc.record<World>({
+const steps = fc.record<Pick<ClientPlan, "tools" | "runNanoUsd">>({
+  tools: rarely(
+    fc.record<ToolsPlan>({
+      maxSteps: fc.integer({ min: 1, max: 4 }),
+      costNanoUsd: rarely(money, 6),
+      does: fc.constantFrom("returns", "returns", "throws", "waits", "hangs"),
+      calls: upTo(4, fc.constantFrom("search", "search", "search", "ask", "unknown", "invalid"), 1),
+    }),
+    3,
+  ),
+  runNanoUsd: rarely(money, 2),
+})
+
+const chat = fc
+  .record({
+    isNative: fc.nat(4).map((n) => n === 3),
+    system: rarely(fc.constant("You are terse.")),
+    history: rarely(fc.record({ maxTokens: fc.integer({ min: 1, max: 200 }) })),
+    onTruncated: rarely(fc.constantFrom("return", "error"), 3),
+    reasoningEffort: rarely(fc.constant("low" as const)),
+    extraCost: rarely(fc.constant("0")),
+  })
+  // A field that no table knows, so that its cost must be stated.
+  .map((plan): ChatPlan => ({ ...plan, extraBody: plan.extraCost === undefined ? undefined : { unheard_of: true } }))
+
+const world = fc.record<Omit<World, "clients"> & { clients: DrawnClient[] }>({
   clients: upTo(4, client, 1),
   userBudgets: fc.array(maybeBudget, { minLength: 3, maxLength: 3 }),
   clientBudgets: fc.array(maybeBudget, { minLength: 2, maxLength: 2 }),
@@ -259,10 +329,52 @@ const world = fc.record<World>({
   apart: fc.boolean(),
 })
 
+const waits = fc.record<Pick<ClientPlan, "waitMs" | "batch">>({
+  waitMs: rarely(fc.constantFrom(20, 400), 2),
+  batch: rarely(
+    fc.record<BatchPlan>({
+      concurrency: fc.integer({ min: 1, max: 4 }),
+      maxBudgetNanoUsd: rarely(money),
+      isNamed: fc.boolean(),
+      abortAfter: rarely(fc.integer({ min: 1, max: 3 })),
+    }),
+  ),
+})
+
 /** The world of a seed. */
 export function drawWorld(seed: number): World {
-  const drawn = fc.sample(world, { seed, numRuns: 1 })[0]!
+  const { clients, ...others } = fc.sample(world, { seed, numRuns: 1 })[0]!
+  // Drawn apart, so that the rest of a world does not depend on them.
+  const drawnSteps = fc.sample(steps, { seed, numRuns: clients.length })
+  const drawnChats = fc.sample(chat, { seed, numRuns: clients.length })
+  const drawnWaits = fc.sample(waits, { seed, numRuns: clients.length })
+  const drawn = {
+    ...others,
+    clients: clients.map((plan, index) => ({
+      ...plan,
+      ...drawnSteps[index]!,
+      ...drawnWaits[index]!,
+      ...(drawnWaits[index]!.batch === undefined ? {} : { tools: undefined, runNanoUsd: undefined }),
+      request: requestOf(plan.request, drawnSteps[index]!.tools === undefined ? drawnChats[index]! : PLAIN),
+    })),
+  }
   return drawn.own?.lease === undefined ? drawn : { ...drawn, clients: drawn.clients.map(slowed) }
+}
+
+/** For clients with tools, whose few worlds must show every way that a tool ends. */
+const PLAIN: ChatPlan = {
+  isNative: false,
+  system: undefined,
+  history: undefined,
+  onTruncated: undefined,
+  reasoningEffort: undefined,
+  extraCost: undefined,
+  extraBody: undefined,
+}
+
+/** Every fifth client without tools calls Anthropic by its Messages API. */
+function requestOf(drawn: DrawnClient["request"], { isNative, ...plan }: ChatPlan): RequestPlan {
+  return { ...drawn, ...plan, model: isNative ? NATIVE : drawn.model }
 }
 
 /** The first call takes longer than a short lease, and the caller waits for it. */

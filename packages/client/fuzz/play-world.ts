@@ -19,10 +19,23 @@ import {
   type Receipt,
   type Reconciliation,
   type RequestRecord,
+  type RunReceipt,
   type ScopeInfo,
+  type ToolContext,
+  type ToolSet,
+  tool,
 } from "../src/index"
-import { type AnswerKind, type BudgetPlan, type CallPlan, type ClientPlan, KEY, type World } from "./draw-world"
+import {
+  type AnswerKind,
+  type BudgetPlan,
+  type CallPlan,
+  type ClientPlan,
+  KEY,
+  type ToolsPlan,
+  type World,
+} from "./draw-world"
 import { type FaultyStores, faultyStores } from "./faulty-store"
+import { playBatch } from "./play-batch"
 import { type PartitionCounter, readCounters, readEntries, readTotals } from "./read-store"
 import type { StoreKind, WorldStore } from "./world-stores"
 
@@ -32,8 +45,14 @@ export interface Outcome {
   call: number
   receipt: Receipt | undefined
   error: unknown
-  /** Whether there is an answer, and whether it matches its schema. */
-  answer: "none" | "valid" | "invalid"
+  /** Whether there is an answer, and whether it matches its schema; `calls`: the model called tools instead. */
+  answer: "none" | "valid" | "invalid" | "calls"
+}
+
+/** The receipt of a client's run after all its calls. */
+export interface RunOutcome {
+  client: number
+  receipt: RunReceipt
 }
 
 /** The code of the error, `answered`, or the text of an error of another kind. */
@@ -46,6 +65,9 @@ export function outcomeCode({ error }: Outcome): string {
 export interface PlayedWorld {
   world: World
   outcomes: Outcome[]
+  runs: RunOutcome[]
+  /** What is wrong with the second runs of batches. */
+  batchProblems: string[]
   stores: FaultyStores
   provider: LocalProvider
   /** Log messages and warnings. */
@@ -103,6 +125,8 @@ export async function playWorld(world: World, kind: StoreKind): Promise<PlayedWo
   Object.assign(process.env, {
     OPENAI_API_KEY: KEY,
     OPENROUTER_API_KEY: KEY,
+    ANTHROPIC_API_KEY: KEY,
+    ANTHROPIC_BASE_URL: provider.anthropicBaseURL,
     OPENAI_BASE_URL: provider.baseURL,
     OPENROUTER_BASE_URL: provider.openRouterBaseURL,
   })
@@ -126,6 +150,8 @@ export async function playWorld(world: World, kind: StoreKind): Promise<PlayedWo
     return {
       world,
       outcomes,
+      runs: run.runs,
+      batchProblems: run.batchProblems,
       audits: audits.flat(),
       provider,
       unhandled,
@@ -170,6 +196,8 @@ function partitionOf({ tags }: Subject): string {
 
 class WorldRun {
   readonly logged: string[] = []
+  readonly runs: RunOutcome[] = []
+  readonly batchProblems: string[] = []
   readonly stores: FaultyStores
   readonly partitions: string[]
   readonly #world: World
@@ -193,11 +221,13 @@ class WorldRun {
       for (const listener of this.#storeListeners) listener(call)
     })
     for (const [client, plan] of world.clients.entries())
-      for (const [call, each] of plan.calls.entries()) this.#script(provider, `${client}.${call}`, each)
+      for (const [call, each] of plan.calls.entries()) this.#script(provider, `${client}.${call}`, each, plan.tools)
   }
 
   /** Sets the faults of the provider's calls for one request, in order. */
-  #script(provider: LocalProvider, name: string, { faults }: CallPlan): void {
+  #script(provider: LocalProvider, name: string, { faults: planned }: CallPlan, tools: ToolsPlan | undefined): void {
+    const [first = {}, ...others] = planned
+    const faults = tools === undefined ? planned : [{ toolCalls: tools.calls.map(toolCall), ...first }, ...others]
     let next = 0
     for (let index = 0; index <= faults.length; index++) {
       const matches = ({ body }: { body: Record<string, unknown> }) => {
@@ -250,21 +280,47 @@ class WorldRun {
   }
 
   async play(plan: ClientPlan, index: number): Promise<Outcome[]> {
-    let client: LLMClient<unknown>
+    let client: LLMClient<unknown, ToolSet | undefined>
     try {
-      client = new LLMClient<unknown>(this.#requestOf(plan), this.#optionsOf(plan, index))
+      client = new LLMClient<unknown, ToolSet | undefined>(this.#requestOf(plan), {
+        ...this.#optionsOf(plan, index),
+        ...toolOptions(plan.tools),
+      })
     } catch (error) {
       return [{ client: index, call: 0, receipt: undefined, error, answer: "none" }]
     }
+    if (plan.batch !== undefined) return this.#playBatch(plan, index, client as LLMClient<unknown>)
     const outcomes: Promise<Outcome>[] = []
+    const { runNanoUsd } = plan
+    const run = runNanoUsd === undefined ? undefined : client.run({ maxBudget: formatUsd(runNanoUsd) })
     for (const [number, call] of plan.calls.entries()) {
-      const playing = this.#call(client, plan, { client: index, call: number }, call)
+      const caller = run === undefined ? client : number % 2 === 0 ? run : run.fork()
+      const playing = this.#call(caller, plan, { client: index, call: number }, call)
       outcomes.push(playing)
       if (!plan.atOnce) await playing
     }
     const ended = await Promise.all(outcomes)
+    if (run !== undefined) this.runs.push({ client: index, receipt: await run.finish() })
     await client.close()
     return ended
+  }
+
+  /** The calls of a client as the items of a batch. */
+  async #playBatch(plan: ClientPlan, client: number, first: LLMClient<unknown>): Promise<Outcome[]> {
+    const second = new LLMClient<unknown>(this.#requestOf(plan), this.#optionsOf(plan, client))
+    const prompts = plan.calls.map((_, call) => `Describe who is David Copperfield. ${mark(client, call)}`)
+    const { results, error, problems } = await playBatch(plan.batch!, `batch ${client}`, prompts, [first, second])
+    await Promise.all([first.close(), second.close()])
+    this.batchProblems.push(...problems)
+    const outcomes = results.map(async (result): Promise<Outcome> => {
+      const { index: call, receipt } = result
+      if (result.status === "failed") return { client, call, receipt, error: result.error, answer: "none" }
+      const answer = await checkAnswer(plan.request.answer, result.answer)
+      return { client, call, receipt, error: undefined, answer }
+    })
+    const isUsage = P2Error.isInstance(error) && error.kind === "usage"
+    const thrown = isUsage ? [{ client, call: 0, receipt: undefined, error, answer: "none" } as const] : []
+    return [...(await Promise.all(outcomes)), ...thrown]
   }
 
   /** Reads the requests of a client with a new client, and reconciles them. */
@@ -302,8 +358,7 @@ class WorldRun {
 
   #optionsOf(plan: ClientPlan, client: number): LLMClientOptions {
     const { request, deadlineMs, unreachable, openai, recordContent, charge } = plan
-    const { baseURL, openRouterBaseURL } = this.#provider
-    const address = unreachable ? this.#refused : request.model.startsWith("openrouter/") ? openRouterBaseURL : baseURL
+    const address = unreachable ? this.#refused : this.#addressOf(request.model)
     const log = (message: string, fields: unknown) => void this.logged.push(message, JSON.stringify(fields))
     return {
       ...this.#storeOptions(client),
@@ -311,14 +366,21 @@ class WorldRun {
       ...(openai === undefined ? {} : { openai: instanceOf(address, openai) }),
       recordContent,
       charge,
+      ...(plan.waitMs === undefined ? {} : { wait: { timeoutMs: plan.waitMs } }),
       deadlines: { connectMs: 2_000, firstContentMs: deadlineMs, idleMs: deadlineMs },
       logger: { debug: log, info: log, warn: log, error: log },
       clock: { now: Date.now, random: () => 0.5, sleep: async () => {} },
     }
   }
 
+  #addressOf(model: string): string {
+    const { baseURL, openRouterBaseURL, anthropicBaseURL } = this.#provider
+    if (model.startsWith("anthropic/")) return `${anthropicBaseURL}/v1`
+    return model.startsWith("openrouter/") ? openRouterBaseURL : baseURL
+  }
+
   async #call(
-    client: LLMClient<unknown>,
+    client: Pick<LLMClient<unknown, ToolSet | undefined>, "msg" | "generate" | "stream">,
     plan: ClientPlan,
     place: Pick<Outcome, "client" | "call">,
     call: CallPlan,
@@ -337,16 +399,19 @@ class WorldRun {
     this.#storeListeners.add(onEvent)
     const { signal } = controller
     let answer: unknown
+    let isCalls = false
     let [receipt, error]: [Receipt | undefined, unknown] = [undefined, undefined]
     try {
-      if (way === "stream")
-        ({ answer, receipt } = await read(client.stream({ signal }), call, () => onEvent("content")))
-      else {
-        const result = await client.generate({ signal })
-        receipt = result.receipt
-        if (result.ok) answer = result.answer
-        else error = result.error
-      }
+      const result =
+        way === "stream"
+          ? { ok: true as const, ...(await read(client.stream({ signal }), call, () => onEvent("content"))) }
+          : await client.generate({ signal })
+      receipt = result.receipt
+      if (!result.ok) error = result.error
+      else if (result.finishReason === "tool-calls") {
+        isCalls = true
+        for (const { id } of result.toolCalls) client.msg.addToolResult(id, "a result")
+      } else answer = result.answer
     } catch (thrown) {
       error = thrown
       if (P2Error.isInstance(thrown)) receipt = (thrown as { receipt?: Receipt }).receipt
@@ -358,9 +423,34 @@ class WorldRun {
       ...place,
       receipt,
       error,
-      answer: error === undefined ? await checkAnswer(plan.request.answer, answer) : "none",
+      answer: error !== undefined ? "none" : isCalls ? "calls" : await checkAnswer(plan.request.answer, answer),
     }
   }
+}
+
+/** What a tool throws, which the model sees and no log. */
+const TOOL_ERROR = "AnswerSecret: no such page."
+
+function toolOptions(plan: ToolsPlan | undefined): Pick<LLMClientOptions<ToolSet>, "tools" | "maxSteps"> {
+  if (plan === undefined) return {}
+  const { does, costNanoUsd, maxSteps } = plan
+  const execute = async (_input: unknown, { signal }: ToolContext) => {
+    if (does === "throws") throw new Error(TOOL_ERROR)
+    if (does === "waits") await new Promise((resolve) => setTimeout(resolve, 20))
+    // A tool may ignore the signal.
+    if (does === "hangs") await new Promise((resolve) => signal.addEventListener("abort", resolve))
+    return { pages: 2 }
+  }
+  const actual = ({ pages }: { pages: number }) => formatUsd(Math.floor(((costNanoUsd ?? 0) * pages) / 3))
+  const cost = costNanoUsd === undefined ? undefined : { max: formatUsd(costNanoUsd), actual }
+  const parameters = z.object({ query: z.string() })
+  return { maxSteps, tools: { search: tool({ parameters, execute, cost }), ask: tool({ parameters }) } }
+}
+
+function toolCall(kind: ToolsPlan["calls"][number]) {
+  if (kind === "unknown") return { name: "unknown", arguments: {} }
+  if (kind === "invalid") return { name: "search", arguments: { query: 3 } }
+  return { name: kind, arguments: { query: "David Copperfield" } }
 }
 
 function instanceOf(baseURL: string, kind: NonNullable<ClientPlan["openai"]>): OpenAI {
@@ -378,7 +468,7 @@ async function checkAnswer(kind: AnswerKind, answer: unknown): Promise<Outcome["
 }
 
 /** Reads a stream according to the plan. */
-async function read(stream: AnswerStream<unknown>, { reader }: CallPlan, onContent: () => void) {
+async function read(stream: AnswerStream<unknown, ToolSet | undefined>, { reader }: CallPlan, onContent: () => void) {
   const { does, after } = reader
   if (does === "leaves unread") await stream[Symbol.asyncIterator]().return?.()
   if (does === "reads" || does === "leaves" || does === "cancels" || does === "throws") {

@@ -5,13 +5,18 @@ import {
   InvalidArgumentError,
   startsWithReasoning,
 } from "@p2/core"
-import type { ErrorWithReceipt } from "./errors"
-import type { Receipt } from "./receipt"
+import type { Generated, GenerateResult } from "./generate/result"
+import type { ToolSet } from "./steps/tool"
 
-/** The result of a call. `error.code` narrows `error` to its fields. */
-export type GenerateResult<Answer> =
-  | { ok: true; answer: Answer; receipt: Receipt }
-  | { ok: false; error: ErrorWithReceipt; receipt: Receipt }
+/** A piece of a text answer. */
+export interface TextDelta {
+  /** The text since the last piece. */
+  delta: string
+  /** The text so far. */
+  text: string
+  /** The text begins again, and `delta` is all of it: after a retry, a repair, a fallback or a step of tool calls. */
+  restarted: boolean
+}
 
 /** An unfinished answer: the text so far, or an object in which any part may be missing. */
 export type PartialAnswer<Answer> = Answer extends string ? string : DeepPartial<Answer>
@@ -22,7 +27,7 @@ export type PartialAnswer<Answer> = Answer extends string ? string : DeepPartial
  */
 const GROWTH = 1 / 512
 
-/** The length of a text from which it is known whether it begins with reasoning. */
+/** From this length on, a text shows whether it begins with reasoning. */
 const REASONING_LENGTH = 300
 
 /**
@@ -30,16 +35,18 @@ const REASONING_LENGTH = 300
  * some, and a long object does not yield at every token. Await `result` for the validated answer and its receipt. Leaving the loop aborts the call and settles it at once. After a retry, a
  * repair or a fallback the partial answers start again.
  */
-export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>> {
-  /** Resolves with the answer and its receipt, or rejects as `generateResponse()` does. */
-  readonly result: Promise<{ answer: Answer; receipt: Receipt }>
+export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
+  implements AsyncIterable<PartialAnswer<Answer>>
+{
+  /** Resolves with the answer or with tool calls, and the receipt, or rejects with the error of the call. */
+  readonly result: Promise<Generated<Answer, Tools>>
   readonly #controller: AbortController
   readonly #compiled: CompiledAnswer<Answer> | undefined
   #text = ""
   #version = 0
   #hasEnded = false
   #isIterated = false
-  /** The text begins with reasoning; undefined: not known yet. */
+  /** The text begins with reasoning; undefined: not determined yet. */
   #isReasoned: boolean | undefined
   #wakeReader: (() => void) | undefined
 
@@ -47,7 +54,7 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
   constructor(options: {
     compiled: CompiledAnswer<Answer> | undefined
     controller: AbortController
-    start: (onText: (text: string) => void) => Promise<GenerateResult<Answer>>
+    start: (onText: (text: string) => void) => Promise<GenerateResult<Answer, Tools>>
   }) {
     this.#compiled = options.compiled
     this.#controller = options.controller
@@ -62,7 +69,8 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
     })
     this.result = ended.then((result) => {
       if (!result.ok) throw result.error
-      return { answer: result.answer, receipt: result.receipt }
+      const { ok: _, ...generated } = result
+      return generated as unknown as Generated<Answer, Tools>
     })
     // A caller that only iterates gets the error from the loop.
     this.result.catch(() => {})
@@ -75,21 +83,45 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
 
   /** @throws InvalidArgumentError when the stream was iterated before. */
   [Symbol.asyncIterator](): AsyncIterableIterator<PartialAnswer<Answer>, void, undefined> {
+    return this.#iterate(() => this.#partial())
+  }
+
+  /**
+   * The pieces of a text answer, each with the text so far. Iterate them in place of the stream.
+   * @throws InvalidArgumentError when the stream was iterated before.
+   *
+   * @example
+   * for await (const { delta } of client.stream().deltas) process.stdout.write(delta)
+   */
+  get deltas(): Answer extends string ? AsyncIterableIterator<TextDelta, void, undefined> : never {
+    let before = ""
+    const deltas = this.#iterate((): TextDelta | undefined => {
+      const text = this.#partial()
+      if (typeof text !== "string" || text === before) return undefined
+      const restarted = !text.startsWith(before)
+      const delta = restarted ? text : text.slice(before.length)
+      before = text
+      return { delta, text, restarted }
+    })
+    return deltas as Answer extends string ? typeof deltas : never
+  }
+
+  #iterate<Value>(read: () => Value | undefined): AsyncIterableIterator<Value, void, undefined> {
     if (this.#isIterated)
       throw new InvalidArgumentError(
         "stream",
         "a stream that was not iterated before",
         "a second loop",
-        "A stream can be iterated once only. Await `stream.result` for the answer.",
+        "A stream can be iterated only once. Await `stream.result` for the answer.",
       )
     this.#isIterated = true
-    const partials = this.#partials()
+    const values = this.#values(read)
     return {
-      next: () => partials.next(),
+      next: () => values.next(),
       // `return` before the first `next` does not reach the `finally` of the generator.
       return: () => {
         this.cancel()
-        return partials.return()
+        return values.return()
       },
       [Symbol.asyncIterator]() {
         return this
@@ -97,14 +129,14 @@ export class AnswerStream<Answer> implements AsyncIterable<PartialAnswer<Answer>
     }
   }
 
-  async *#partials(): AsyncGenerator<PartialAnswer<Answer>, void, undefined> {
+  async *#values<Value>(read: () => Value | undefined): AsyncGenerator<Value, void, undefined> {
     try {
       for (let seen = 0, seenLength = 0; ; ) {
         if (this.#version !== seen && (this.#hasEnded || this.#hasGrownSince(seenLength))) {
           seen = this.#version
           seenLength = this.#text.length
-          const partial = this.#partial()
-          if (partial !== undefined) yield partial
+          const value = read()
+          if (value !== undefined) yield value
         } else if (this.#hasEnded) break
         else
           await new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-import type { BudgetExceededError, StoreError } from "@p2/budget"
+import type { BudgetExceededError, ReservationHeldError, StoreError } from "@p2/budget"
 import { type AbortedError, type ErrorKind, type InvalidAnswerError, P2Error } from "@p2/core"
 import type { CircuitOpenError } from "@p2/guard/charge"
 import type { DeadlineName, Receipt } from "./receipt"
@@ -10,6 +10,7 @@ type WithCode<Class, Code extends string> = Class & { readonly code: Code }
 export type GenerateError =
   | BudgetExceededError
   | StoreError
+  | ReservationHeldError
   | CircuitOpenError
   | WithCode<AbortedError, "aborted">
   | WithCode<InvalidAnswerError, "invalid-answer">
@@ -71,14 +72,14 @@ export type ProviderErrorCode =
   | "provider-error"
 
 const PROVIDER_REMEDIES: Record<ProviderErrorCode, string> = {
-  "provider-bad-request": "The reason is in `error.cause.providerMessage`.",
+  "provider-bad-request": "See `error.cause.providerMessage`.",
   "provider-auth": "Check the API key and its permissions.",
   "provider-payment": "Add credit at the provider.",
   "provider-not-found": "Check the model id and the base URL.",
-  "provider-timeout": "Try again later.",
-  "provider-rate-limit": "Try again later, or set `fallbacks`.",
-  "provider-unavailable": "Try again later, or set `fallbacks`.",
-  "provider-error": "The reason is in `error.cause.providerMessage`.",
+  "provider-timeout": "Retry later.",
+  "provider-rate-limit": "Retry later, or set `fallbacks`.",
+  "provider-unavailable": "Retry later, or set `fallbacks`.",
+  "provider-error": "See `error.cause.providerMessage`.",
 }
 
 /**
@@ -140,7 +141,7 @@ export class ConnectionLostError extends ClientError {
   declare readonly code: "connection-lost"
 
   constructor(provider: string, cause?: unknown) {
-    super("connection-lost", `Connection to ${provider} closed before the response completed. Try again.`, {
+    super("connection-lost", `Connection to ${provider} closed before the response completed. Retry the call.`, {
       retryable: true,
       cause,
     })
@@ -284,7 +285,7 @@ export class MissingKeyError extends ClientError {
       "missing-key",
       fallback === undefined
         ? `No ${missing} for ${provider}. Set ${variable}, or pass \`${option}\` or \`openai\`.`
-        : `No ${missing} for ${provider}, which the fallback "${fallback}" needs. Set ${variable}, or remove the fallback.`,
+        : `No ${missing} for ${provider}, which the fallback "${fallback}" needs. Set ${variable}, or ${missing === "API key" ? `pass \`apiKeys: { ${provider}: … }\`` : "remove the fallback"}.`,
       { kind: "usage" },
     )
     Object.assign(this, { provider, variable })
@@ -303,6 +304,35 @@ export class NoMessagesError extends ClientError {
     super("no-messages", "There are no messages to send. Add one with `client.msg.addMessageUser(…)`.", {
       kind: "usage",
     })
+  }
+}
+
+/** The model called tools that were not run, and the caller accepts only an answer: code `tool-calls-returned`. */
+export class ToolCallsReturnedError extends ClientError {
+  declare readonly code: "tool-calls-returned"
+
+  constructor(names: readonly string[], maxSteps: number) {
+    super(
+      "tool-calls-returned",
+      `The model called ${[...new Set(names)].join(", ")}, but the calls were not run. Raise \`maxSteps\` (now ${maxSteps}), give every tool an \`execute\`, or read \`toolCalls\` of \`generate()\`.`,
+    )
+  }
+
+  static override isInstance(value: unknown): value is ToolCallsReturnedError {
+    return hasCode(value, "tool-calls-returned")
+  }
+}
+
+/** The run, or one around it, is finished: code `run-finished`. */
+export class RunFinishedError extends ClientError {
+  declare readonly code: "run-finished"
+
+  constructor() {
+    super("run-finished", "The run is finished. Start a new one with `client.run({ maxBudget })`.", { kind: "usage" })
+  }
+
+  static override isInstance(value: unknown): value is RunFinishedError {
+    return hasCode(value, "run-finished")
   }
 }
 

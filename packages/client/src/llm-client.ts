@@ -3,29 +3,58 @@ import {
   type CompiledAnswer,
   compileAnswer,
   type Message,
-  MessageBuilder,
+  type MessageBuilder,
   P2Error,
   Request,
   type RequestOptions,
   toUsdNumber,
 } from "@p2/core"
-import { AnswerStream, type GenerateResult } from "./answer-stream"
+import { AnswerStream } from "./answer-stream"
+import { type BatchItem, openBatch } from "./batch/batch"
+import { mapItems } from "./batch/map-items"
+import type { MapOptions, MapResult } from "./batch/map-options"
+import { promptsOf } from "./batch/prompts"
 import { type BudgetInfo, budgetInfoOf, estimateOf } from "./budget/budget-info"
 import { LazyBudget } from "./budget/lazy-budget"
 import { type Reconciliation, reconcileRequest } from "./budget/reconcile"
 import { UsageTracker } from "./budget/usage-tracker"
-import { attachReceipt, ClientClosedError, NoMessagesError, UnexpectedError } from "./errors"
+import {
+  attachReceipt,
+  ClientClosedError,
+  type ErrorWithReceipt,
+  NoMessagesError,
+  ToolCallsReturnedError,
+  UnexpectedError,
+} from "./errors"
 import { formatUsage } from "./format-usage"
+import { firstSettings } from "./generate/attempt-settings"
 import type { GenerateCall } from "./generate/generate-call"
-import { firstStep } from "./generate/next-step"
-import { countInput, planAttempt, planWithinLimits } from "./generate/plan-attempt"
+import { countInput, type PlannedCall, planAttempt, planWithinLimits } from "./generate/plan-attempt"
+import type { GenerateResult } from "./generate/result"
 import { runAttempts } from "./generate/run-attempts"
-import { checkCallOptions, checkClientOptions, checkPlaces } from "./options/check-client-options"
+import { checkCallOptions, checkClientOptions, checkMapOptions, checkPlaces } from "./options/check-client-options"
 import { type CallOptions, type LLMClientOptions, systemClock } from "./options/client-options"
 import { Routes } from "./providers/routes"
 import { type Receipt, sumReceipt } from "./receipt"
+import { type ForkChanges, type ForkOptions, Run } from "./runs/run"
+import { type RunLimit, RunScope } from "./runs/run-scope"
+import { type CompiledTools, compileTools } from "./steps/compiled-tools"
+import { Conversation } from "./steps/conversation"
+import type { ToolSet } from "./steps/tool"
 
-/** Summary of the last call, with the field names of the guide. */
+/** What the clients of a run share with the client that started it. */
+interface RunMembership {
+  scope: RunScope
+  budget: LazyBudget
+  /** Undefined: the member has its own. */
+  conversation: Conversation | undefined
+  /** @throws ClientClosedError, RunFinishedError */
+  checkOpen(): void
+  /** Makes `close` and `finish` wait for this work. */
+  waitFor<T>(work: Promise<T>): Promise<T>
+}
+
+/** Summary of the last call. */
 export interface CallMeta {
   requestId: string
   modelUsed: string | undefined
@@ -35,23 +64,26 @@ export interface CallMeta {
 }
 
 /**
- * Asks a model for a typed answer, and never lets a call cost more than its budget.
+ * Gets typed answers from a model, and never lets a call cost more than its budget.
  *
  * @example
  * const client = new LLMClient({ model: "gpt-4o-mini", answerModel: z.object({ name: z.string() }), maxBudget: "0.05" })
  * client.msg.addMessageUser("Describe who is David Copperfield")
  * const { name } = await client.generateResponse()
  */
-export class LLMClient<Answer = string> {
+export class LLMClient<Answer = string, Tools extends ToolSet | undefined = undefined> {
   readonly request: Request<Answer>
-  /** The conversation. Each answer is added as the assistant's turn. */
+  /** The conversation. Each answer is added as the assistant's turn, after the tool calls and results that led to it. */
   readonly msg: MessageBuilder
   readonly usageTracker: UsageTracker
+  readonly #conversation: Conversation
   readonly #options: LLMClientOptions
   readonly #deadlines: GenerateCall["deadlines"]
   readonly #routes: Routes
   readonly #budget: LazyBudget
   readonly #compiled: CompiledAnswer<Answer> | undefined
+  readonly #tools: CompiledTools | undefined
+  readonly #membership: RunMembership | undefined
   /** Work that `close` waits for. */
   readonly #running = new Set<Promise<unknown>>()
   #receipt: Receipt | undefined
@@ -59,22 +91,32 @@ export class LLMClient<Answer = string> {
 
   /**
    * Sends nothing and opens nothing.
+   * @param membership only for the clients that a run creates
    * @throws InvalidRequestError, InvalidArgumentError, UnknownModelError, UnsupportedSchemaError
    */
-  constructor(request: Request<Answer> | RequestOptions<Answer>, options: LLMClientOptions = {}) {
+  constructor(
+    request: Request<Answer> | RequestOptions<Answer>,
+    options: LLMClientOptions<Tools> = {},
+    /** @internal */ membership?: RunMembership,
+  ) {
     checkPlaces(request, options)
     checkClientOptions(options)
     this.request = Request.from<Answer>(request)
-    this.#options = options
+    // The tools are compiled below; nothing else depends on their types.
+    const shared = options as LLMClientOptions
+    this.#options = shared
     const { connectMs = 10_000, firstContentMs = 60_000, idleMs = 30_000 } = options.deadlines ?? {}
     this.#deadlines = { connectMs, firstContentMs, idleMs }
     const { answerModel } = this.request
     this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
-    this.#routes = new Routes(this.request as Request<unknown>, options)
-    this.#budget = new LazyBudget(this.request as Request<unknown>, options)
+    this.#tools = compileTools(options, this.#compiled as CompiledAnswer<unknown> | undefined)
+    this.#routes = new Routes(this.request as Request<unknown>, shared)
+    this.#membership = membership
+    this.#budget = membership?.budget ?? new LazyBudget(this.request as Request<unknown>, shared)
     // Loads the tokenizer now, because that blocks for about 0.1 s once per process and a deadline may run later.
     this.#routes.first.countInput([{ role: "user", content: "" }], {})
-    this.msg = new MessageBuilder().addPrompt(this.request.messages as Message[])
+    this.#conversation = membership?.conversation ?? new Conversation().addPrompt(this.request.messages as Message[])
+    this.msg = this.#conversation
     this.usageTracker = new UsageTracker(this.#budget)
   }
 
@@ -98,7 +140,7 @@ export class LLMClient<Answer = string> {
   /** Input tokens of the next call as it would be sent, including the schema of the answer. 0 without messages. */
   countTokens(): number {
     const call = this.#nextCall()
-    return call.messages.length === 0 ? 0 : countInput(call, firstStep(call)).tokens
+    return call.messages.length === 0 ? 0 : countInput(call, firstSettings(call)).tokens
   }
 
   /** The model's limit on output tokens, or its context window if the provider states no limit. */
@@ -119,26 +161,33 @@ export class LLMClient<Answer = string> {
   /** Compares the estimate and the upper bound of the next call with `maxBudget` and every scope. Only reads the store. */
   async getBudgetInfo(): Promise<BudgetInfo> {
     this.#checkOpen()
-    const limits = await this.#budget.status()
+    const { budget, subject, limits: requestLimits } = await this.#openBudget()
+    const limits = await budget.status({ ...subject, model: this.request.model }, { limits: requestLimits })
     const call = this.#nextCall()
-    return budgetInfoOf(call.request, planWithinLimits(call, firstStep(call), limits), limits)
+    return budgetInfoOf(call.request, planWithinLimits(call, firstSettings(call), limits), limits)
   }
 
   /**
    * Sends the conversation and returns the answer.
-   * @throws P2Error with the call's `receipt`.
+   * @throws P2Error with the call's `receipt`. ToolCallsReturnedError if the model called tools that were not run.
    */
   async generateResponse(options: CallOptions = {}): Promise<Answer> {
-    const result = await this.generate(options)
+    const result: GenerateResult<Answer, ToolSet | undefined> = await this.#generate(options)
     if (!result.ok) throw result.error
-    return result.answer
+    if (result.finishReason !== "tool-calls") return result.answer
+    const names = namesOf(result.toolCalls)
+    throw attachReceipt(new ToolCallsReturnedError(names, this.#tools?.maxSteps ?? 1), result.receipt)
   }
 
   /**
    * Sends the conversation and returns the answer or the error, with the receipt.
    * @throws P2Error of kind `usage` only. It has a `receipt` if the call had begun.
    */
-  async generate(options: CallOptions = {}): Promise<GenerateResult<Answer>> {
+  async generate(options: CallOptions = {}): Promise<GenerateResult<Answer, Tools>> {
+    return (await this.#generate(options)) as GenerateResult<Answer, Tools>
+  }
+
+  async #generate(options: CallOptions): Promise<GenerateResult<Answer, ToolSet | undefined>> {
     const call = this.#beginCall(options)
     return await this.#waitFor(this.#run({ onText: undefined, ...call }))
   }
@@ -147,22 +196,117 @@ export class LLMClient<Answer = string> {
    * Sends the conversation and yields the answer as it grows; `result` is the validated answer with its receipt.
    * @throws P2Error of kind `usage`. If the budget finds the usage error, `result` rejects instead.
    */
-  stream(options: CallOptions = {}): AnswerStream<Answer> {
+  stream(options: CallOptions = {}): AnswerStream<Answer, Tools> {
     const call = this.#beginCall(options)
     const controller = new AbortController()
     const signal = call.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, call.signal])
-    return new AnswerStream<Answer>({
+    return new AnswerStream<Answer, Tools>({
       compiled: this.#compiled,
       controller,
-      start: (onText) => this.#waitFor(this.#run({ onText, ...call, signal, stream: true })),
+      start: async (onText) => {
+        const result = await this.#waitFor(this.#run({ onText, ...call, signal, stream: true }))
+        return result as GenerateResult<Answer, Tools>
+      },
     })
+  }
+
+  /**
+   * Starts a run: several calls, with other models, messages and tools, under one budget and with one receipt.
+   * @throws InvalidArgumentError, ClientClosedError
+   */
+  run(limit: RunLimit): Run<Answer, Tools> {
+    this.#checkOpen()
+    return this.#createRun<Answer, Tools>(new RunScope(limit, undefined), undefined, {})
+  }
+
+  /** A run with its own client. Without changes that has the conversation of this client. */
+  #createRun<A, T extends ToolSet | undefined>(
+    scope: RunScope,
+    changes: ForkChanges<A> | undefined,
+    { tools, toolChoice, maxSteps }: ForkOptions<T>,
+  ): Run<A, T> {
+    const given = {
+      ...(tools === undefined ? {} : { tools, toolChoice }),
+      ...(toolChoice === undefined ? {} : { toolChoice }),
+      ...(maxSteps === undefined ? {} : { maxSteps }),
+    }
+    const request = (this.request as unknown as Request<A>).with<A>(changes ?? {})
+    const merged = { ...(this.#options as unknown as LLMClientOptions<T>), ...given }
+    const client = new LLMClient<A, T>(request, merged, {
+      scope,
+      budget: this.#budget,
+      conversation: changes === undefined ? this.#conversation : undefined,
+      checkOpen: () => {
+        this.#checkOpen()
+        scope.checkOpen()
+      },
+      waitFor: (work) => this.#waitFor(scope.track(work)),
+    })
+    return new Run<A, T>(client, scope, (...created) => client.#createRun(...created))
+  }
+
+  /**
+   * Calls the model once for each item, after the conversation, which stays as it is. The results are in the order of the items,
+   * and a call that fails does not reject the promise. Stops at the first denial that waiting cannot resolve.
+   *
+   * @example
+   * const results = await client.map(documents, { concurrency: 20, maxBudget: "0.05", idempotencyKey: "labels-2026-11" })
+   * for (const result of results) if (result.status === "answered") console.log(result.answer)
+   *
+   * @throws P2Error of kind `usage`, before anything is sent; StoreError if the ledger of an earlier run cannot be read
+   */
+  async map<Item>(items: Iterable<Item>, options: MapOptions<Item> = {}): Promise<MapResult<Answer>[]> {
+    this.#checkOpen()
+    checkMapOptions(items, options)
+    return this.#waitFor(this.#map([...items], options))
+  }
+
+  async #map<Item>(items: readonly Item[], options: MapOptions<Item>): Promise<MapResult<Answer>[]> {
+    const {
+      wait = this.#options.wait ?? { timeoutMs: Math.floor(this.request.timeoutMs / 2) },
+      maxBudget,
+      signal,
+    } = options
+    const prompts = promptsOf(items, options.prompt)
+    const call = this.#nextCall()
+    const calls = prompts.map((messages) => ({ ...call, messages: [...call.messages, ...messages] }))
+    if (calls.length === 0) return []
+    this.#checkCall(calls[0]!)
+    const opened = await this.#openBudget()
+    const name = options.idempotencyKey
+    const decisive = [this.request.system, call.compiled?.instructions, ...call.routes.map(({ model }) => model)]
+    const conversations = calls.map(({ messages }) => messages)
+    const batch = await openBatch(opened, { name, maxBudget, decisive, conversations })
+    const results = await Promise.all(batch.map((item, index) => this.#resumed(index, item)))
+    const callItem = async (index: number) => {
+      const begun = { onText: undefined, signal, wait, addTurn: () => {}, ...calls[index]! }
+      const result = await this.#run(begun, batch[index]!).catch((error: unknown) => failureOf(error))
+      const { receipt } = result
+      if (!result.ok) return { index, status: "failed" as const, error: result.error, receipt }
+      if (result.finishReason !== "tool-calls")
+        return { index, status: "answered" as const, answer: result.answer as Answer, receipt }
+      const error = new ToolCallsReturnedError(namesOf(result.toolCalls), this.#tools?.maxSteps ?? 1)
+      return { index, status: "failed" as const, error: attachReceipt(error, receipt), receipt }
+    }
+    return mapItems<Answer>(results, callItem, options)
+  }
+
+  /** The answer of an earlier run of the batch; undefined if there is none that fits the schema. */
+  async #resumed(index: number, { requestId, earlier }: BatchItem): Promise<MapResult<Answer> | undefined> {
+    if (earlier?.text === undefined) return undefined
+    const { text, costNanoUsd } = earlier
+    const parsed =
+      this.#compiled === undefined
+        ? { ok: true as const, answer: text as Answer }
+        : await this.#compiled.parseAsync(text)
+    return parsed.ok ? { index, status: "resumed", answer: parsed.answer, requestId, costNanoUsd } : undefined
   }
 
   /** The cost of the last call in dollars, or the estimate before the first call. `receipt.costNanoUsd` is exact. */
   calculateCost(): number {
     if (this.#receipt !== undefined) return toUsdNumber(this.#receipt.costNanoUsd)
     const call = this.#nextCall()
-    return toUsdNumber(estimateOf(planWithinLimits(call, firstStep(call), [])))
+    return toUsdNumber(estimateOf(planWithinLimits(call, firstSettings(call), [])))
   }
 
   /** Prints the model, time, tokens, prices, cost and budget of the last call. Never prints a key or content. */
@@ -192,18 +336,28 @@ export class LLMClient<Answer = string> {
   }
 
   /** What decides the plan of the next call. */
-  #nextCall(): Pick<GenerateCall, "request" | "compiled" | "messages" | "routes" | "stream"> {
+  #nextCall(): PlannedCall {
     return {
       request: this.request as Request<unknown>,
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
       messages: this.msg.getMessages(),
       routes: this.#routes.all,
       stream: this.request.stream,
+      tools: this.#tools,
+      step: 1,
     }
   }
 
   #checkOpen(): void {
+    this.#membership?.checkOpen()
     if (this.#isClosed) throw new ClientClosedError()
+  }
+
+  /** The budget of the client, with the limits of its run. */
+  async #openBudget(): ReturnType<LazyBudget["open"]> {
+    const opened = await this.#budget.open()
+    const { scope } = this.#membership ?? {}
+    return scope === undefined ? opened : { ...opened, budget: scope.limit(opened.budget) }
   }
 
   /** Throws usage errors, and copies the conversation: messages added later belong to the next call. */
@@ -211,47 +365,61 @@ export class LLMClient<Answer = string> {
     this.#checkOpen()
     checkCallOptions(options)
     const call = this.#nextCall()
+    this.#checkCall(call)
+    return {
+      signal: options.signal,
+      wait: options.wait ?? this.#options.wait,
+      addTurn: this.#conversation.beginTurn(),
+      ...call,
+    }
+  }
+
+  #checkCall(call: PlannedCall): void {
     if (call.messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
     // Throws if the cost of a fallback has no upper bound, before the first model is paid.
-    for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstStep(call, index), undefined)
-    return { signal: options.signal, addAnswer: this.msg.openTurn(), ...call }
+    for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstSettings(call, index), undefined)
   }
 
   /** Makes `close` wait for this work. */
   #waitFor<T>(work: Promise<T>): Promise<T> {
+    if (this.#membership !== undefined) return this.#membership.waitFor(work)
     this.#running.add(work)
     return work.finally(() => this.#running.delete(work))
   }
 
   async #run(
-    call: Pick<
-      GenerateCall,
-      "request" | "compiled" | "messages" | "routes" | "stream" | "signal" | "onText" | "addAnswer"
-    >,
-  ): Promise<GenerateResult<Answer>> {
-    const { charge, logger, recordContent = false, clock = systemClock } = this.#options
-    const requestId = crypto.randomUUID()
-    let result: GenerateResult<unknown>
+    call: PlannedCall & Pick<GenerateCall, "signal" | "wait" | "onText" | "addTurn">,
+    item?: BatchItem,
+  ): Promise<GenerateResult<Answer, ToolSet | undefined>> {
+    const { charge, onAlert, logger, recordContent = false, clock = systemClock } = this.#options
+    const requestId = item?.requestId ?? crypto.randomUUID()
+    let result: GenerateResult<unknown, ToolSet | undefined>
     try {
       const instances = await this.#routes.connect()
-      const { budget, subject, limits } = await this.#budget.open()
+      const { budget, subject, limits } = item ?? (await this.#openBudget())
       result = await runAttempts({
         requestId,
+        firstAttempt: item?.firstAttempt ?? 1,
+        isResumable: item?.isResumable ?? false,
         request: call.request,
         routes: call.routes,
         instances,
         messages: call.messages,
         compiled: call.compiled,
+        tools: call.tools,
+        step: call.step,
         budget,
         subject,
         limits,
         charge,
+        wait: call.wait,
+        onAlert,
         deadlines: this.#deadlines,
         signal: call.signal,
         stream: call.stream,
         onText: call.onText,
-        addAnswer: call.addAnswer,
+        addTurn: call.addTurn,
         clock,
         logger,
         recordContent,
@@ -260,18 +428,31 @@ export class LLMClient<Answer = string> {
     } catch (cause) {
       // The store or the `openai` package could not be opened.
       const times = { startedAt: clock.now(), totalMs: 0 }
-      const receipt = sumReceipt({ requestId, metadata: this.request.metadata }, [], times)
+      const nothing = { attempts: [], toolCalls: [] }
+      const receipt = sumReceipt({ requestId, metadata: this.request.metadata }, nothing, times)
       const error = P2Error.isInstance(cause) ? cause : new UnexpectedError(cause)
       result = { ok: false, error: attachReceipt(error, receipt), receipt }
     }
     this.#receipt = result.receipt
+    this.#membership?.scope.record(result.receipt)
     if (this.request.verbose) console.log(this.#formatUsage())
     if (!result.ok && (result.error as P2Error).kind === "usage") throw result.error
-    return result as GenerateResult<Answer>
+    return result as GenerateResult<Answer, ToolSet | undefined>
   }
 
   #formatUsage(): string {
     const route = this.#routes.of(this.#receipt?.attempts.at(-1)?.model)
     return formatUsage(this.request as Request<unknown>, route, this.#receipt)
   }
+}
+
+function namesOf(calls: readonly { name: string }[]): string[] {
+  return calls.map(({ name }) => name)
+}
+
+/** The result of an item whose call threw a usage error. */
+function failureOf(error: unknown): { ok: false; error: ErrorWithReceipt; receipt: Receipt } {
+  const failure = error as ErrorWithReceipt
+  if (failure?.receipt === undefined) throw error
+  return { ok: false, error: failure, receipt: failure.receipt }
 }

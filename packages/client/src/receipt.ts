@@ -20,6 +20,8 @@ export type AttemptReason =
   | "narrowed"
   /** The previous model failed or was denied. */
   | "fallback"
+  /** The model called tools, and this attempt sends their results. */
+  | "tools"
 
 /** The four deadlines of an attempt. */
 export type DeadlineName = "total" | "connect" | "first-content" | "idle"
@@ -44,6 +46,8 @@ export type AttemptStatus = "succeeded" | "failed" | "denied" | "released"
 export interface AttemptReceipt {
   /** Number within the request, from 1. */
   attempt: number
+  /** The step that the attempt belongs to, from 1. Without tools, a request has one step. */
+  step: number
   /** `<requestId>.<attempt>`: idempotency key of the reservation, sent as `X-Client-Request-Id`. */
   id: string
   reason: AttemptReason
@@ -60,6 +64,8 @@ export interface AttemptReceipt {
   /** As the provider reports it: `stop`, `length`, `content_filter`, `tool_calls`, … */
   finishReason?: string | undefined
   errorCode?: string | undefined
+  /** The limit that denied the attempt; for an attempt that was not denied, the limit for which it waited. */
+  limit?: AttemptLimit | undefined
   /** The deadline that ended the attempt. */
   deadlineHit?: DeadlineName | undefined
   /** As the provider reported it; undefined if it is missing or inconsistent. */
@@ -79,12 +85,49 @@ export interface AttemptReceipt {
   timings: AttemptTimings
 }
 
-/** Milliseconds since the plan was made, just before the reserve, unless a field says otherwise. */
+/**
+ * One call of a tool. `failed`: the tool threw. `invalid`: it does not exist, or its arguments do not fit. `denied`: the
+ * budget does not cover its cost. `released`: it was not run, because the store failed, or a deadline or the caller ended the
+ * request.
+ */
+export interface ToolReceipt {
+  /** `<requestId>.<attempt>.<number of the call>`: idempotency key of the reservation. */
+  id: string
+  /** The id that the model sees. */
+  toolCallId: string
+  name: string
+  /** The step and the attempt in which the model called the tool. */
+  step: number
+  attempt: number
+  status: "succeeded" | "failed" | "invalid" | "denied" | "released"
+  /** `tool-failed`: the tool threw. `tool-cost-failed`: `actual` of its cost threw. Otherwise the code of the error. */
+  errorCode?: string | undefined
+  /** 0 for a tool without `cost`. */
+  costNanoUsd: NanoUsd
+  /** `custom`: the tool's own; `bound`: its maximum, because the call failed. */
+  costSource: CostSource
+  /** The call failed after it began, so that it may have been billed. */
+  inDoubt: boolean
+  reservedNanoUsd: NanoUsd
+  settlement: SettlementStatus
+  durationMs: number
+}
+
+/** One limit, such as `{ scope: "user", window: "day", unit: "usd" }`. `scope` is `request` for `maxBudget`. */
+export interface AttemptLimit {
+  scope: string
+  window: string
+  unit: "usd" | "tokens" | "requests"
+}
+
+/** Milliseconds since the plan was made, just before the reserve, unless a field states another start. */
 export interface AttemptTimings {
   /** Epoch milliseconds, before the plan. */
   startedAt: number
-  /** Duration of the reserve. */
+  /** Duration of the reserve, with the wait. */
   reserveMs: number
+  /** The part of it that the attempt waited for room which other calls had reserved. */
+  waitMs?: number | undefined
   headersMs?: number | undefined
   firstContentMs?: number | undefined
   /** Duration of the settle. */
@@ -98,17 +141,19 @@ export interface Receipt {
   /** The `metadata` of the request. */
   metadata?: Readonly<Record<string, unknown>> | undefined
   attempts: readonly AttemptReceipt[]
+  /** The calls of tools that were answered, in order. */
+  toolCalls: readonly ToolReceipt[]
   /** Sum over the attempts that reported usage. */
   usage: Usage
-  /** Sum over the attempts. */
+  /** Sum over the attempts and the calls of tools. */
   costNanoUsd: NanoUsd
-  /** The least certain source among the attempts: `bound`, then `table`, `custom`, `provider`, `none`. */
+  /** The least certain source among them: `bound`, then `table`, `custom`, `provider`, `none`. */
   costSource: CostSource
   /** The part of `costNanoUsd` that is in doubt. */
   inDoubtNanoUsd: NanoUsd
-  /** Sum over the attempts. */
+  /** Sum over the attempts and the calls of tools. */
   reservedNanoUsd: NanoUsd
-  /** `pending` while the store has not confirmed every attempt. */
+  /** `pending` while the store has not confirmed all of them. */
   settlement: SettlementStatus
   timings: {
     /** Epoch milliseconds. */
@@ -116,8 +161,10 @@ export interface Receipt {
     totalMs: number
     /** First content of the last attempt. */
     firstContentMs?: number | undefined
-    /** Time that the attempts waited for the store. */
+    /** Time that the attempts waited for the store, without `waitMs`. */
     storeMs: number
+    /** Time that the attempts waited for room which other calls had reserved. */
+    waitMs: number
   }
 }
 
@@ -125,37 +172,51 @@ export interface Receipt {
 const COST_SOURCES: readonly CostSource[] = ["bound", "table", "custom", "provider", "none"]
 const SETTLEMENTS: readonly SettlementStatus[] = ["pending", "settled", "none"]
 
-/** The receipt of a request as the sum of its attempts. */
+/** The receipt of a request as the sum of its attempts and its calls of tools. */
 export function sumReceipt(
   request: Pick<Receipt, "requestId" | "metadata">,
-  attempts: readonly AttemptReceipt[],
+  { attempts, toolCalls }: Pick<Receipt, "attempts" | "toolCalls">,
   times: { startedAt: number; totalMs: number },
 ): Receipt {
   const usages = attempts.flatMap(({ usage }) => (usage === undefined ? [] : [usage]))
-  const sum = (amount: (attempt: AttemptReceipt) => number) =>
-    attempts.reduce((total, attempt) => total + amount(attempt), 0)
+  const charged = [...attempts, ...toolCalls]
   return {
     requestId: request.requestId,
     metadata: request.metadata,
     attempts,
+    toolCalls,
     usage: usages.length === 1 ? usages[0]! : addUsage(...usages),
-    costNanoUsd: sum((attempt) => attempt.costNanoUsd),
-    costSource: first(
-      COST_SOURCES,
-      attempts.map((attempt) => attempt.costSource),
-    ),
-    inDoubtNanoUsd: sum((attempt) => (attempt.inDoubt ? attempt.costNanoUsd : 0)),
-    reservedNanoUsd: sum((attempt) => attempt.reservedNanoUsd),
-    settlement: first(
-      SETTLEMENTS,
-      attempts.map((attempt) => attempt.settlement),
-    ),
+    costNanoUsd: sum(charged, (each) => each.costNanoUsd),
+    ...leastCertain(charged),
+    inDoubtNanoUsd: sum(charged, (each) => (each.inDoubt ? each.costNanoUsd : 0)),
+    reservedNanoUsd: sum(charged, (each) => each.reservedNanoUsd),
     timings: {
       startedAt: times.startedAt,
       totalMs: times.totalMs,
       firstContentMs: attempts.at(-1)?.timings.firstContentMs,
-      storeMs: sum(({ timings }) => timings.reserveMs + (timings.settleMs ?? 0)),
+      storeMs: sum(attempts, ({ timings }) => timings.reserveMs - (timings.waitMs ?? 0) + (timings.settleMs ?? 0)),
+      waitMs: sum(attempts, ({ timings }) => timings.waitMs ?? 0),
     },
+  }
+}
+
+function sum<T>(values: readonly T[], amount: (value: T) => number): number {
+  return values.reduce((total, value) => total + amount(value), 0)
+}
+
+/** The least certain source and settlement. */
+export function leastCertain(
+  charged: readonly { costSource: CostSource; settlement: SettlementStatus }[],
+): Pick<Receipt, "costSource" | "settlement"> {
+  return {
+    costSource: first(
+      COST_SOURCES,
+      charged.map((each) => each.costSource),
+    ),
+    settlement: first(
+      SETTLEMENTS,
+      charged.map((each) => each.settlement),
+    ),
   }
 }
 

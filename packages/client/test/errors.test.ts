@@ -69,10 +69,10 @@ describe("messages", () => {
     expect(message({ retryAfterMs: 1_500 })).toBe("openai returned status 429. Retry after 1500 ms.")
     // Without `retryAfterMs` the message must not name the field.
     expect(message({ providerCode: "quota" })).toBe(
-      "openai returned status 429 (quota). Try again later, or set `fallbacks`.",
+      "openai returned status 429 (quota). Retry later, or set `fallbacks`.",
     )
     expect(message({ code: "provider-error", status: undefined })).toBe(
-      "openai returned an error. The reason is in `error.cause.providerMessage`.",
+      "openai returned an error. See `error.cause.providerMessage`.",
     )
   })
 

@@ -6,13 +6,15 @@ import { checkWorld } from "../fuzz/check-world"
 import { drawCombinedWorld, drawWorld } from "../fuzz/draw-world"
 import { outcomeCode, playWorld } from "../fuzz/play-world"
 import { STORES, type StoreKind, storeKind } from "../fuzz/world-stores"
+import type { RunReceipt } from "../src/index"
 import { overrideStore } from "./override-store"
 
 // It is emptied before each world, so `REDIS_URL` is not used.
 const noRedis = (await findRedisServer({ fetch: true })) === undefined
 if (noRedis && process.env.CI === "true") throw new Error("There is no redis-server, and CI=true forbids skipping.")
 
-const WORLDS = { memory: 30, redis: 12, sqlite: 12 }
+/** Seed 22 is the first in which a tool succeeds. */
+const WORLDS = { memory: 30, redis: 24, sqlite: 24 }
 
 interface Plant {
   plant: (inner: BudgetStore) => Partial<BudgetStore>
@@ -112,16 +114,22 @@ describe.each(STORES.filter((name) => name !== "redis" || !noRedis))("in the %s 
   test(`${WORLDS[name]} worlds of random requests, faults, aborts and store failures keep every guarantee`, async () => {
     const failed: string[] = []
     const codes = new Set<string>()
+    const tools = new Set<string>()
+    let runs = 0
     for (let seed = 1; seed <= WORLDS[name]; seed++) {
       const world = drawWorld(seed)
       const played = await playWorld(world, kind)
       for (const outcome of played.outcomes) codes.add(outcomeCode(outcome))
+      for (const { status } of played.outcomes.flatMap(({ receipt }) => receipt?.toolCalls ?? [])) tools.add(status)
+      runs += played.runs.length
       for (const what of checkWorld(played))
         failed.push(`pnpm fuzz --store ${name} --seed ${seed}: ${what}\n${inspect(world, { depth: 9 })}`)
     }
     expect(failed).toEqual([])
     // A world without calls would keep every guarantee.
     expect(codes.size).toBeGreaterThan(5)
+    expect([...tools]).toEqual(expect.arrayContaining(["succeeded", "invalid"]))
+    expect(runs).toBeGreaterThan(2)
   })
 
   test("the clients of eight worlds together, each with its own store, keep every guarantee", async () => {
@@ -150,6 +158,13 @@ describe.each(STORES.filter((name) => name !== "redis" || !noRedis))("in the %s 
     const group = [...played.totals.values()].flat().find(({ attempts }) => attempts > 0)!
     group.costNanoUsd += 1
     expect(checkWorld(played)).toContainEqual(expect.stringContaining("in the totals"))
+    const [outcome] = played.outcomes
+    const client = outcome!.client
+    played.world.clients[client]!.runNanoUsd ??= 1
+    const requests = played.outcomes.flatMap((each) => (each.client === client ? [each.receipt!] : []))
+    const receipt = { requests, costNanoUsd: -1, remainingNanoUsd: 0 } as unknown as RunReceipt
+    played.runs = [{ client, receipt }]
+    expect(checkWorld(played)).toContainEqual(expect.stringContaining(`run of client ${client}: -1 on its receipt`))
     played.logged.push("PromptSecret")
     expect(checkWorld(played)).toContainEqual(expect.stringContaining("logged"))
   })

@@ -31,7 +31,7 @@ async function play(each: OutcomeCase, way: "json" | "stream", api: "openai" | "
     {
       ...request,
       model: prefix(request.model ?? "openai/gpt-4o-mini"),
-      ...(request.fallbacks === undefined ? {} : { fallbacks: request.fallbacks.map(prefix) }),
+      fallbacks: request.fallbacks?.map(prefix),
       stream: way === "stream",
     },
     {

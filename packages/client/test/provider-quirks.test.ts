@@ -127,7 +127,7 @@ describe("the finish reason", () => {
     ["content_filter: SAFETY", "content-filtered"],
   ])("%s is %s", async (finish, code) => {
     server.answer(({ sendJson }) => sendJson(200, completion("Half of an ans", finish)))
-    const result = await open("openai/gpt-4o-mini").generate()
+    const result = await open("openai/gpt-4o-mini", { onTruncated: "error" }).generate()
     expect(result).toMatchObject({ ok: false, error: { code }, receipt: { costSource: "table" } })
   })
 

@@ -30,7 +30,12 @@ const anyMessages: fc.Arbitrary<Message[]> = fc.array(
 
 test("messages and structure have as many tokens counted separately as counted together", () => {
   const compiled = compileAnswer(Tree) as ReturnType<typeof compileAnswer<unknown>>
-  const models = ["openai/gpt-4o-mini", "openai/gpt-4", "anthropic/claude-sonnet-4-5", "gemini/gemini-2.5-flash"]
+  const models = [
+    "openai/gpt-4o-mini",
+    "openai/gpt-4",
+    "openrouter/anthropic/claude-sonnet-4.5",
+    "gemini/gemini-2.5-flash",
+  ]
   const routes = models.map((model) => ({
     model: findPrice(model)!.model,
     route: new Routes(new Request({ model }) as Request<unknown>, { apiKey: "k" }).first,

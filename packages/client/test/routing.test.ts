@@ -34,6 +34,60 @@ describe("the provider of a model", () => {
     for (const { name } of knownProviders()) expect(choose(`${name}/some-model`).provider).toBe(name)
   })
 
+  test("may be Kimi, Z.ai, MiniMax, Perplexity or Cerebras", () => {
+    const table = providerTable()
+    const models = [
+      "moonshotai/kimi-k2.5",
+      "zai/glm-4.7",
+      "minimax/MiniMax-M2.5",
+      "perplexity/sonar",
+      "cerebras/gpt-oss-120b",
+    ]
+    expect(models.map((model) => choose(model).baseURL)).toEqual([
+      "https://api.moonshot.ai/v1",
+      "https://api.z.ai/api/paas/v4",
+      "https://api.minimax.io/v1",
+      "https://api.perplexity.ai",
+      "https://api.cerebras.ai/v1",
+    ])
+    expect(table.get("zai")).toMatchObject({ maxTokensField: "max_tokens", modes: ["json_object", "prompt"] })
+    expect(table.get("minimax")).toMatchObject({ maxTokensField: "max_completion_tokens", modes: ["tool", "prompt"] })
+    expect(choose("zai/glm-4.7", { Z_AI_API_KEY: "z" }).apiKey).toBe("z")
+    for (const model of models)
+      expect(openClient(provider, { model, maxBudget: "1" }).getModelLimits().contextWindow).toBeGreaterThan(0)
+  })
+
+  test("takes its key from `apiKeys`, a fallback's too, before the variables", async () => {
+    const providers = ["groq", "deepseek"].map((name) => ({ name, baseURL: provider.baseURL }))
+    const prices = createPriceTable({
+      "groq/m": { input: "1", output: "1", contextWindow: 8000 },
+      "deepseek/m": { input: "1", output: "1", contextWindow: 8000 },
+    })
+    vi.stubEnv("DEEPSEEK_API_KEY", "from the variable")
+    const open = (apiKeys: Record<string, string>, options = {}) => {
+      const client = new LLMClient(
+        { model: "groq/m", fallbacks: ["deepseek/m"], retries: 0 },
+        { providers, prices, apiKeys, logger: {}, ...options },
+      )
+      client.msg.addMessageUser("Hello")
+      return client
+    }
+    // The imitation does not know the model, so that the fallback follows.
+    await open({ groq: "key-1", deepseek: "key-2" }).generate()
+    expect(provider.received.map(({ headers }) => headers.authorization)).toEqual(["Bearer key-1", "Bearer key-2"])
+    provider.received.length = 0
+    await open({ groq: "key-1" }, { apiKey: "own" }).generate()
+    expect(provider.received.map(({ headers }) => headers.authorization)).toEqual([
+      "Bearer own",
+      "Bearer from the variable",
+    ])
+    vi.stubEnv("DEEPSEEK_API_KEY", undefined)
+    await expect(open({ groq: "key-1" }).generate()).rejects.toThrow(/or pass `apiKeys: \{ deepseek: … \}`/)
+    expect(() => open({ grok: "key-1" })).toThrow(/Unknown provider `options.apiKeys.grok`: expected one of/)
+    expect(() => open({ groq: "a\nb" })).toThrow(/`options.apiKeys`/)
+    expect(() => open({ groq: "a\nb" })).not.toThrow(/a\nb/)
+  })
+
   test("is OpenRouter without a known prefix when its key is set, else OpenAI", () => {
     expect(choose("gpt-4o-mini", { OPENROUTER_API_KEY: "o" })).toMatchObject({
       provider: "openrouter",

@@ -80,7 +80,7 @@ test("a usage error is thrown at once", () => {
 test("a stream can be iterated once; leaving before the first partial answer aborts the call", async () => {
   const iterated = openClient(provider).stream()
   const first = iterated[Symbol.asyncIterator]()
-  expect(() => iterated[Symbol.asyncIterator]()).toThrow("A stream can be iterated once only.")
+  expect(() => iterated[Symbol.asyncIterator]()).toThrow("A stream can be iterated only once.")
   await first.next()
   await first.return?.()
   const unread = openClient(provider).stream()

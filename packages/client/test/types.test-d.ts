@@ -3,7 +3,15 @@ import { Request } from "@p2/core"
 import { expectTypeOf, test } from "vitest"
 import { z } from "zod"
 import * as mini from "zod/mini"
-import { type GenerateErrorCode, type GenerateResult, LLMClient, type PartialAnswer, type Receipt } from "../src/index"
+import {
+  type Generated,
+  type GenerateErrorCode,
+  type GenerateResult,
+  LLMClient,
+  type PartialAnswer,
+  type Receipt,
+  type TextDelta,
+} from "../src/index"
 
 const Person = z.object({ name: z.string(), age: z.number().optional(), tags: z.array(z.object({ of: z.string() })) })
 type Person = z.infer<typeof Person>
@@ -47,7 +55,8 @@ test("partial answers are deeply partial; text stays text", () => {
   expectTypeOf<PartialAnswer<string>>().toEqualTypeOf<string>()
   expectTypeOf<PartialAnswer<Person>["tags"]>().toEqualTypeOf<{ of?: string | undefined }[] | undefined>()
   const stream = new LLMClient({ model: "m", answerModel: Person }).stream()
-  expectTypeOf(stream.result).resolves.toEqualTypeOf<{ answer: Person; receipt: Receipt }>()
+  expectTypeOf(stream.result).resolves.toEqualTypeOf<Generated<Person>>()
+  expectTypeOf<Generated<Person>>().toExtend<{ answer: Person; receipt: Receipt }>()
 })
 
 test("`error.code` gives the fields of an error", async () => {
@@ -75,4 +84,9 @@ test("wrong arguments do not compile", () => {
   new LLMClient({ model: "m", answerModel: { type: "object" } })
   // @ts-expect-error no such option
   new LLMClient({ model: "m" }, { baseUrl: "https://example.org" })
+})
+
+test("deltas are of text streams only", () => {
+  expectTypeOf(new LLMClient({ model: "m" }).stream().deltas).toExtend<AsyncIterable<TextDelta>>()
+  expectTypeOf(new LLMClient({ model: "m", answerModel: Person }).stream().deltas).toBeNever()
 })

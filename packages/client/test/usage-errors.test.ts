@@ -80,7 +80,7 @@ test("a fallback's missing key is a usage error before the first call, with the 
   expect(error).toMatchObject({ code: "missing-key", provider: "groq", variable: "GROQ_API_KEY" })
   // `apiKey` and `openai` are for the request's own provider, so they would not help.
   expect((error as Error).message).toBe(
-    'No API key for groq, which the fallback "groq/llama-3.3-70b-versatile" needs. Set GROQ_API_KEY, or remove the fallback.',
+    'No API key for groq, which the fallback "groq/llama-3.3-70b-versatile" needs. Set GROQ_API_KEY, or pass `apiKeys: { groq: … }`.',
   )
 })
 

@@ -1,6 +1,6 @@
 import { expectTypeOf, test } from "vitest"
 import { z } from "zod"
-import { LLMClient, type PartialAnswer } from "../src/index"
+import { LLMClient, type PartialAnswer, tool } from "../src/index"
 
 /** Tests that the compiler can check fifty fields within the time of the suite. */
 const Wide = z.object({
@@ -62,4 +62,22 @@ test("fifty fields come through as they are, and as partials", () => {
   expectTypeOf<PartialAnswer<z.infer<typeof Wide>>["field49"]>().toEqualTypeOf<
     { a?: string | undefined; b?: number | null | undefined } | undefined
   >()
+})
+
+const find = tool({
+  parameters: z.object({ query: z.string(), limit: z.number().optional() }),
+  execute: async ({ query }) => query.length,
+})
+const [t0, t1, t2, t3, t4] = [find, find, find, find, find]
+const five = { t0, t1, t2, t3, t4 }
+const ten = { ...five, t5: t0, t6: t1, t7: t2, t8: t3, t9: t4 }
+const twenty = { ...ten, u0: t0, u1: t1, u2: t2, u3: t3, u4: t4, u5: t0, u6: t1, u7: t2, u8: t3, u9: t4 }
+
+test("twenty tools beside them too", async () => {
+  const result = await new LLMClient({ model: "m", answerModel: Wide }, { tools: twenty, maxSteps: 5 }).generate()
+  if (!result.ok) return
+  expectTypeOf(result.toolCalls[0]!.name).toEqualTypeOf<keyof typeof twenty>()
+  for (const call of result.toolCalls)
+    if (call.name === "u7") expectTypeOf(call.input).toEqualTypeOf<{ query: string; limit?: number | undefined }>()
+  if (result.finishReason !== "tool-calls") expectTypeOf(result.answer).toEqualTypeOf<z.infer<typeof Wide>>()
 })

@@ -178,7 +178,7 @@ describe("only a known good end makes an answer", () => {
     for (const stream of [false, true]) {
       if (stream) answerEvents(delta({ content: "Half of an ans" }), { ...delta({}, finish), usage }, DONE)
       else answerJson(content("Half of an ans", finish))
-      const result = await open({ stream }).generate()
+      const result = await open({ stream, onTruncated: "error" }).generate()
       if (code === undefined) expect(result).toMatchObject({ ok: true, answer: "Half of an ans" })
       else expect(result).toMatchObject({ ok: false, error: { code }, receipt: { costSource: "table" } })
       expect(server.bodies).toHaveLength(1)

@@ -1,5 +1,5 @@
 /**
- * The deepest nesting that {@link parseJson} accepts. `JSON.parse` would spend seconds on a text of opening brackets, and
+ * The deepest nesting that {@link parseJson} accepts. `JSON.parse` would spend seconds on a string of opening brackets, and
  * code that visits a deeper value overflows the stack.
  */
 const MAX_DEPTH = 5_000

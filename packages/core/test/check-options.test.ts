@@ -155,13 +155,14 @@ describe("the advice for an unknown option of a request", () => {
   })
 
   it.each([
-    ["tools", "Requests have no tools: describe the choices of the model in `answerModel`"],
-    ["tool_choice", "Requests have no tools"],
+    ["tools", "It is an option of `LLMClient`"],
+    ["tool_choice", "It is an option of `LLMClient`"],
+    ["functions", "Write `tools`, an option of `LLMClient`"],
     ["prompt", 'Write `messages: [{ role: "user", content: "…" }]`.'],
     ["input", 'Write `messages: [{ role: "user", content: "…" }]`.'],
-    ["system", 'Write `messages: [{ role: "system", content: "…" }, …]`.'],
-    ["topK", "Requests do not support it"],
-    ["logit_bias", "Requests do not support it"],
+    ["systemPrompt", "Did you mean `system`?"],
+    ["topK", "Write it in `extraBody`"],
+    ["logit_bias", "Write it in `extraBody`"],
     ["n", "Send one request per answer."],
     ["timeout", "Did you mean `timeoutMs`, in milliseconds?"],
     ["max_completion_tokens", "Did you mean `maxTokens`?"],
@@ -182,6 +183,8 @@ describe("the advice for an unknown option of a request", () => {
     const request = (budget: object) => () => new Request({ model: "m", userId: "u", userBudget: budget as never })
     expect(request({ limit: 1, window: "day" })).toThrow("- userBudget.window: unknown option. Did you mean `per`?")
     expect(request({ limit: 1, timezone: "UTC" })).toThrow("unknown option. Did you mean `timeZone`?")
-    expect(request({ limit: 1, colour: 1 })).toThrow("unknown option. Known options: `limit`, `per`, `timeZone`.")
+    expect(request({ limit: 1, colour: 1 })).toThrow(
+      "unknown option. Known options: `limit`, `per`, `timeZone`, `start`, `alertAt`, `carryOver`.",
+    )
   })
 })

@@ -13,7 +13,7 @@ import {
 } from "../src/index"
 
 describe("P2Error", () => {
-  it("is recognised by its mark, from any copy of the package", () => {
+  it("is recognized by its mark, from any copy of the package", () => {
     const error = new P2Error("m", { code: "x", kind: "failed" })
     expect(P2Error.isInstance(error)).toBe(true)
     expect(P2Error.isInstance(Object.assign(new Error("m"), { [Symbol.for("@p2/error")]: true }))).toBe(true)
@@ -97,7 +97,7 @@ describe("isInstance of a class", () => {
   ]
 
   it.each(errors.map((error, index) => [error.name, error, index] as const))(
-    "recognises %s alone",
+    "recognizes %s alone",
     (_, error, index) => {
       // An error from another copy of the package has the mark and the code, and another class.
       const foreign = Object.assign(new Error(error.message), { [Symbol.for("@p2/error")]: true, code: error.code })

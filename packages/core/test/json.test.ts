@@ -12,7 +12,7 @@ it.each([
   expect(parseJson(text)).toEqual(value)
 })
 
-it("rejects a text that is nested too deeply", () => {
+it("rejects JSON that is nested too deeply", () => {
   const nested = (levels: number) => `${"[".repeat(levels)}"[\\"[["${"]".repeat(levels)}`
   expect(parseJson(nested(5_000))).toBeDefined()
   expect(parseJson(nested(5_001))).toBeUndefined()

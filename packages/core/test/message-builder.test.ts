@@ -100,7 +100,7 @@ describe("MessageBuilder", () => {
     ["jpeg", new Uint8Array([0xff, 0xd8, 0xff, 0xe0])],
     ["gif", new TextEncoder().encode("GIF89a...")],
     ["webp", new TextEncoder().encode("RIFF\0\0\0\0WEBPVP8 ")],
-  ])("recognises the bytes of a %s", (type, bytes) => {
+  ])("recognizes the bytes of a %s", (type, bytes) => {
     const [message] = new MessageBuilder().addMessageImage(bytes, { detail: "low" }).getMessages()
     const url = `data:image/${type};base64,${Buffer.from(bytes).toString("base64")}`
     expect(message).toEqual({ role: "user", content: [{ type: "image_url", image_url: { url, detail: "low" } }] })
@@ -190,7 +190,7 @@ describe("MessageBuilder", () => {
       { role: "user", content: "x", later: () => 1 },
     ]
     expect(() => builder.addPrompt(late as never)).toThrow(/prompt: expected plain data, without functions/)
-    expect(() => builder.addToolCalls(null as never)).toThrow(/prompt\[0\].tool_calls: expected an array/)
+    expect(() => builder.addToolCalls(null as never)).toThrow(/`calls`/)
     expect(builder.getMessages()).toEqual([])
     for (const nothing of [undefined, null, () => "text", Symbol("text"), Promise.resolve("text")]) {
       expect(() => builder.addMessageUser(nothing)).toThrow(InvalidArgumentError)
@@ -225,5 +225,16 @@ describe("MessageBuilder", () => {
     const builder = new MessageBuilder().addMessageSystem("Be terse.").addMessageImage(PNG)
     expect(builder.getFormattedPrompt()).toBe("system:\nBe terse.\n\nuser:\n[image_url]")
     expect(builder.clear().getMessages()).toEqual([])
+  })
+
+  it("omits fields that are null, and keeps the content", () => {
+    const message = { role: "assistant", content: null, tool_calls: null, refusal: null } as never
+    expect(new MessageBuilder().addPrompt([message]).getMessages()).toEqual([{ role: "assistant", content: null }])
+  })
+
+  it("shows the calls of custom tools", () => {
+    const call = { id: "1", type: "custom" as const, custom: { name: "sql", input: "SELECT 1" } }
+    const builder = new MessageBuilder().addPrompt([{ role: "assistant", content: null, tool_calls: [call] }])
+    expect(builder.getFormattedPrompt()).toBe("assistant:\n[call sql SELECT 1]")
   })
 })

@@ -23,6 +23,9 @@ describe("Request", () => {
       messages: [],
       tags: {},
       fallbacks: [],
+      onTruncated: "return",
+      extraBody: {},
+      extraHeaders: {},
       online: false,
       cachePrompt: false,
       serviceTier: "default",
@@ -171,6 +174,88 @@ describe("Request", () => {
     "0.0000000001",
   ])("rejects the budget %j", (maxBudget) => {
     expect(Object.keys(issuesOf({ model: "m", maxBudget }))).toEqual(["maxBudget"])
+  })
+
+  it("treats an option that is null as absent, except a budget", () => {
+    const options = { model: "m", temperature: null, stop: null, fallbacks: null, tags: null, timeoutMs: null }
+    const request = new Request(options)
+    expect(request).toMatchObject({ fallbacks: [], tags: {}, timeoutMs: 120_000 })
+    expect(request.options).toEqual({ model: "m" })
+    expect(request.with({ temperature: 1 }).with({ temperature: null }).temperature).toBeUndefined()
+    const budgets = { maxBudget: null, userBudget: null, clientBudget: null }
+    expect(Object.keys(issuesOf({ model: "m", userId: "u", clientId: "c", ...budgets }))).toEqual([
+      "maxBudget",
+      "userBudget",
+      "clientBudget",
+    ])
+  })
+
+  it("checks the options of a chat and those that are passed through", () => {
+    const options = {
+      model: "m",
+      system: "You are terse.",
+      history: { maxTokens: 8000 },
+      onTruncated: "error" as const,
+      reasoningEffort: "low" as const,
+      verbosity: "high" as const,
+      extraBody: { top_k: 40, provider: { order: ["a"] } },
+      extraHeaders: { "X-Title": "My app" },
+      extraCost: "0.01",
+    }
+    const { extraCost: _, ...fields } = options
+    expect(new Request(options)).toMatchObject({ ...fields, extraCostNanoUsd: 10_000_000 })
+    expect(new Request({ model: "m" })).toMatchObject({ onTruncated: "return", extraBody: {}, extraHeaders: {} })
+    expect(Object.isFrozen(new Request(options).extraBody.provider)).toBe(true)
+    const invalid = {
+      model: "m",
+      system: 5,
+      history: { maxTokens: 0, max: 5 },
+      onTruncated: "throw",
+      reasoningEffort: "huge",
+      verbosity: "long",
+      extraBody: { stream: true, n: 2, top_k: 5 },
+      extraHeaders: { Authorization: "Bearer sk-secret", "X-A": "a\nb", "a b": "c" },
+      extraCost: null,
+    }
+    expect(Object.keys(issuesOf(invalid))).toEqual([
+      "system",
+      "history.maxTokens",
+      "history.max",
+      "onTruncated",
+      "reasoningEffort",
+      "verbosity",
+      "extraBody.stream",
+      "extraBody.n",
+      "extraHeaders.Authorization",
+      "extraHeaders.X-A",
+      "extraHeaders.…",
+      "extraCost",
+    ])
+    expect(() => new Request(invalid as never)).toThrow(/Authorization: is set by the option `apiKey`/)
+    expect(() => new Request(invalid as never)).not.toThrow(/sk-secret/)
+    for (const extraBody of [[], "a", { a: 5n }])
+      expect(Object.keys(issuesOf({ model: "m", extraBody }))).toEqual(["extraBody"])
+  })
+
+  it("accepts every message of the official SDK", () => {
+    const messages = [
+      { role: "assistant" as const, content: null, refusal: null, tool_calls: null, function_call: null, audio: null },
+      {
+        role: "assistant" as const,
+        tool_calls: [{ id: "1", type: "custom", custom: { name: "sql", input: "SELECT 1" } }],
+      },
+      { role: "function" as const, name: "f", content: null },
+    ]
+    expect(issuesOf({ model: "m", messages })).toEqual({})
+    expect(Object.keys(issuesOf({ model: "m", messages: [{ role: "function", content: 5 }] }))).toEqual([
+      "messages[0].name",
+      "messages[0].content",
+    ])
+    const calls = [{ id: "1", type: "custom", function: { name: "f", arguments: "" } }]
+    expect(Object.keys(issuesOf({ model: "m", messages: [{ role: "assistant", tool_calls: calls }] }))).toEqual([
+      "messages[0].tool_calls[0].custom.name",
+      "messages[0].tool_calls[0].custom.input",
+    ])
   })
 
   it("rejects a time zone without a calendar period", () => {

@@ -28,13 +28,13 @@ export function strictViolations(root: Json): string[] {
   function visit(schema: Json, path: string): void {
     const keys = Object.keys(schema).filter((key) => key !== "description")
     if (schema.$ref !== undefined) {
-      if (Object.keys(schema).length > 1) found.push(`${path}: $ref with neighbours`)
+      if (Object.keys(schema).length > 1) found.push(`${path}: $ref with neighbors`)
       const name = String(schema.$ref).replace("#/$defs/", "")
       if (schema.$ref !== "#" && !Object.hasOwn((root.$defs ?? {}) as Json, name)) found.push(`${path}: dangling $ref`)
       return
     }
     if (schema.anyOf !== undefined) {
-      if (keys.length > 1) found.push(`${path}: anyOf with neighbours`)
+      if (keys.length > 1) found.push(`${path}: anyOf with neighbors`)
       for (const [index, option] of (schema.anyOf as Json[]).entries()) visit(option, `${path}.anyOf[${index}]`)
       return
     }

@@ -1,13 +1,18 @@
+import { toStandardJsonSchema } from "@valibot/to-json-schema"
+import { type } from "arktype"
+import * as v from "valibot"
 import { describe, expectTypeOf, it } from "vitest"
 import { z } from "zod"
 import * as mini from "zod/mini"
 import {
+  type AnswerModel,
   type CompiledAnswer,
   type CoreError,
   type CoreErrorCode,
   compileAnswer,
   type DeepPartial,
   InvalidRequestError,
+  jsonSchema,
   P2Error,
   Request,
   type RequestOptions,
@@ -27,6 +32,41 @@ describe("the answer", () => {
     const length = z.string().transform((text) => text.length)
     expectTypeOf(new Request({ model: "m", answerModel: length })).toEqualTypeOf<Request<number>>()
     expectTypeOf(compileAnswer(user)).toEqualTypeOf<CompiledAnswer<User>>()
+  })
+
+  it("is inferred from schemas of other libraries, and from a JSON Schema that is written out", () => {
+    const valibot = toStandardJsonSchema(v.object({ name: v.string(), age: v.optional(v.number()) }))
+    expectTypeOf(new Request({ model: "m", answerModel: valibot })).toEqualTypeOf<Request<User>>()
+    const arktype = type({ name: "string", tags: "string[]" })
+    expectTypeOf(new Request({ model: "m", answerModel: arktype })).toEqualTypeOf<
+      Request<{ name: string; tags: string[] }>
+    >()
+    const written = jsonSchema({
+      type: "object",
+      properties: {
+        kind: { enum: ["a", "b"] },
+        tags: { type: "array", items: { type: ["string", "null"] } },
+        inner: { type: "object", additionalProperties: { type: "number" } },
+        either: { anyOf: [{ type: "boolean" }, { const: 5 }] },
+      },
+      required: ["kind", "tags"],
+    })
+    expectTypeOf(new Request({ model: "m", answerModel: written })).toEqualTypeOf<
+      Request<{
+        kind: "a" | "b"
+        tags: (string | null)[]
+        inner?: Record<string, number>
+        either?: boolean | 5
+      }>
+    >()
+    expectTypeOf(jsonSchema<User>({ type: "object" })).toEqualTypeOf<AnswerModel<User>>()
+    const schema: Record<string, unknown> = {}
+    expectTypeOf(new Request({ model: "m", answerModel: jsonSchema(schema) })).toEqualTypeOf<Request<unknown>>()
+    expectTypeOf(jsonSchema({}, v.object({ name: v.string() }))).toEqualTypeOf<AnswerModel<{ name: string }>>()
+    // @ts-expect-error: a Standard Schema that states no JSON Schema
+    new Request({ model: "m", answerModel: v.string() })
+    // @ts-expect-error: a JSON Schema must be in `jsonSchema(…)`
+    new Request({ model: "m", answerModel: { type: "object" } })
   })
 
   it("is kept by `with`, and changed by a new schema", () => {

@@ -2,13 +2,14 @@ import assert from "node:assert/strict"
 import { type BilledCall, type Fault, type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { createPriceTable } from "@p2/pricing"
 import {
-  findProtocol,
+  describeCall,
   type Meter,
   type PricedCall,
   type ProtocolContext,
   type ProviderCall,
   type ReportedUsage,
 } from "../src/protocols"
+import { readForm } from "../src/protocols/form-fields"
 import { Draw } from "./draw"
 
 /** A drawn call. */
@@ -18,7 +19,7 @@ export interface DrawnCall {
   /** The same call at the imitation. */
   sentTo: string
   headers: Record<string, string>
-  body: Record<string, unknown>
+  body: Record<string, unknown> | FormData
   /** What the imitation does with it. */
   fault: Fault
 }
@@ -26,6 +27,8 @@ export interface DrawnCall {
 /** A wire format with its random calls. */
 export interface FuzzedProtocol {
   name: string
+  /** Options of the guard. */
+  options?: Partial<ProtocolContext>
   draw(draw: Draw, provider: LocalProvider): DrawnCall
   /** Further calls that belong to a call, such as the poll of a background response. @returns the meter with the usage */
   follow?(call: DrawnCall, meter: Meter): Promise<Meter>
@@ -74,9 +77,12 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
     method: "POST",
     url: new URL(drawn.url),
     headers: new Headers(drawn.headers),
-    body: { kind: "json", value: drawn.body },
+    body:
+      drawn.body instanceof FormData
+        ? { kind: "form", fields: await readForm(drawn.body) }
+        : { kind: "json", value: drawn.body },
   }
-  const description = findProtocol(call, context)
+  const description = describeCall(call, { ...context, ...protocol.options })
   assert.equal(description.status, "priced", `${name}: ${JSON.stringify(description)}`)
   if (description.status !== "priced") return undefined
   const { priceKey, input, boundOptions } = description
@@ -86,12 +92,18 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
   provider.faults.next(drawn.fault)
   provider.ledger.clear()
   const body = description.bodyToSend({ maxOutputTokens, maxPrice: bound.maxPrice })
+  const isForm = drawn.body instanceof FormData
   const response = await fetch(drawn.sentTo, {
     method: "POST",
-    headers: { "content-type": "application/json", authorization: "Bearer key", ...drawn.headers },
-    body: JSON.stringify(body),
+    headers: {
+      ...(!isForm && { "content-type": "application/json" }),
+      authorization: "Bearer key",
+      ...drawn.headers,
+    },
+    body: drawn.body instanceof FormData ? drawn.body : JSON.stringify(body),
   })
   const text = await textOf(response)
+  const type = response.headers.get("content-type") ?? ""
   const [line] = provider.ledger.calls
   provider.faults.clear()
   if (line === undefined) {
@@ -102,7 +114,9 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
   assert.ok(bound.nanoUsd >= line.nanoUsd, about)
   assert.ok(bound.tokens >= line.promptTokens + line.completionTokens, `${about}: tokens`)
   let meter = description.createMeter()
-  readResponse(meter, text, response.headers.get("content-type") ?? "")
+  // A file is shown to the meter as one event without data.
+  if (type.startsWith("audio/")) readResponse(meter, "", type)
+  else readResponse(meter, text, type)
   meter = (await protocol.follow?.(drawn, meter)) ?? meter
   checkReading(meter, line, description, about)
   return { isReported: line.reported, ratio: line.nanoUsd > 0 ? bound.nanoUsd / line.nanoUsd : undefined }

@@ -1,4 +1,6 @@
 import type { FuzzedProtocol } from "./fuzz-ledger"
+import { speech, transcriptions } from "./media/draw-audio"
+import { images } from "./media/draw-images"
 import { anthropicMessages } from "./native/draw-anthropic"
 import { gemini } from "./native/draw-gemini"
 import { chatAtOpenAI, chatAtOpenRouter } from "./openai/draw-chat"
@@ -11,6 +13,9 @@ export const FUZZED: readonly FuzzedProtocol[] = [
   chatAtOpenRouter,
   responses,
   embeddings,
+  images,
+  speech,
+  transcriptions,
   anthropicMessages,
   gemini,
 ]

@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util"
+import { fuzzBatches } from "./fuzz-batches"
 import { fuzzLedger } from "./fuzz-ledger"
 import { FUZZED } from "./fuzzed-protocols"
 
@@ -20,4 +21,12 @@ for (const protocol of FUZZED) {
   console.log(
     `${protocol.name}: ${played} calls, ${reported} with usage, ${rejected} rejected by the provider; bound / bill: median ${medianRatio.toFixed(2)}`,
   )
+}
+
+if (values.only === undefined || values.only === "batches") {
+  const { played, calls, medianRatio } = await fuzzBatches({
+    batches: Math.ceil(Number(values.calls) / 5),
+    seed: values.seed,
+  })
+  console.log(`batches: ${played} batches, ${calls} calls; bound / bill: median ${medianRatio.toFixed(2)}`)
 }

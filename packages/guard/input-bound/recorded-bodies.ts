@@ -12,7 +12,7 @@ export interface RecordedTool {
   schema: Record<string, unknown>
 }
 
-/** A text, or the call of a tool by the model with its result. */
+/** Text, or the call of a tool by the model with its result. */
 export type RecordedTurn =
   | { kind: "user" | "assistant"; text: string }
   | { kind: "tool"; name: string; input: Record<string, unknown>; result: string }

@@ -3,7 +3,7 @@ import { createPriceTable } from "@p2/pricing"
 import { countTokens } from "@p2/tokens"
 import { Draw } from "../fuzz/draw"
 import { createInputBounds } from "../src/input-bound/create-input-bounds"
-import { findProtocol, type ProtocolContext, type ProviderCall } from "../src/protocols"
+import { describeCall, type ProtocolContext, type ProviderCall } from "../src/protocols"
 import { type CallMix, drawCall, FIRST_MIX, LAST_MIX } from "./draw-calls"
 import { ANTHROPIC, type RecordedFormat } from "./wire-formats"
 
@@ -80,7 +80,7 @@ export async function simulateCalibration({
   for (let index = 0; index < calls; index++) {
     const progress = index / calls
     const call = providerCall(drawCall(draw, mixAt(progress)), ANTHROPIC)
-    const described = findProtocol(call, context)
+    const described = describeCall(call, context)
     if (described.status !== "priced") throw new Error(`Call ${index} of seed ${seed} is ${described.status}.`)
     const hard = described.input.upperBound
     const { described: bounded, onInputReported } = await bounds.bound({

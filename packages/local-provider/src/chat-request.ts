@@ -38,6 +38,7 @@ export function readChatRequest(text: string): ChatRequest {
     throw new BadRequest("you must provide a model parameter")
   if (!Array.isArray(request.messages) || request.messages.length === 0)
     throw new BadRequest("[] is too short - 'messages'")
+  checkToolResults(request.messages)
   const limit = request.max_completion_tokens ?? request.max_tokens
   if (limit != null && (!Number.isInteger(limit) || limit < 1))
     throw new BadRequest(
@@ -46,18 +47,46 @@ export function readChatRequest(text: string): ChatRequest {
   return request
 }
 
-/** The mode that a request uses. */
-export function modeOf(request: ChatRequest): Mode {
-  if (request.response_format?.type === "json_schema") return "json_schema"
-  if ((request.tools?.length ?? 0) > 0) return "tool"
-  return request.response_format?.type === "json_object" ? "json_object" : "text"
+/** Like the API, rejects tool calls without results, and results without calls. @throws BadRequest */
+function checkToolResults(messages: readonly Message[]): void {
+  const unanswered = new Set<string>()
+  for (const message of messages) {
+    if (message.role === "tool") {
+      if (!unanswered.delete(message.tool_call_id))
+        throw new BadRequest("messages with role 'tool' must be a response to a preceeding message with 'tool_calls'.")
+      continue
+    }
+    if (unanswered.size > 0) break
+    if (message.role === "assistant") for (const { id } of message.tool_calls ?? []) unanswered.add(id)
+  }
+  if (unanswered.size > 0)
+    throw new BadRequest(
+      "An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'.",
+    )
 }
 
-/** The JSON Schema of the answer: from the format, the tool, or the prompt. */
+/** The mode that a request uses. */
+export function modeOf(request: ChatRequest): Mode {
+  const { type } = request.response_format ?? {}
+  if (type === "json_schema" || type === "json_object") return type
+  return (request.tools?.length ?? 0) > 0 ? "tool" : "text"
+}
+
+/**
+ * The tool that the model calls: the one that the request names, else the first one, until the last message is the result of
+ * a tool. If a call is required even then, it is one of the last tool.
+ */
+export function calledTool({ messages, tools = [], tool_choice: choice }: ChatRequest): ToolDefinition | undefined {
+  const named = (choice as { function?: { name?: unknown } } | null | undefined)?.function?.name
+  if (named !== undefined) return tools.find((tool) => tool.function.name === named)
+  if (choice === "none") return undefined
+  if (messages.at(-1)?.role !== "tool") return tools[0]
+  return choice === "required" ? tools.at(-1) : undefined
+}
+
+/** The JSON Schema of the answer: from the format or the prompt. */
 export function schemaOf(request: ChatRequest): Record<string, unknown> | undefined {
   if (request.response_format?.type === "json_schema") return request.response_format.json_schema.schema
-  const tool = request.tools?.[0]
-  if (tool !== undefined) return tool.function.parameters ?? { type: "object", properties: {} }
   for (const message of request.messages) {
     const schema = schemaInText(textOf(message))
     if (schema !== undefined) return schema

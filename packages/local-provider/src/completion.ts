@@ -1,14 +1,23 @@
-import { type ChatRequest, type Mode, modeOf, promptOf, schemaOf } from "./chat-request"
+import { type ChatRequest, calledTool, promptOf, schemaOf } from "./chat-request"
 import type { Fault } from "./faults"
 import { countPrompt, countText, cutToTokens, type ModelEntry } from "./models"
 import { plausibleText, subjectOf } from "./plausible-data"
 import { Random } from "./random"
 import { dataForSchema } from "./schema-data"
 
+/** A call of a tool. */
+export interface CalledTool {
+  id: string
+  name: string
+  /** JSON, unless a fault says otherwise. */
+  arguments: string
+}
+
 /** One complete answer and its token counts. */
 export interface Completion {
-  mode: Mode
+  /** The content; empty beside a refusal, and beside calls unless a fault sets it. */
   text: string
+  calls: CalledTool[]
   refusal: string | undefined
   finishReason: string | null
   promptTokens: number
@@ -16,7 +25,6 @@ export interface Completion {
   completionTokens: number
   reasoningTokens: number
   choices: number
-  toolName: string | undefined
 }
 
 /** Answers a request, with the given fault. @param promptTokens as the provider counts them */
@@ -26,19 +34,20 @@ export function complete(
   fault: Fault,
   promptTokens: number = countPrompt(model, request),
 ): Completion {
-  const mode = modeOf(request)
-  const answer = fault.refusal ?? answerText(request, fault)
+  const calls = fault.refusal === undefined ? callsOf(request, fault) : []
+  const answer = fault.refusal ?? (calls.length > 0 ? contentBeside(fault) : answerText(request, fault))
   const limit = request.max_completion_tokens ?? request.max_tokens ?? model.maxOutputTokens
   const reasoningTokens = Math.min(fault.reasoningTokens ?? 0, limit)
   const outputLimit = limit - reasoningTokens
-  const answerTokens = countText(answer)
+  const written = [answer, ...calls.map((call) => call.arguments)]
+  const answerTokens = written.reduce((sum, text) => sum + countText(text), 0)
   const isCut = answerTokens > outputLimit || fault.fillOutput === true
-  const text = isCut ? cutToTokens(answer, outputLimit) : answer
+  const [text = "", ...cutArguments] = isCut ? cutAll(written, outputLimit) : written
   const choices = request.n ?? 1
-  const finish = isCut ? "length" : mode === "tool" ? "tool_calls" : "stop"
+  const finish = isCut ? "length" : calls.length > 0 ? "tool_calls" : "stop"
   return {
-    mode,
     text: fault.refusal === undefined ? text : "",
+    calls: calls.map((call, index) => ({ ...call, arguments: cutArguments[index]! })),
     refusal: fault.refusal === undefined ? undefined : text,
     finishReason: fault.noFinishReason ? null : (fault.finishReason ?? finish),
     promptTokens,
@@ -46,18 +55,49 @@ export function complete(
     completionTokens: ((isCut ? outputLimit : answerTokens) + reasoningTokens) * choices,
     reasoningTokens: reasoningTokens * choices,
     choices,
-    toolName: request.tools?.[0]?.function?.name,
   }
 }
 
-function answerText(request: ChatRequest, fault: Fault): string {
+/** The calls of the fault, else that of the tool which the request makes the model call. */
+function callsOf(request: ChatRequest, fault: Fault): CalledTool[] {
+  // As at the API, the ids of a conversation are distinct.
+  const id = (index: number) => `call_local_${request.messages.length}_${index + 1}`
+  const faulty = fault.toolCalls ?? (fault.toolCall && [fault.toolCall])
+  if (faulty !== undefined)
+    return faulty.map(({ name, arguments: given }, index) => ({
+      id: id(index),
+      name,
+      arguments: typeof given === "string" ? given : JSON.stringify(given),
+    }))
+  const tool = calledTool(request)
+  if (tool === undefined) return []
+  const schema = tool.function.parameters ?? { type: "object", properties: {} }
+  return [{ id: id(0), name: tool.function.name, arguments: answerText(request, fault, schema) }]
+}
+
+/** Without calls in the fault, `answer` is the arguments of the call. */
+function contentBeside({ toolCalls, toolCall, answer }: Fault): string {
+  return (toolCalls ?? toolCall) === undefined ? "" : (answer ?? "")
+}
+
+/** Cuts several texts to a number of tokens together. */
+function cutAll(texts: readonly string[], maxTokens: number): string[] {
+  let remaining = maxTokens
+  return texts.map((text) => {
+    const tokens = countText(text)
+    const cut = tokens > remaining ? cutToTokens(text, remaining) : text
+    remaining = Math.max(0, remaining - tokens)
+    return cut
+  })
+}
+
+function answerText(request: ChatRequest, fault: Fault, schema = schemaOf(request)): string {
   if (fault.empty) return ""
   if (fault.answer !== undefined) return fault.answer
   if (fault.invalidJson) return '{"name": "David Copper'
   if (fault.wrongShape) return '{"unexpected": true}'
   const prompt = promptOf(request)
   const context = { random: new Random(prompt), subject: subjectOf(prompt) }
-  const schema = schemaOf(request)
   if (schema === undefined) return plausibleText(context)
   const json = JSON.stringify(dataForSchema(schema, context))
   return fault.fenced

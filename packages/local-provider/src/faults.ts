@@ -23,6 +23,10 @@ export interface Fault {
   refusal?: string | undefined
   /** Answers with this text. */
   answer?: string | undefined
+  /** Calls these tools, with `answer` as the content beside the calls; none: answers without a call. Arguments that are a string are sent as they are. */
+  toolCalls?: readonly { name: string; arguments: string | Record<string, unknown> }[] | undefined
+  /** Calls this tool with these arguments; a string is the input of a custom tool of the Responses API. */
+  toolCall?: { name: string; arguments: Record<string, unknown> | string } | undefined
   /** Answers with JSON that does not match the schema. */
   wrongShape?: boolean | undefined
   /** Answers with text that is not JSON. */

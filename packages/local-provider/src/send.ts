@@ -1,10 +1,10 @@
 import type { ServerResponse } from "node:http"
 import type { ChatRequest } from "./chat-request"
-import { type Completion, piecesOf } from "./completion"
+import type { Completion } from "./completion"
 import type { Fault } from "./faults"
 import { closed, flushed, wait } from "./interruption"
 import type { BilledCall, ProviderLedger, Rates } from "./ledger"
-import { chunkBody, completionBody, deltaOf, usageOf } from "./wire-format"
+import { chunkBody, completionBody, deltasOf, usageOf } from "./wire-format"
 
 /** One call that is being answered. */
 export interface Call {
@@ -47,15 +47,16 @@ export async function sendStream(response: ServerResponse, call: Call): Promise<
   response.writeHead(200, headersOf(call, "text/event-stream"))
   if (line.api === "openrouter") response.write(": OPENROUTER PROCESSING\n\n")
   if (fault.errorInBody !== undefined) return endWithError(response, call)
-  event(response, chunkBody(line, { role: "assistant", content: completion.mode === "tool" ? null : "" }))
-  const pieces = piecesOf(completion.refusal ?? completion.text)
-  for (const [index, piece] of pieces.entries()) {
+  const isCall = completion.calls.length > 0 && completion.text === ""
+  event(response, chunkBody(line, { role: "assistant", content: isCall ? null : "" }))
+  const deltas = deltasOf(completion)
+  for (const [index, delta] of deltas.entries()) {
     if (await interrupted(response, call, index)) return
-    event(response, chunkBody(line, deltaOf(completion, piece, index === 0)))
+    event(response, chunkBody(line, delta))
     if (fault.chunkDelayMs !== undefined) await wait(response, fault.chunkDelayMs)
     if (response.destroyed) return
   }
-  if (pieces.length <= (fault.afterChunks ?? 1) && (await interrupted(response, call, fault.afterChunks ?? 1))) return
+  if (deltas.length <= (fault.afterChunks ?? 1) && (await interrupted(response, call, fault.afterChunks ?? 1))) return
   if (!fault.noFinishReason) event(response, chunkBody(line, {}, completion.finishReason))
   const isRequested = call.request.stream_options?.include_usage === true || line.api === "openrouter"
   if (isRequested && !fault.noUsage) {

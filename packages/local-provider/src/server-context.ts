@@ -1,4 +1,6 @@
 import type { IncomingMessage } from "node:http"
+import type { StoredMessageBatch } from "./anthropic/stored-batch"
+import type { StoredBatch } from "./batches/stored-batch"
 import type { Faults } from "./faults"
 import type { ProviderLedger } from "./ledger"
 import type { StoredResponse } from "./responses/send"
@@ -33,6 +35,10 @@ export interface ServerContext {
   cachedPrefixes: Set<string>
   /** Responses of the Responses API, by id. */
   responses: Map<string, StoredResponse>
+  /** Uploaded files and the outputs of batches, by id. */
+  files: Map<string, string>
+  batches: Map<string, StoredBatch>
+  messageBatches: Map<string, StoredMessageBatch>
 }
 
 const MAX_BODY_BYTES = 32 * 1024 * 1024

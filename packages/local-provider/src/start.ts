@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { handleAnthropic } from "./anthropic/handle"
+import { handleBatches, isBatchPath } from "./batches/handle"
 import { BadRequest, type ChatRequest, modeOf, readChatRequest } from "./chat-request"
 import { type Completion, complete } from "./completion"
 import { handleEmbeddings } from "./embeddings/handle"
@@ -9,6 +10,10 @@ import { type Fault, Faults } from "./faults"
 import { handleGemini } from "./gemini/handle"
 import { wait } from "./interruption"
 import { type BilledCall, ProviderLedger } from "./ledger"
+import { answerImages } from "./media/images"
+import { handleMedia } from "./media/send"
+import { answerSpeech } from "./media/speech"
+import { answerTranscription } from "./media/transcriptions"
 import { findModel, listModels, type ModelEntry } from "./models"
 import { countByOwnRules, findOwnModel, isTooExpensive, type OwnModel, ownBill } from "./own-rules/chat-rules"
 import { handleResponses } from "./responses/handle"
@@ -55,6 +60,9 @@ export async function startLocalProvider(options: LocalProviderOptions = {}): Pr
     calls: 0,
     cachedPrefixes: new Set(),
     responses: new Map(),
+    files: new Map(),
+    batches: new Map(),
+    messageBatches: new Map(),
   }
   const server = createServer((request, response) => {
     route(context, request, response).catch((error: unknown) => {
@@ -117,6 +125,9 @@ async function route(context: ServerContext, request: IncomingMessage, response:
   if (/^\/responses(\/|$)/.test(path))
     return handleResponses(context, request, response, { path: path.slice("/responses".length), sendError: fail })
   if (request.method === "POST" && path === "/embeddings") return handleEmbeddings(context, request, response, fail)
+  if (isBatchPath(path)) return handleBatches(context, request, response, { path, sendError: fail })
+  const media = request.method === "POST" ? MEDIA.find(([pattern]) => pattern.test(path)) : undefined
+  if (media !== undefined) return handleMedia(context, request, response, fail, media[1])
   if (request.method !== "POST" || path !== "/chat/completions")
     return sendError(response, 404, {
       message: `Unknown request URL: ${request.method} ${url.pathname}.`,
@@ -124,6 +135,12 @@ async function route(context: ServerContext, request: IncomingMessage, response:
     })
   await chat(context, request, response, api)
 }
+
+const MEDIA = [
+  [/^\/images\/(generations|edits)$/, answerImages],
+  [/^\/audio\/speech$/, answerSpeech],
+  [/^\/audio\/(transcriptions|translations)$/, answerTranscription],
+] as const
 
 async function chat(
   context: ServerContext,

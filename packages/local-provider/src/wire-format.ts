@@ -1,4 +1,4 @@
-import type { Completion } from "./completion"
+import { type CalledTool, type Completion, piecesOf } from "./completion"
 import type { BilledCall } from "./ledger"
 
 /** Usage as the API reports it; OpenRouter adds the cost in USD. */
@@ -45,19 +45,14 @@ export function completionBody(
   }
 }
 
-function messageOf(completion: Completion): Record<string, unknown> {
-  const refusal = completion.refusal ?? null
-  if (completion.mode !== "tool" || completion.refusal !== undefined)
-    return { role: "assistant", content: completion.refusal === undefined ? completion.text : null, refusal }
-  return { role: "assistant", content: null, refusal, tool_calls: [toolCall(completion)] }
+function messageOf({ text, calls, refusal }: Completion): Record<string, unknown> {
+  const content = refusal !== undefined || (calls.length > 0 && text === "") ? null : text
+  const message = { role: "assistant", content, refusal: refusal ?? null }
+  return calls.length === 0 ? message : { ...message, tool_calls: calls.map(toolCall) }
 }
 
-function toolCall(completion: Completion): Record<string, unknown> {
-  return {
-    id: "call_local_1",
-    type: "function",
-    function: { name: completion.toolName ?? "answer", arguments: completion.text },
-  }
+function toolCall({ id, name, arguments: json }: CalledTool): Record<string, unknown> {
+  return { id, type: "function", function: { name, arguments: json } }
 }
 
 /** One chunk of a stream. */
@@ -78,17 +73,17 @@ export function chunkBody(
   }
 }
 
-/** The part of a delta that carries a piece of the answer. */
-export function deltaOf(completion: Completion, piece: string, first: boolean): Record<string, unknown> {
-  if (completion.refusal !== undefined) return { refusal: piece }
-  if (completion.mode !== "tool") return { content: piece }
-  const call = first
-    ? {
-        index: 0,
-        id: "call_local_1",
-        type: "function",
-        function: { name: completion.toolName ?? "answer", arguments: piece },
-      }
-    : { index: 0, function: { arguments: piece } }
-  return { tool_calls: [call] }
+/** The deltas of a stream: each has a few characters of the answer. */
+export function deltasOf({ text, calls, refusal }: Completion): Record<string, unknown>[] {
+  if (refusal !== undefined) return piecesOf(refusal).map((piece) => ({ refusal: piece }))
+  const content = piecesOf(text).map((piece) => ({ content: piece }))
+  return [...content, ...calls.flatMap(callDeltas)]
+}
+
+function callDeltas(call: CalledTool, index: number): Record<string, unknown>[] {
+  const [first = "", ...others] = piecesOf(call.arguments)
+  return [
+    { tool_calls: [{ index, ...toolCall({ ...call, arguments: first }) }] },
+    ...others.map((piece) => ({ tool_calls: [{ index, function: { arguments: piece } }] })),
+  ]
 }

@@ -62,6 +62,14 @@ describe("answers", () => {
     expect(provider.ledger.calls[0]).toMatchObject({ completionTokens: usage.output_tokens, reported: true })
   })
 
+  it("call the tool of a fault", async () => {
+    provider.faults.next({ toolCall: { name: "write", arguments: { path: "a.txt" } } })
+    expect(await jsonOf(post({}))).toMatchObject({
+      stop_reason: "tool_use",
+      content: [{ type: "tool_use", name: "write", input: { path: "a.txt" } }],
+    })
+  })
+
   it("call a tool until its result is sent", async () => {
     const tools = [{ name: "person", input_schema: { type: "object", properties: { age: { type: "integer" } } } }]
     const first = await jsonOf(post({ tools }))

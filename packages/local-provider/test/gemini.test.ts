@@ -69,6 +69,12 @@ describe("answers", () => {
     expect(candidates[0]!.finishReason).toBe("MAX_TOKENS")
   })
 
+  it("call the function of a fault", async () => {
+    provider.faults.next({ toolCall: { name: "write", arguments: { path: "a.txt" } } })
+    const { candidates } = await jsonOf(post("generateContent", {}))
+    expect(candidates[0]!.content.parts).toEqual([{ functionCall: { name: "write", args: { path: "a.txt" } } }])
+  })
+
   it("call a function until its response is sent", async () => {
     const tools = [{ functionDeclarations: [{ name: "age", parameters: { type: "OBJECT", properties: {} } }] }]
     const first = await jsonOf(post("generateContent", { tools }))

@@ -58,6 +58,18 @@ describe("answers", () => {
     expect(Node.safeParse(JSON.parse(completion.choices[0]!.message.content!)).success).toBe(true)
   })
 
+  it("call the tool of a fault, and are a text after its result", async () => {
+    const tools = ["first", "second"].map((name) => ({ type: "function" as const, function: { name } }))
+    provider.faults.next({ toolCall: { name: "second", arguments: { path: "a.txt" } } })
+    const called = await openai.chat.completions.create({ model, messages, tools })
+    const { message, finish_reason } = called.choices[0]!
+    expect(finish_reason).toBe("tool_calls")
+    expect(message.tool_calls).toMatchObject([{ function: { name: "second", arguments: '{"path":"a.txt"}' } }])
+    const result = { role: "tool" as const, tool_call_id: message.tool_calls![0]!.id, content: "written" }
+    const answered = await openai.chat.completions.create({ model, messages: [...messages, message, result], tools })
+    expect(answered.choices[0]).toMatchObject({ finish_reason: "stop", message: { content: expect.any(String) } })
+  })
+
   it("are given by tool call and for a schema in the prompt", async () => {
     const tool = { type: "function" as const, function: { name: "person", parameters: person.json_schema.schema } }
     const called = await openai.chat.completions.create({ model, messages, tools: [tool] })
@@ -70,6 +82,58 @@ describe("answers", () => {
       messages: [{ role: "system", content: text }, ...messages],
     })
     expect(JSON.parse(prompted.choices[0]!.message.content!)).toHaveProperty("age")
+  })
+
+  it("call the first tool, and answer once they have its result", async () => {
+    const weather = { type: "function" as const, function: { name: "weather", parameters: { type: "object" } } }
+    const called = await openai.chat.completions.create({ model, messages, tools: [weather] })
+    const { message } = called.choices[0]!
+    const result = { role: "tool" as const, tool_call_id: message.tool_calls![0]!.id, content: "21 °C" }
+    const answered = await openai.chat.completions.create({
+      model,
+      messages: [...messages, message, result],
+      tools: [weather],
+      response_format: person,
+    })
+    expect(JSON.parse(answered.choices[0]!.message.content!)).toHaveProperty("age")
+    const forced = { type: "function" as const, function: { name: "weather" } }
+    const other = { type: "function" as const, function: { name: "other" } }
+    const choices = await openai.chat.completions.create({
+      model,
+      messages,
+      tools: [other, weather],
+      tool_choice: forced,
+    })
+    expect(choices.choices[0]!.message.tool_calls).toMatchObject([{ function: { name: "weather" } }])
+  })
+
+  it.each([false, true])("call the tools of a fault, several at once (stream: %s)", async (stream) => {
+    const weather = { type: "function" as const, function: { name: "weather" } }
+    const toolCalls = [
+      { name: "weather", arguments: { city: "Paris" } },
+      { name: "weather", arguments: '{"city":"R' },
+    ]
+    provider.faults.next({ toolCalls, answer: "Let me see." })
+    const body = { model, messages, tools: [weather] }
+    const { message, finish_reason: reason } = stream
+      ? (await openai.chat.completions.stream(body).finalChatCompletion()).choices[0]!
+      : (await openai.chat.completions.create(body)).choices[0]!
+    expect(reason).toBe("tool_calls")
+    expect(message).toMatchObject({
+      content: "Let me see.",
+      tool_calls: [
+        { type: "function", function: { name: "weather", arguments: '{"city":"Paris"}' } },
+        { type: "function", function: { name: "weather", arguments: '{"city":"R' } },
+      ],
+    })
+    const ids = message.tool_calls!.map(({ id }) => id)
+    expect(new Set(ids).size).toBe(2)
+    const unanswered = openai.chat.completions.create({ ...body, messages: [...messages, message, ...messages] })
+    await expect(unanswered).rejects.toThrow("must be followed by tool messages")
+    const orphan = { role: "tool" as const, tool_call_id: "call_x", content: "" }
+    await expect(openai.chat.completions.create({ ...body, messages: [...messages, orphan] })).rejects.toThrow(
+      "must be a response to a preceeding message",
+    )
   })
 
   it("stop at max_tokens and bill the generated tokens", async () => {

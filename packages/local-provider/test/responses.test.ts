@@ -46,6 +46,25 @@ describe("responses", () => {
     expect(provider.ledger.calls[0]!.reported).toBe(true)
   })
 
+  it("calls the function of a fault", async () => {
+    provider.faults.next({ toolCall: { name: "write", arguments: { path: "a.txt" } } })
+    const { output } = await json("/responses", { model: "gpt-4o-mini", input: "Hello" })
+    expect(output).toMatchObject([{ type: "function_call", name: "write", arguments: '{"path":"a.txt"}' }])
+    provider.faults.next({ toolCall: { name: "run", arguments: "echo hello" } })
+    const custom = await (await send("/responses", { model: "gpt-4o-mini", input: "Hello", stream: true })).text()
+    expect(custom).toContain('"type":"response.custom_tool_call_input.done"')
+    expect(custom).toContain('"type":"custom_tool_call","status":"completed","name":"run"')
+  })
+
+  it("encrypts its reasoning if the request asks for it", async () => {
+    const { output } = await json("/responses", {
+      model: "gpt-5",
+      input: "Hello",
+      include: ["reasoning.encrypted_content"],
+    })
+    expect(output![0]).toMatchObject({ type: "reasoning", encrypted_content: expect.any(String) })
+  })
+
   it("runs hosted tools as often as the request allows, and bills each pass and piece", async () => {
     provider.faults.next({ searches: 9 })
     const tools = [

@@ -8,11 +8,11 @@ export function watch(pid: number, folder: string): { cancel(): void } {
   const script = 'read -r _; kill -9 "$1" 2>/dev/null; if [ -n "$2" ]; then rm -rf -- "$2"; fi'
   const shell: ChildProcess = spawn("/bin/sh", ["-c", script, "watch", String(pid), folder], {
     stdio: ["pipe", "ignore", "ignore"],
-    // Out of the terminal's group, so that Ctrl-C ends the one that is watched for, not the one that watches.
+    // In its own process group, so that Ctrl-C ends the watched process and not the watchdog.
     detached: true,
   })
   shell.unref()
-  // The pipe must not keep this process alive, nor its breaking crash it.
+  // The pipe must not keep this process alive, and a broken pipe must not crash it.
   const pipe = shell.stdin as (NodeJS.WritableStream & { unref?(): void }) | null
   pipe?.unref?.()
   pipe?.on("error", () => {})

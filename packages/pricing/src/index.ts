@@ -39,6 +39,7 @@ export {
   usageFromOpenAIEmbeddings,
   usageFromOpenAIImages,
   usageFromOpenAIRealtime,
+  usageFromOpenAISpeech,
   usageFromOpenAITranscription,
 } from "./usage/openai-media"
 export { type HostedToolCalls, usageFromOpenAIResponses } from "./usage/openai-responses"

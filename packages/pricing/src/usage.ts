@@ -4,6 +4,7 @@ export { readOpenAIChatUsage } from "./usage/openai-chat"
 export {
   readOpenAIEmbeddingsUsage,
   readOpenAIImagesUsage,
+  readOpenAISpeechUsage,
   readOpenAITranscriptionUsage,
 } from "./usage/openai-media"
 export { readOpenAIResponsesUsage } from "./usage/openai-responses"

@@ -36,7 +36,7 @@ const ERRORS: [PricingErrorCode, unknown][] = [
 ]
 
 describe("errors of this package", () => {
-  it.each(ERRORS)("%s has its code, and is recognised without instanceof", (code, error) => {
+  it.each(ERRORS)("%s has its code, and is recognized without instanceof", (code, error) => {
     expect(isPricingError(error)).toBe(true)
     expect((error as PricingError).code).toBe(code)
     const classes = [

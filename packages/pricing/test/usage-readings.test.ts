@@ -69,7 +69,12 @@ describe("a usage that is understood is exact", () => {
     [
       "images",
       { input_tokens: 50, output_tokens: 1056 },
-      { inputTokens: 50, outputTokens: 1056, imageOutputTokens: 1056 },
+      { inputTokens: 50, outputTokens: 1056, imageInputTokens: 50, imageOutputTokens: 1056 },
+    ],
+    [
+      "images",
+      { input_tokens: 50, input_tokens_details: { text_tokens: 20 }, output_tokens: 1056 },
+      { inputTokens: 50, outputTokens: 1056, imageInputTokens: 30, imageOutputTokens: 1056 },
     ],
     ["transcription", { type: "duration", seconds: 8.2 }, { inputTokens: 0, outputTokens: 0, audioSeconds: 9 }],
     [

@@ -4,10 +4,10 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, w
 import { join } from "node:path"
 import { cacheFolder, repositoryRoot } from "../fetch.mjs"
 
-/** Moves the clock of a process that was started with `env`. */
+/** Moves the clock of a process started with `env`. */
 export interface MovableClock {
   readonly env: Readonly<Record<string, string>>
-  /** From now on the process sees the system's time plus this. */
+  /** The process sees the system's time plus this from now on. */
   move(offsetMs: number): void
 }
 
@@ -26,7 +26,7 @@ export function createMovableClock(folder: string): MovableClock | undefined {
     move: (offsetMs) => {
       const offset = Buffer.alloc(8)
       offset.writeBigInt64LE(BigInt(offsetMs))
-      // In place: the process has the file mapped into its memory.
+      // Written in place, because the process has the file mapped into memory.
       const opened = openSync(file, "r+")
       writeSync(opened, offset, 0, 8, 0)
       closeSync(opened)

@@ -35,7 +35,7 @@ export function redisCommand(
   })
 }
 
-/** Undefined while the reply is not yet whole. */
+/** Undefined while the reply is incomplete. */
 function parseReply(bytes: Buffer, start: number): { value: RedisReply | Error; next: number } | undefined {
   const lineEnd = bytes.indexOf("\r\n", start)
   if (lineEnd === -1) return undefined

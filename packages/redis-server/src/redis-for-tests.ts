@@ -4,7 +4,7 @@ import { type RedisServer, startRedis } from "./start-redis"
 /** The Redis that a test file works on. */
 export interface RedisForTests {
   readonly url: string
-  /** Absent when the server is the user's (`REDIS_URL`): flush nothing there, stop nothing, use names of your own. */
+  /** Absent for the user's server (`REDIS_URL`): do not flush or stop it, and use your own key names. */
   readonly server: RedisServer | undefined
   /** Stops the server if it is ours. */
   close(): Promise<void>

@@ -13,7 +13,7 @@ export interface StartRedisClusterOptions {
   signal?: AbortSignal | undefined
 }
 
-/** A Redis Cluster of masters without replicas, each a process of its own. */
+/** A Redis Cluster of masters without replicas, each in its own process. */
 export interface RedisCluster {
   readonly nodes: readonly RedisServer[]
   /** Index of the node that serves a slot. */
@@ -26,7 +26,7 @@ export interface RedisCluster {
   stop(): Promise<void>
 }
 
-/** Starts the nodes, shares the slots out evenly, and resolves when every node says that the cluster is whole. */
+/** Starts the nodes, assigns the slots evenly, and resolves when every node reports `cluster_state:ok`. */
 export async function startRedisCluster(options: StartRedisClusterOptions = {}): Promise<RedisCluster> {
   const count = options.nodes ?? 3
   const nodes: RedisServer[] = []
@@ -39,7 +39,7 @@ export async function startRedisCluster(options: StartRedisClusterOptions = {}):
       const from = Math.floor((index * SLOTS) / count)
       const to = Math.floor(((index + 1) * SLOTS) / count)
       await redisCommand(node, "CLUSTER", "SET-CONFIG-EPOCH", index + 1)
-      // Not ADDSLOTSRANGE, which Redis 6 does not know.
+      // Redis 6 does not support ADDSLOTSRANGE.
       await redisCommand(node, "CLUSTER", "ADDSLOTS", ...Array.from({ length: to - from }, (_, slot) => from + slot))
     }
     for (const node of nodes.slice(1)) await redisCommand(nodes[0]!, "CLUSTER", "MEET", node.host, node.port)

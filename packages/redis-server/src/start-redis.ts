@@ -20,13 +20,13 @@ export interface StartRedisOptions {
   dir?: string | undefined
   /** Starts a node of a cluster. @defaultValue false */
   cluster?: boolean | undefined
-  /** Starts it with a clock that `moveClock` moves. Rejects where that is impossible. @defaultValue false */
+  /** Starts the server with a clock that `moveClock` moves. Rejects without a C compiler. @defaultValue false */
   movableClock?: boolean | undefined
   /** Stops the server when it fires. */
   signal?: AbortSignal | undefined
 }
 
-/** A redis-server of our own, on a free port of 127.0.0.1. It ends when this process does, however that ends. */
+/** A redis-server on a free port of 127.0.0.1. It ends with this process, also if this process is killed. */
 export interface RedisServer {
   readonly url: string
   readonly host: string
@@ -35,16 +35,16 @@ export interface RedisServer {
   /** Changes at `restart`. */
   readonly pid: number
   readonly process: ChildProcess
-  /** Ends it in its own time and removes the temporary folder. May be called twice. */
+  /** Shuts the server down and removes the temporary folder. May be called twice. */
   stop(): Promise<void>
-  /** Ends it at once (SIGKILL); the folder stays, so that `restart` finds it. */
+  /** Kills the server (SIGKILL). The folder stays for `restart`. */
   kill(): Promise<void>
-  /** Stops it from running without ending it (SIGSTOP): connections stay open and nothing answers. */
+  /** Pauses the server (SIGSTOP): connections stay open and no command gets a reply. */
   pause(): void
   resume(): void
-  /** With `movableClock`: from now on the server's clock is ahead of the system's by this, or behind if negative. */
+  /** With `movableClock`: sets how far the server's clock is ahead of the system's; negative: behind. */
   moveClock(offsetMs: number): void
-  /** Ends it in its own time, unless it is gone already, and starts it again on the same port and folder. */
+  /** Shuts the server down unless it has ended, and starts it again on the same port and folder. */
   restart(args?: readonly string[]): Promise<void>
 }
 
@@ -98,7 +98,7 @@ class Server implements RedisServer {
     return this.process.pid!
   }
 
-  /** A port that was free may be taken before the server has it: another is tried. */
+  /** Another process may take the port before the server does; then another port is tried. */
   async startSomewhere(): Promise<void> {
     for (let tries = 0; ; tries++) {
       this.port = await freePort({ bus: this.#cluster })
@@ -171,7 +171,7 @@ class Server implements RedisServer {
     }
   }
 
-  /** Loading an append-only file counts as not answering yet. */
+  /** A server that loads its append-only file does not answer yet. */
   async #answers(): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT_MS
     for (;;) {

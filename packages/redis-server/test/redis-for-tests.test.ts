@@ -22,13 +22,13 @@ describe("where the server comes from", () => {
     await expect(findRedisServer()).rejects.toThrow("P2_REDIS_SERVER")
   })
 
-  it("finds nothing where nothing is, and fetches nothing unasked", async () => {
+  it("finds no server where none is, and fetches none unless requested", async () => {
     vi.stubEnv("PATH", empty)
     vi.stubEnv("P2_CACHE_DIR", empty)
     expect(await findRedisServer()).toBeUndefined()
   })
 
-  it("fails under CI and skips loudly elsewhere when there is none", async () => {
+  it("without a server, fails under CI and skips with a warning elsewhere", async () => {
     const warnings = vi.spyOn(console, "warn").mockImplementation(() => {})
     // Without apt on the PATH nothing can be fetched.
     vi.stubEnv("PATH", empty)

@@ -15,6 +15,8 @@ export { createCalibration, type TokenCalibration, type TokenReport } from "./es
 export { estimateTokens, type TokenEstimate } from "./estimate/estimate-tokens"
 export { getModelLimits, type ModelLimits, modelLimitsAsOf } from "./model-limits"
 export { countRequestTokens, type RequestTokens, type RequestTokensInput } from "./request/count-request-tokens"
+export { wavBytesPerSecond } from "./request/pcm-rate"
+export { type TrimOptions, trimMessages } from "./request/trim-messages"
 export type { TextSource } from "./text/count-source"
 export type { SplitOptions } from "./text/cut-text"
 export type { SpecialTokenOptions } from "./text/special-tokens"

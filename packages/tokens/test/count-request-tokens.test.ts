@@ -1,4 +1,4 @@
-import type { ContentPart, Message, ToolDefinition } from "@p2/core"
+import type { ContentPart, CustomToolDefinition, Message, MessageInput, ToolDefinition } from "@p2/core"
 import { describe, expect, test } from "vitest"
 import { countRequestTokens, countTokens, createCalibration, getModelLimits } from "../src/index"
 import { imageRuleFor } from "../src/request/image-rules"
@@ -295,6 +295,7 @@ Calls to these tools must go to the commentary channel: 'functions'.<|end|><|sta
       ["WAV with a compressed format", "wav", wav({ tag: 85 })],
       ["WAV with the rate of no audio", "wav", wav({ rate: 1, bits: 8, seconds: 100 })],
       ["WAV without a header", "wav", Buffer.alloc(10)],
+      ["WAV that is sent as mp3", "mp3", wav({})],
     ] as const)("in %s is bounded by the window", (_title, format, data) => {
       expect(counted(data, format).upperBound).toBe(window)
       expect(counted(data, format).tokens).toBeLessThan(window / 2)
@@ -347,14 +348,13 @@ describe("invalid and unusual requests", () => {
     ["no tool", { tools: [null] }, "tools[0].function.name"],
     ["a circle", tool(circle), "tools"],
     ["a bigint", tool({ properties: { a: { minimum: 1n } } }), "tools"],
-    ["no format", { answerFormat: null }, "answerFormat"],
     [
       "a factor that is not a number",
       { model: "gpt-5", calibration: { factor: () => Number.NaN } },
       "calibration.factor()",
     ],
     ["a misspelt role", { messages: [{ role: "usr", content: "Hi" }] }, "messages[0].role"],
-    ["a role of an older API", { messages: [{ role: "function", name: "f", content: "Hi" }] }, "messages[0].role"],
+    ["a role of another API", { messages: [{ role: "model", name: "f", content: "Hi" }] }, "messages[0].role"],
     ["no role", { messages: [{ content: "Hi" }] }, "messages[0].role"],
     ["no content", { messages: [{ role: "user" }] }, "messages[0].content"],
     ["a number as content", { messages: [{ role: "system", content: 5 }] }, "messages[0].content"],
@@ -388,4 +388,26 @@ describe("invalid and unusual requests", () => {
       expect.objectContaining({ code: "unbounded-input", path: "messages[0].audio" }),
     )
   })
+})
+
+test("counts custom tools and their calls like functions, and treats null as absent", () => {
+  const count = (messages: MessageInput[], tools?: (ToolDefinition | CustomToolDefinition)[]) =>
+    countRequestTokens({ model: "gpt-4o-mini", messages, tools, answerFormat: null })
+  const call = (custom: boolean): MessageInput => ({
+    role: "assistant",
+    tool_calls: custom
+      ? [{ id: "1", type: "custom", custom: { name: "sql", input: "SELECT 1" } }]
+      : [{ id: "1", type: "function", function: { name: "sql", arguments: "SELECT 1" } }],
+  })
+  expect(count([call(true)])).toEqual(count([call(false)]))
+  const named = { name: "sql", description: "Runs SQL." }
+  const custom = count([], [{ type: "custom", custom: named }])
+  expect(custom.tokens).toBe(count([], [{ type: "function", function: named }]).tokens)
+  const grammar = { type: "grammar", grammar: { syntax: "lark", definition: "start: WORD+".repeat(20) } } as const
+  const constrained = count([], [{ type: "custom", custom: { ...named, format: grammar } }])
+  expect(constrained.tokens).toBeGreaterThan(custom.tokens + 60)
+  expect(constrained.upperBound).toBeGreaterThan(custom.upperBound + 120)
+  const nulls = { role: "assistant", content: null, name: null, tool_calls: null, refusal: null } as never
+  expect(count([nulls])).toEqual(count([{ role: "assistant", content: null }]))
+  expect(count([{ role: "function", name: "f", content: "4" }]).tokens).toBeGreaterThan(5)
 })

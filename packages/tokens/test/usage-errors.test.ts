@@ -134,7 +134,7 @@ test("asynchronous functions reject with usage errors", async () => {
   await expect(bound.countTokensAsync("a", { model: "gpt-4o" } as never)).rejects.toThrow("fixed encoding")
 })
 
-test("errors with fields are recognised by code and by isInstance", () => {
+test("errors with fields are recognized by code and by isInstance", () => {
   const thrownBy = (call: () => unknown): unknown => {
     try {
       return call()

@@ -6,7 +6,7 @@ import { bundleFromSources } from "../../../../scripts/bundle-from-sources.mjs"
 const here = fileURLToPath(new URL(".", import.meta.url))
 
 /**
- * Bundles one of the scripts beside this file for plain Node, neighbours from their sources, so that other processes
+ * Bundles one of the scripts beside this file for plain Node, neighbors from their sources, so that other processes
  * (and other versions of Node) can run it without a build. Inside the package, where libsql can be found.
  */
 export async function childScript(name: string): Promise<{ path: string; remove: () => void }> {

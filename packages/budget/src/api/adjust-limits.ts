@@ -63,7 +63,7 @@ export async function topUp(
   })
 }
 
-/** Sets what was spent to zero; what is reserved stays. */
+/** Sets the spent amount to zero. Reservations stay. */
 export async function resetSpent(
   context: BudgetContext,
   childLimits: readonly PlannedLimit[],
@@ -92,7 +92,7 @@ async function adjustLimits(
   const key = target.idempotencyKey ?? crypto.randomUUID()
   const partition = context.partitionOf(subject)
   const counterOf = ({ unit, kind }: Adjustment) => {
-    // A limit that only counts has nothing to top up.
+    // A limit without an amount cannot be topped up.
     const chosen = targeted.filter((limit) => limit.unit === unit && (kind === "reset" || limit.limit !== null))
     // `optional` applies to calls: an adjustment needs the scope.
     const required = chosen.map((limit) => ({ ...limit, optional: false }))
@@ -113,16 +113,20 @@ async function adjustLimits(
 
 /** Adjusts a counter. If the store's time is in another window, adjusts again in that window. */
 async function adjustCounter(
-  { clock, store }: BudgetContext,
+  context: BudgetContext,
   counterOf: () => CallCounter,
   request: Omit<AdjustRequest, "counter">,
 ): Promise<{ counter: CallCounter; reply: Extract<AdjustReply, { status: "ok" }> }> {
+  const { clock, store } = context
   for (let round = 1; round <= MAX_ROUNDS; round++) {
     const counter = counterOf()
     const { name, startsAt, endsAt, keepMs } = counter
     const reply = await store.adjust({ ...request, counter: { name, startsAt, endsAt, keepMs } })
     clock.update(request.partition, reply.now)
-    if (reply.status === "ok") return { counter, reply }
+    if (reply.status === "ok") {
+      context.changed(request.partition, [reply.counter])
+      return { counter, reply }
+    }
     if (reply.status === "mismatch")
       throw new InvalidArgumentError(
         "idempotencyKey",

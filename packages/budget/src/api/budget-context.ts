@@ -4,10 +4,12 @@ import { type Limit, type PlannedLimit, planLimits } from "../limits/limit"
 import { toName } from "../limits/names"
 import type { Subject } from "../limits/subject"
 import { Alerts } from "../reservations/alerts"
+import { CarryOvers } from "../reservations/carry-overs"
 import { Heartbeats, LocalAllowance, StoreClock, Turns } from "../reservations/process-state"
-import { type FinalSettleReply, PendingSettles, settleWhereReserved } from "../reservations/settles"
+import { type FinalSettleReply, settleWhereReserved, UnconfirmedSettles } from "../reservations/settles"
 import { Sweeper } from "../reservations/sweeper"
-import type { BudgetStore, SettleRequest, StoreCheck } from "../store/budget-store"
+import { WaitingCalls } from "../reservations/waiting-calls"
+import type { BudgetStore, CounterChange, SettleRequest, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
 import type { Name } from "../store/shape"
 import { StoreError } from "../store/store-error"
@@ -28,7 +30,9 @@ export class BudgetContext {
   readonly onExpire: "charge" | "release" | GivenAmount
   readonly allowance: LocalAllowance | undefined
   readonly alerts: Alerts
-  readonly pending: PendingSettles
+  readonly waiting = new WaitingCalls()
+  readonly carryOvers: CarryOvers
+  readonly unconfirmedSettles: UnconfirmedSettles
   readonly sweeper: Sweeper
   readonly denials: DenialRecorder
   readonly clock = new StoreClock()
@@ -57,15 +61,20 @@ export class BudgetContext {
         ? async (subject) => planLimits(await limits(subject), "limits(subject)")
         : () => planned!
     this.alerts = new Alerts(readCallback(onAlert, "onAlert"), this.warn, planned ?? [])
-    this.pending = new PendingSettles({
+    this.unconfirmedSettles = new UnconfirmedSettles({
       settle: (request) => this.settle(request),
       retentionMs: this.store.capabilities.retentionMs,
       warn: this.warn,
     })
     this.sweeper = new Sweeper({
       store: this.store,
-      onChanged: (name, changes) => this.alerts.changed(name, changes),
+      onChanged: (name, changes) => this.changed(name, changes),
       warn: this.warn,
+    })
+    this.carryOvers = new CarryOvers({
+      store: this.store,
+      clock: this.clock,
+      onChanged: (name, changes) => this.changed(name, changes),
     })
     this.denials = new DenialRecorder({
       ledger: this.store.ledger,
@@ -82,6 +91,12 @@ export class BudgetContext {
   ): Promise<PlannedLimit[]> {
     const planned = planLimits(extra, "limits")
     return [...(await this.#limitsOf(subject)), ...planned, ...childLimits]
+  }
+
+  /** After a settle, an expiry or an adjustment: delivers alerts, and wakes waiting calls. */
+  changed(partition: Name, changes: readonly CounterChange[], onAlert?: BudgetOptions["onAlert"]): void {
+    this.alerts.changed(partition, changes, onAlert)
+    this.waiting.changed(partition, changes)
   }
 
   partitionOf(subject: Subject): Name {
@@ -160,7 +175,8 @@ function readAllowance(choice: BudgetOptions["onStoreFailure"]): LocalAllowance 
   return new LocalAllowance(readAmount(choice.allowUpTo, "onStoreFailure.allowUpTo"))
 }
 
-function readCallback<Callback>(callback: Callback, argument: string): Callback {
+/** @throws InvalidArgumentError */
+export function readCallback<Callback>(callback: Callback, argument: string): Callback {
   if (callback === undefined || typeof callback === "function") return callback
   throw new InvalidArgumentError(argument, "a function", callback)
 }

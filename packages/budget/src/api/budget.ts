@@ -25,7 +25,11 @@ export interface BudgetAlert extends LimitStatus {
  */
 export type OnExpire = "charge" | "release" | AmountInput
 
-/** How long to wait for room instead of being denied. */
+/**
+ * How long to wait for room instead of being denied. Only the reservations of other calls and the end of a window are waited
+ * for; a call that cannot fit in time is denied at once. The waiting calls of a process are served in the order in which they
+ * came, and wake when one of its calls ends; the room of other processes is polled, with a delay that grows from 25 ms to 1 s.
+ */
 export interface WaitOptions {
   /** Maximum wait in milliseconds; 0 does not wait. */
   timeoutMs: number
@@ -47,6 +51,12 @@ export interface ReserveOptions {
   leaseMs?: number | undefined
   /** How long heartbeats extend the lease, in milliseconds. @defaultValue that of the budget */
   maxLeaseMs?: number | undefined
+  /**
+   * The key belongs to the first call that reserves it, regardless of its content: every other call throws a
+   * ReservationHeldError, also once the key is resolved. `releaseUnanswered` is then true by default.
+   * @defaultValue false
+   */
+  exclusive?: boolean | undefined
   wait?: WaitOptions | undefined
   signal?: AbortSignal | undefined
   /** @defaultValue that of the budget */
@@ -60,6 +70,8 @@ export interface ReserveOptions {
    * @defaultValue true without `idempotencyKey`, otherwise false
    */
   releaseUnanswered?: boolean | undefined
+  /** Called, besides the budget's own, when the charge of this call crosses a threshold of `alertAt` in one of its limits. */
+  onAlert?: ((alert: BudgetAlert) => void) | undefined
   /** Records a denial in the ledger (once per subject and minute, with a count). @defaultValue true */
   recordDenial?: boolean | undefined
 }
@@ -115,7 +127,20 @@ export interface Reservation {
   release(entry?: Partial<UsageEntry>): Promise<SettleResult>
 }
 
-export type ReserveResult = { ok: true; reservation: Reservation } | { ok: false; error: BudgetExceededError }
+/** The limit for which a call waited. */
+export type WaitedLimit = Pick<LimitStatus, "scope" | "window" | "unit">
+
+/** How long a call waited for room, and for which limits. */
+export interface RoomWait {
+  durationMs: number
+  limits: readonly WaitedLimit[]
+}
+
+/** `wait` is absent if the call did not wait. */
+export type ReserveResult = { wait?: RoomWait | undefined } & (
+  | { ok: true; reservation: Reservation }
+  | { ok: false; error: BudgetExceededError }
+)
 
 export interface RunOptions extends ReserveOptions {
   /**
@@ -222,13 +247,13 @@ export interface Budget {
   status(subject?: Subject, options?: { limits?: readonly Limit[] | undefined }): Promise<LimitStatus[]>
   /** Adds to a limit for its current window. */
   topUp(target: LimitTarget & { amount: AmountInput }): Promise<LimitStatus[]>
-  /** Sets what was spent in the current window to zero. What is reserved stays. */
+  /** Sets the spent amount of the current window to zero. Reservations stay. */
   reset(target: LimitTarget): Promise<LimitStatus[]>
   /** Replaces the charge of a settled attempt, from any process. */
   correct(options: CorrectOptions): Promise<Correction>
   /**
    * The same budget with one more limit, for example for one agent run. The limit has a counter of its own and reserves
-   * nothing in advance. `close` of a child flushes, and leaves the store and the parent open.
+   * nothing in advance. `close` of a child flushes, and does not close the store and the parent.
    */
   child(options: { limit: Exclude<Limit["limit"], null>; id?: string | undefined }): Budget
   /**

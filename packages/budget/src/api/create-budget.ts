@@ -61,14 +61,15 @@ function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]
     store: context.givenStore,
     usage: new UsageQueries(context),
     get pending() {
-      return context.pending.size
+      return context.unconfirmedSettles.size
     },
     partitionOf: partitionFor,
     reserve: async (request) => {
       const outcome = await reserve(context, childLimits, request)
+      const { wait } = outcome
       return outcome.status === "admitted"
-        ? { ok: true, reservation: outcome.reservation }
-        : { ok: false, error: outcome.error }
+        ? { ok: true, reservation: outcome.reservation, wait }
+        : { ok: false, error: outcome.error, wait }
     },
     run: (request, call) => run(context, childLimits, request, call),
     resume: (idempotencyKey, request = {}) => resume(context, idempotencyKey, request),
@@ -131,7 +132,7 @@ async function acceptClock(context: BudgetContext, partition: string): Promise<{
 
 async function flush(context: BudgetContext, timeoutMs = DEFAULT_FLUSH_MS): Promise<boolean> {
   const denials = context.denials.flush()
-  const isFlushed = await context.pending.flush(timeoutMs)
+  const isFlushed = await context.unconfirmedSettles.flush(timeoutMs)
   // Bounded: each write ends within the store's timeout.
   await denials
   return isFlushed
@@ -140,7 +141,7 @@ async function flush(context: BudgetContext, timeoutMs = DEFAULT_FLUSH_MS): Prom
 async function close(context: BudgetContext, options: CloseOptions): Promise<void> {
   context.isClosed = true
   const isFlushed = await flush(context, options.timeoutMs)
-  const count = await context.pending.giveUp()
+  const count = await context.unconfirmedSettles.giveUp()
   if (!isFlushed)
     context.warn(
       `Closed with ${plural(count, "unconfirmed settlement")}. A reservation that is not settled is charged by \`onExpire\` when its lease ends.`,

@@ -159,6 +159,11 @@ export class BudgetExceededError extends P2Error<"budget-exceeded"> {
   declare readonly retryAfterMs: number | null
   /** Whether reservations whose lease has ended still wait to be expired. There may be room afterwards. */
   readonly dueLeases: boolean
+  /**
+   * Whether only the reservations of other calls are in the way, in every limit: the call fits if they end without using
+   * their amounts, and `wait` waits for that.
+   */
+  readonly busy: boolean
   /** Every limit that denied the call, the one with the longest wait first. */
   readonly all: readonly DeniedLimit[]
 
@@ -167,6 +172,7 @@ export class BudgetExceededError extends P2Error<"budget-exceeded"> {
     const { timeZone: _timeZone, ...first } = all[0]
     Object.assign(this, first)
     this.dueLeases = options.dueLeases ?? false
+    this.busy = all.every(isOnlyReserved)
     this.all = all
   }
 

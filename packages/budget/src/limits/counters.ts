@@ -127,10 +127,24 @@ export function callCounters(
       continue
     }
     counter.limits.push(limit)
-    counter.keepMs = counter.keepMs === null || keepMs === null ? null : Math.max(counter.keepMs, keepMs)
+    counter.keepMs = longerKeepMs(counter, keepMs)
   }
   for (const counter of counters.values()) counter.limits.sort(compareLimits)
   return [...counters.values()]
+}
+
+/** Null is the retention of the store for a window, and no end without a window. */
+function longerKeepMs({ keepMs, endsAt }: CallCounter, other: number | null): number | null {
+  if (keepMs === null || other === null) return endsAt === null ? null : (keepMs ?? other)
+  return Math.max(keepMs, other)
+}
+
+/** The counter of the window before that of a counter; undefined without a window. */
+export function counterBefore({ limits, value, startsAt, unit }: CallCounter): Name | undefined {
+  if (startsAt === null) return undefined
+  const { scope, window } = limits[0]!
+  const before = windowAt(window, startsAt - 1)
+  return before === null ? undefined : counterName({ scope, value, unit, ...before })
 }
 
 /** Whether an instant is in the window of every counter. */
@@ -145,7 +159,7 @@ const MAX_FINGERPRINT_LENGTH = 64
 const limitsHashes = new LruMap<string, string>(10_000)
 
 /**
- * Identifies the content of a request, at whatever time it is sent: scopes, units, kinds of windows, amounts and the charge
+ * Identifies the content of a request, independent of the time it is sent: scopes, units, kinds of windows, amounts and the charge
  * on expiry. A reserve that repeats an idempotency key must have the same fingerprint. At most 64 characters.
  */
 export function fingerprintOf(counters: readonly CallCounter[], amount: Amount, onExpire: Amount): string {

@@ -1,8 +1,8 @@
-import { checkOptions, InvalidArgumentError, usd } from "@p2/core"
+import { checkOptions, InvalidArgumentError, type PeriodStart, usd } from "@p2/core"
 import { check, duration } from "../store/shape"
 import { checkUnits, isEmpty, readAmount, UNITS } from "./amount"
 import type { Scope, Subject, Unit } from "./subject"
-import { type LimitWindow, readWindow, type WindowPeriod } from "./window"
+import { type LimitWindow, longestMs, readWindow, type WindowPeriod } from "./window"
 
 /** How much a limit allows, by unit. Dollars as `usd` (`5`, `"5.00"`, `"$5.00"`) or as integer `nanoUsd`. */
 export interface LimitAmounts {
@@ -21,8 +21,19 @@ export interface Limit {
   per?: WindowPeriod | undefined
   /** IANA name; only for calendar periods. @defaultValue "UTC" */
   timeZone?: string | undefined
+  /**
+   * When a calendar period starts, by the clock of its time zone: `{ hour: 6 }`, `{ day: 15 }`, `{ weekday: "sunday" }`.
+   * @defaultValue midnight of its first day; weeks start on Monday
+   */
+  start?: PeriodStart | undefined
   /** Fractions of the limit, such as `[0.5, 0.8, 1]`, at which `onAlert` is called. */
   alertAt?: readonly number[] | undefined
+  /**
+   * Adds what remained of one window to the next one, in its first reserve: `true` at most the limit, a number at most this
+   * fraction of it (up to 10). What is still reserved does not remain, and a window without spending carries nothing.
+   * @defaultValue false
+   */
+  carryOver?: boolean | number | undefined
   /** Skips this limit for subjects that lack its scope, instead of throwing a usage error. @defaultValue false */
   optional?: boolean | undefined
   /**
@@ -45,7 +56,9 @@ const LIMIT_NAMES: ReadonlySet<string> = new Set([
   "limit",
   "per",
   "timeZone",
+  "start",
   "alertAt",
+  "carryOver",
   "optional",
   "forgetAfterMs",
 ])
@@ -59,6 +72,8 @@ export interface PlannedLimit {
   window: LimitWindow
   /** Ascending. */
   alerts: readonly Threshold[]
+  /** The most that is carried over from the window before, in the unit of the limit. */
+  carryOver: number
   optional: boolean
   /** How long after its last use a counter without a window is forgotten; null: never. */
   keepMs: number | null
@@ -81,13 +96,14 @@ export function planLimits(limits: readonly Limit[], argument: string): PlannedL
 export function planChildLimit(id: string, limit: Exclude<Limit["limit"], null>): PlannedLimit[] {
   if (limit === null)
     throw new InvalidArgumentError("limit", "a limit, because a child without one limits nothing", limit)
-  const window = readWindow("total", undefined, "child")
+  const window = readWindow({}, "child")
   return readLimitAmounts(limit, "limit").map(([unit, amount]) => ({
     scope: { child: id },
     unit,
     limit: amount,
     window,
     alerts: [],
+    carryOver: 0,
     optional: false,
     keepMs: DAY_MS,
   }))
@@ -98,13 +114,16 @@ function planLimit(input: Limit, argument: string): PlannedLimit[] {
     throw new InvalidArgumentError(argument, 'a limit such as { scope: "user", limit: "1.00", per: "day" }', input)
   checkOptions(input, LIMIT_NAMES, argument)
   const scope = readScope(input.scope, `${argument}.scope`)
-  const window = readWindow(input.per, input.timeZone, argument)
-  const keepMs = readKeepMs(input, window, `${argument}.forgetAfterMs`)
+  const window = readWindow(input, argument)
+  const carryOver = readCarryOver(input, window, `${argument}.carryOver`)
+  // A window that is carried over is kept until the next one ends.
+  const keepMs = carryOver === 0 ? readKeepMs(input, window, `${argument}.forgetAfterMs`) : longestMs(window)
   const optional = input.optional ?? false
   if (typeof optional !== "boolean") throw new InvalidArgumentError(`${argument}.optional`, "a boolean", optional)
   return readLimitAmounts(input.limit, `${argument}.limit`).map(([unit, limit]) => {
     const alerts = readAlerts(input.alertAt, limit, `${argument}.alertAt`)
-    return { scope, unit, limit, window, alerts, optional, keepMs }
+    const carried = thresholdOf(carryOver, limit ?? 0, 0)
+    return { scope, unit, limit, window, alerts, carryOver: carried, optional, keepMs }
   })
 }
 
@@ -119,7 +138,7 @@ function readScope(scope: unknown, argument: string): Scope {
 
 function readLimitAmounts(limit: Limit["limit"], argument: string): [Unit, number | null][] {
   if (limit === null) return [["nanoUsd", null]]
-  // `readAmount` ignores unknown units beside `nanoUsd`, but a misspelled unit would limit nothing.
+  // `readAmount` ignores unknown units next to `nanoUsd`, but a misspelled unit would limit nothing.
   if (typeof limit === "object") checkUnits(limit, argument)
   const amounts = readAmount(limit, argument)
   if (!isEmpty(amounts))
@@ -141,6 +160,18 @@ function readKeepMs({ scope, forgetAfterMs }: Limit, window: LimitWindow, argume
   return forgetAfterMs
 }
 
+/** As a fraction of the limit. */
+function readCarryOver({ carryOver = false, limit }: Limit, window: LimitWindow, argument: string): number {
+  if (typeof carryOver !== "boolean" && !(typeof carryOver === "number" && carryOver >= 0 && carryOver <= 10))
+    throw new InvalidArgumentError(argument, "true, false or a fraction of the limit from 0 to 10", carryOver)
+  const fraction = Number(carryOver)
+  if (fraction > 0 && longestMs(window) === null)
+    throw new InvalidArgumentError(argument, "absent, because the limit has no window", carryOver)
+  if (fraction > 0 && limit === null)
+    throw new InvalidArgumentError(argument, "absent, because there is no limit to carry over", carryOver)
+  return fraction
+}
+
 function readAlerts(alertAt: unknown, limit: number | null, argument: string): Threshold[] {
   if (alertAt === undefined) return []
   if (!Array.isArray(alertAt) || alertAt.length > MAX_ALERTS)
@@ -159,8 +190,8 @@ function readAlerts(alertAt: unknown, limit: number | null, argument: string): T
 }
 
 /** Computes with decimal digits, so that 0.8 of a limit is exact. Rounds up, so that the threshold is not crossed too early. */
-function thresholdOf(fraction: number, limit: number): number {
+function thresholdOf(fraction: number, limit: number, min = 1): number {
   const billionths = BigInt(usd(fraction))
   const spent = (BigInt(limit) * billionths + 999_999_999n) / 1_000_000_000n
-  return Math.max(1, Math.min(Number(spent), Number.MAX_SAFE_INTEGER))
+  return Math.max(min, Math.min(Number(spent), Number.MAX_SAFE_INTEGER))
 }

@@ -1,4 +1,4 @@
-import { type BudgetPeriod, InvalidArgumentError, LruMap } from "@p2/core"
+import { type BudgetPeriod, InvalidArgumentError, LruMap, readPeriodStart } from "@p2/core"
 import { MAX_TIME, type Millis } from "../store/shape"
 
 /** The time over which a limit counts: forever, a calendar period in a time zone, or a fixed length such as `"1h"`. */
@@ -12,7 +12,7 @@ const MAX_OFFSET = 20 * HOUR
 /** An ICU formatter takes tens of kilobytes. */
 const MAX_FORMATTERS = 100
 
-export type CalendarPeriod = "hour" | "day" | "week" | "month"
+export type CalendarPeriod = "hour" | "day" | "week" | "month" | "quarter"
 
 /** A window of time, end exclusive. */
 export interface TimeWindow {
@@ -36,19 +36,20 @@ export function checkTimeZone(timeZone: unknown, argument: string): asserts time
 }
 
 /**
- * The calendar period of a time zone that contains an instant. Weeks start on Monday.
+ * The calendar period of a time zone that contains an instant. It starts `startMs` after midnight of its first day, which is
+ * Monday for weeks and 1 January, April, July or October for quarters.
  *
  * A period starts at the first instant at which the zone's clock shows its date and hour, or a later one. So a day that
  * summer time shortens has 23 hours, an hour that the clock repeats is one window of two hours, an hour or a day that the
  * clock skips has no window, and a window that has ended never starts again.
  */
-export function calendarWindow(period: CalendarPeriod, timeZone: string, now: Millis): TimeWindow {
+export function calendarWindow(period: CalendarPeriod, timeZone: string, now: Millis, startMs = 0): TimeWindow {
   // Without this check, the loop below might not end.
   if (!(Math.abs(now) <= MAX_TIME)) throw new InvalidArgumentError("time", "an instant in epoch milliseconds", now)
-  let start = floorWall(period, now + offsetAt(timeZone, now))
+  let start = floorWall(period, now + offsetAt(timeZone, now) - startMs) + startMs
   let startsAt = firstInstantAt(timeZone, start)
   for (;;) {
-    const next = nextWall(period, start)
+    const next = nextWall(period, start - startMs) + startMs
     const endsAt = firstInstantAt(timeZone, next)
     // `now` can be past the end if the clock was set back across it, or if the clock skipped the period.
     if (endsAt > now) return { startsAt, endsAt }
@@ -102,7 +103,8 @@ function floorWall(period: CalendarPeriod, wall: number): number {
   // Day 0, 1 January 1970, was a Thursday.
   if (period === "week") return (day - ((((day + 3) % 7) + 7) % 7)) * DAY
   const date = new Date(wall)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth(), 1)
+  const month = date.getUTCMonth()
+  return Date.UTC(date.getUTCFullYear(), period === "month" ? month : month - (month % 3), 1)
 }
 
 function nextWall(period: CalendarPeriod, start: number): number {
@@ -110,7 +112,7 @@ function nextWall(period: CalendarPeriod, start: number): number {
   if (period === "day") return start + DAY
   if (period === "week") return start + 7 * DAY
   const date = new Date(start)
-  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1)
+  return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + (period === "month" ? 1 : 3), 1)
 }
 
 function formatterOf(timeZone: string): Intl.DateTimeFormat {
@@ -147,35 +149,56 @@ const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 /** A shorter window would end before its call is sent. */
 const MIN_LENGTH_MS = 1_000
 const MAX_LENGTH_MS = 3_660 * UNIT_MS.d
-const CALENDAR_PERIODS: readonly unknown[] = ["hour", "day", "week", "month"]
+const CALENDAR_PERIODS: readonly unknown[] = ["hour", "day", "week", "month", "quarter"]
 
 /** The windows of a limit: how it divides time. */
 export interface LimitWindow {
   per: WindowPeriod
   /** Null unless `per` is a calendar period. */
   timeZone: string | null
+  /** How much later than midnight of its first day a calendar period starts. */
+  startMs: number
   /** Length of fixed windows; null: calendar periods, or no end. */
   lengthMs: number | null
-  /** Identifies how the window is written: `total`, `day Europe/Paris`, `every 3600000`. */
+  /** Identifies how the window is written: `total`, `day Europe/Paris`, `month UTC +342h`, `every 3600000`. */
   kind: string
 }
 
-/** Reads `per` and `timeZone` of a limit. @throws InvalidArgumentError */
-export function readWindow(per: unknown, timeZone: unknown, argument: string): LimitWindow {
+/** The longest window of each calendar period: the clock may repeat an hour. */
+const LONGEST_MS: Readonly<Record<CalendarPeriod, number>> = {
+  hour: 2 * HOUR,
+  day: DAY + 2 * HOUR,
+  week: 7 * DAY + 2 * HOUR,
+  month: 31 * DAY + 2 * HOUR,
+  quarter: 92 * DAY + 2 * HOUR,
+}
+
+/** The longest that a window can last, in milliseconds; null: it never ends. */
+export function longestMs({ per, timeZone, lengthMs }: LimitWindow): number | null {
+  return timeZone === null ? lengthMs : LONGEST_MS[per as CalendarPeriod]
+}
+
+/** Reads the window of a limit. @throws InvalidArgumentError */
+export function readWindow(
+  { per, timeZone, start }: { per?: unknown; timeZone?: unknown; start?: unknown },
+  argument: string,
+): LimitWindow {
   const period = (per ?? "total") as WindowPeriod
+  const startMs = readPeriodStart(start, period, `${argument}.start`)
   if (CALENDAR_PERIODS.includes(period)) {
     const zone = timeZone ?? "UTC"
     checkTimeZone(zone, `${argument}.timeZone`)
-    return { per: period, timeZone: zone, lengthMs: null, kind: `${period} ${zone}` }
+    const kind = `${period} ${zone}${startMs === 0 ? "" : ` +${startMs / HOUR}h`}`
+    return { per: period, timeZone: zone, startMs, lengthMs: null, kind }
   }
   const lengthMs = period === "total" ? null : readLength(period, `${argument}.per`)
   if (timeZone !== undefined && timeZone !== "UTC")
     throw new InvalidArgumentError(
       `${argument}.timeZone`,
-      "absent, because only hour, day, week and month have a time zone",
+      "absent, because only hour, day, week, month and quarter have a time zone",
       timeZone,
     )
-  return { per: period, timeZone: null, lengthMs, kind: lengthMs === null ? "total" : `every ${lengthMs}` }
+  return { per: period, timeZone: null, startMs, lengthMs, kind: lengthMs === null ? "total" : `every ${lengthMs}` }
 }
 
 function readLength(period: unknown, argument: string): number {
@@ -184,7 +207,7 @@ function readLength(period: unknown, argument: string): number {
   if (lengthMs >= MIN_LENGTH_MS && lengthMs <= MAX_LENGTH_MS) return lengthMs
   throw new InvalidArgumentError(
     argument,
-    '"total", "hour", "day", "week", "month" or a length from "1s" to "3660d" such as "90m"',
+    '"total", "hour", "day", "week", "month", "quarter" or a length from "1s" to "3660d" such as "90m"',
     period,
   )
 }
@@ -193,7 +216,7 @@ function readLength(period: unknown, argument: string): number {
 const calendarWindows = new LruMap<string, TimeWindow>(1_000)
 
 /** The window that contains an instant; null: the window never ends. Fixed lengths count from 1 January 1970 UTC. */
-export function windowAt({ per, timeZone, lengthMs, kind }: LimitWindow, now: Millis): TimeWindow | null {
+export function windowAt({ per, timeZone, startMs, lengthMs, kind }: LimitWindow, now: Millis): TimeWindow | null {
   if (lengthMs !== null) {
     const startsAt = Math.floor(now / lengthMs) * lengthMs
     return { startsAt, endsAt: startsAt + lengthMs }
@@ -201,7 +224,7 @@ export function windowAt({ per, timeZone, lengthMs, kind }: LimitWindow, now: Mi
   if (timeZone === null) return null
   const newest = calendarWindows.get(kind)
   if (newest !== undefined && newest.startsAt <= now && now < newest.endsAt) return newest
-  const window = calendarWindow(per as CalendarPeriod, timeZone, now)
+  const window = calendarWindow(per as CalendarPeriod, timeZone, now, startMs)
   calendarWindows.set(kind, window)
   return window
 }

@@ -1,10 +1,10 @@
 import type { Millis, Name } from "../store/budget-store"
 import type { Position } from "../store/storage"
 import { record } from "../store/transition"
-import type { StoredEntry, UsageEntry } from "../usage/entry"
-import { UsageFold } from "../usage/fold"
+import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageLedger, UsageTotals } from "../usage/ledger"
-import { compareAttempts, compareEntries, formatCursor, matchesFilter, parseCursor } from "../usage/query"
+import { compareEntries, matchesFilter } from "../usage/query"
+import { type ScanOptions, scannedLedger } from "../usage/scanned-ledger"
 
 type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
 
@@ -19,13 +19,14 @@ export class MemoryLedger implements UsageLedger {
   readonly #options: MemoryLedgerOptions
   /** Entries of all partitions in the order of their first write, by {@link idOf}. */
   readonly #entries = new Map<string, StoredEntry>()
-  /** Continues where the last dropped entry was: a new iterator would pass over all that were deleted. */
+  /** Continues after the last dropped entry: a new iterator would step over every deleted entry. */
   #oldest = this.#entries.keys()
   /** How many entries of a partition were dropped. */
   readonly #dropped = new Map<Name, number>()
   /** Entries of a partition in order, until the next write. */
   readonly #sorted = new Map<Name, readonly StoredEntry[]>()
   #contentChars = 0
+  readonly #queries = scannedLedger((partition, filter, options) => this.#scan(partition, filter, options))
 
   constructor(options: MemoryLedgerOptions) {
     this.#options = options
@@ -44,7 +45,7 @@ export class MemoryLedger implements UsageLedger {
     const id = idOf(partition, entry.idempotencyKey)
     this.#contentChars += contentChars(entry) - contentChars(this.#entries.get(id))
     this.#entries.set(id, entry)
-    this.#sorted.clear()
+    if (this.#sorted.size > 0) this.#sorted.clear()
     const { maxEntries, maxContentChars } = this.#options
     while (this.size > maxEntries || (this.#contentChars > maxContentChars && this.size > 1)) this.#dropOldest()
   }
@@ -56,40 +57,31 @@ export class MemoryLedger implements UsageLedger {
     return { now }
   }
 
-  async get({ partition, requestId }: RequestOf<"get">): Promise<StoredEntry[]> {
-    const attempts = this.#entriesOf(partition).filter((entry) => entry.requestId === requestId)
-    return structuredClone(attempts.sort(compareAttempts))
+  async get(request: RequestOf<"get">): Promise<StoredEntry[]> {
+    return structuredClone(await this.#queries.get(request))
   }
 
-  async list(request: RequestOf<"list">): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
-    const { partition, filter, cursor, limit, newestFirst } = request
-    const sorted = this.#entriesOf(partition)
-    const after = cursor === null ? undefined : parseCursor(cursor)
-    const step = newestFirst ? -1 : 1
-    const page: StoredEntry[] = []
-    let next: string | null = null
-    for (let index = startIndex(sorted, after, newestFirst); sorted[index] !== undefined; index += step) {
-      const entry = sorted[index]!
-      if (!matchesFilter(entry, filter)) continue
-      if (page.length === limit) {
-        next = formatCursor(page.at(-1)!)
-        break
-      }
-      page.push(entry)
-    }
-    return { entries: structuredClone(page), cursor: next, dropped: this.#dropped.get(partition) ?? 0 }
+  async list(request: RequestOf<"list">): ReturnType<UsageLedger["list"]> {
+    const { entries, cursor } = await this.#queries.list(request)
+    return { entries: structuredClone(entries), cursor, dropped: this.#dropped.get(request.partition) ?? 0 }
   }
 
-  async totals({ partition, filter, groupBy, buckets }: RequestOf<"totals">): Promise<UsageTotals[]> {
-    const fold = new UsageFold({ groupBy, buckets })
-    for (const entry of this.#entriesOf(partition)) if (matchesFilter(entry, filter)) fold.add(entry)
-    return fold.totals()
+  async totals(request: RequestOf<"totals">): Promise<UsageTotals[]> {
+    return this.#queries.totals(request)
   }
 
   async prune({ partition, before }: RequestOf<"prune">): Promise<{ removed: number }> {
     const old = this.#entriesOf(partition).filter(({ at }) => at < before)
     for (const { idempotencyKey } of old) this.#remove(idOf(partition, idempotencyKey))
     return { removed: old.length }
+  }
+
+  /** Scans the entries of this moment. */
+  async *#scan(partition: Name, filter: UsageFilter, { newestFirst, after }: ScanOptions): AsyncGenerator<StoredEntry> {
+    const sorted = this.#entriesOf(partition)
+    const step = newestFirst ? -1 : 1
+    for (let index = startIndex(sorted, after, newestFirst); sorted[index] !== undefined; index += step)
+      if (matchesFilter(sorted[index]!, filter)) yield sorted[index]!
   }
 
   #entriesOf(partition: Name): readonly StoredEntry[] {

@@ -1,6 +1,6 @@
 import type { StoreCheck } from "../store/budget-store"
 import { type OwnConnection, ownConnection, type RedisClient } from "./client"
-import { misconfigured, storeFailure, unavailable } from "./failure"
+import { damagedRecord, misconfigured, storeFailure, unavailable } from "./failure"
 import { inspectServers } from "./server-check"
 
 /** How many calls may wait for a reply at once. Limits the memory that calls use while the server hangs. */
@@ -40,15 +40,19 @@ export class RedisConnection {
     this.#options = options
   }
 
-  /** Runs a script by its SHA-1, or by its text if the server has not cached it. */
+  /** Runs a script by its SHA-1, or by its text if the server has not cached it. Rejects if it found a damaged record. */
   async run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
     const own = this.#prepared() ?? (await this.#prepare())
     this.#waiting++
     try {
-      return (await own.evalsha(script.sha, keys.length, ...keys, ...args)) as unknown[]
+      const reply = (await own.evalsha(script.sha, keys.length, ...keys, ...args).catch((error: unknown) => {
+        if (!isNoScript(error)) throw error
+        return own.eval(script.lua, keys.length, ...keys, ...args)
+      })) as unknown[]
+      if (reply[0] === "corrupt") throw damagedRecord(reply[1] as string)
+      return reply
     } catch (error) {
-      if (!isNoScript(error)) throw storeFailure(error, true)
-      return (await own.eval(script.lua, keys.length, ...keys, ...args).catch(rejectAsFailure)) as unknown[]
+      throw storeFailure(error, true)
     } finally {
       this.#waiting--
     }

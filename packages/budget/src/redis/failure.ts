@@ -41,6 +41,13 @@ export function corrupt(message: string): StoreError {
   return new StoreError(message, { code: "store-corrupt", applied: "no" })
 }
 
+/** A script found a damaged record and wrote nothing. */
+export function damagedRecord(what: string): StoreError {
+  return corrupt(
+    `Redis holds a damaged record (${what}); nothing was applied. See "Damaged records" in docs/redis-layout.md.`,
+  )
+}
+
 export function misconfigured(message: string): StoreError {
   return new StoreError(message, { code: "store-misconfigured", applied: "no" })
 }

@@ -26,11 +26,11 @@ import type {
 import { MAX_DAMAGED_KEYS, withPartition } from "../store/partition-check"
 import type { UsageLedger } from "../usage/ledger"
 import { checkClient, namespaceOf, type RedisClient } from "./client"
-import { RedisConnection, type Script } from "./connection"
-import { corrupt } from "./failure"
+import { RedisConnection } from "./connection"
+import { corrupt, damagedRecord } from "./failure"
 import { SCRIPTS } from "./generated/scripts"
 import { PartitionKeys } from "./keys"
-import { RedisLedger } from "./redis-ledger"
+import { redisLedger } from "./redis-ledger"
 import type { RedisSettings } from "./settings"
 
 const HOUR_MS = 3_600_000
@@ -100,7 +100,7 @@ class RedisStore implements BudgetStore {
       deadlineMs: Math.max(1, Math.floor(timeoutMs * DEADLINE_SHARE)),
       probeKey: `${namespace}:{access-check}:probe`,
     })
-    this.ledger = ledgerRetentionMs > 0 ? new RedisLedger(this.#connection, settings) : undefined
+    this.ledger = ledgerRetentionMs > 0 ? redisLedger(this.#connection, settings) : undefined
   }
 
   async reserve(request: ReserveRequest): Promise<ReserveReply> {
@@ -117,10 +117,10 @@ class RedisStore implements BudgetStore {
       args.push(name, `${amount} ${onExpire} 0`)
     }
     for (const counter of counters) args.push(counter.amount, counter.limit ?? "", this.#keep(counter))
-    const reply = await this.#run(SCRIPTS.reserve, keys, args)
+    const reply = await this.#connection.run(SCRIPTS.reserve, keys, args)
     const [status, time, due, detail] = reply
     const now = Number(time)
-    const states = counters.map(({ name }, index) => counterState(name, reply, 4 + 3 * index))
+    const states = counters.map(({ name }, index) => counterState(name, reply[4 + index]))
     const common = { now, due: due !== 0, counters: states }
     switch (status) {
       case "ok":
@@ -151,7 +151,7 @@ class RedisStore implements BudgetStore {
     for (const counter of counters) {
       args.push(outcome === "settled" ? counter.amount : 0, counter.reserved, this.#keep(counter))
     }
-    const reply = await this.#run(SCRIPTS.settle, this.#keysToResolve(request.partition, key, names), args)
+    const reply = await this.#connection.run(SCRIPTS.settle, this.#keysToResolve(request.partition, key, names), args)
     const [status, time, replayed, late, recovered, forgottenCounters] = reply
     const now = Number(time)
     switch (status) {
@@ -160,7 +160,7 @@ class RedisStore implements BudgetStore {
         return {
           now,
           status,
-          counters: names.map((name, index) => counterChange(name, reply, 6 + 5 * index)),
+          counters: names.map((name, index) => counterChange(name, reply[6 + index])),
           replayed: replayed === 1,
           late: late === 1,
           recovered: recovered === 1,
@@ -178,7 +178,7 @@ class RedisStore implements BudgetStore {
 
   async extend({ partition, key, leaseMs }: ExtendRequest): Promise<ExtendReply> {
     const of = this.#keysOf(partition)
-    const reply = await this.#run(
+    const reply = await this.#connection.run(
       SCRIPTS.extend,
       [of.reservation(key), of.leases, of.time],
       [this.#settings.clock(), key, leaseMs],
@@ -186,17 +186,18 @@ class RedisStore implements BudgetStore {
     const [status, time, expiresAt, fingerprint, ...rest] = reply
     const now = Number(time)
     if (status !== "held") return { now, status: status as FinalState | "unknown" }
-    const counters = []
-    for (let at = 0; at < rest.length; at += 3) {
-      counters.push({ name: rest[at] as Name, amount: Number(rest[at + 1]), onExpire: Number(rest[at + 2]) })
-    }
+    const counters = (rest as string[][]).map(([name, amount, onExpire]) => ({
+      name: name!,
+      amount: Number(amount),
+      onExpire: Number(onExpire),
+    }))
     return { now, status, expiresAt: Number(expiresAt), fingerprint: fingerprint as string, counters }
   }
 
   async expire({ partition, key, counters }: ExpireRequest): Promise<ExpireReply> {
     const { retentionMs, ledgerRetentionMs, clock } = this.#settings
     const args = [clock(), key, retentionMs, ledgerRetentionMs, ...counters]
-    const reply = await this.#run(SCRIPTS.expire, this.#keysToResolve(partition, key, counters), args)
+    const reply = await this.#connection.run(SCRIPTS.expire, this.#keysToResolve(partition, key, counters), args)
     const [status, time] = reply
     const now = Number(time)
     switch (status) {
@@ -204,8 +205,8 @@ class RedisStore implements BudgetStore {
         return {
           now,
           status,
-          counters: counters.map((name, index) => counterChange(name, reply, 2 + 6 * index)),
-          charged: counters.map((_, index) => Number(reply[2 + 6 * index + 5])),
+          counters: counters.map((name, index) => counterChange(name, reply[2 + index])),
+          charged: counters.map((_, index) => Number((reply[2 + index] as string[])[5])),
         }
       case "not-due":
       case "damaged":
@@ -220,7 +221,11 @@ class RedisStore implements BudgetStore {
   /** Not atomic: reads the names of the counters after the keys. */
   async listDue({ partition, limit }: { partition: Name; limit: number }): Promise<ListDueReply> {
     const of = this.#keysOf(partition)
-    const [, now, due] = await this.#run(SCRIPTS.listDue, [of.leases, of.time], [this.#settings.clock(), limit])
+    const [, now, due] = await this.#connection.run(
+      SCRIPTS.listDue,
+      [of.leases, of.time],
+      [this.#settings.clock(), limit],
+    )
     const listed = (due as Name[]).map(async (key) => ({
       key,
       counters: await this.#storedCounters(of.reservation(key)),
@@ -230,7 +235,7 @@ class RedisStore implements BudgetStore {
 
   async read({ partition, counters }: { partition: Name; counters: Name[] }): Promise<ReadReply> {
     const { now, due, states, damaged } = await this.#read(partition, counters)
-    if (damaged.length > 0) throw damage("counter")
+    if (damaged.length > 0) throw damagedRecord("counter")
     return { now, due, counters: states.map(({ state }) => state) }
   }
 
@@ -239,12 +244,11 @@ class RedisStore implements BudgetStore {
     const { retentionMs, clock } = this.#settings
     const of = this.#keysOf(partition)
     const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", this.#keep(counter)]
-    const reply = await this.#run(SCRIPTS.adjust, [of.adjustment(key), of.counter(name), of.time], args)
-    const [status, time, replayed, applied] = reply
+    const reply = await this.#connection.run(SCRIPTS.adjust, [of.adjustment(key), of.counter(name), of.time], args)
+    const [status, time, replayed, applied, change] = reply
     const now = Number(time)
     if (status !== "ok") return { now, status: status as "mismatch" | "stale-window" }
-    const change = counterChange(name, reply, 4)
-    return { now, status, counter: change, replayed: replayed === 1, applied: Number(applied) }
+    return { now, status, counter: counterChange(name, change), replayed: replayed === 1, applied: Number(applied) }
   }
 
   async listCounters(request: { partition: Name; cursor: string | null; limit: number }): Promise<ListCountersReply> {
@@ -254,7 +258,11 @@ class RedisStore implements BudgetStore {
     let count = request.limit
     const names = new Set<Name>()
     for (let scans = 0; scans < MAX_SCANS && names.size < request.limit; scans++) {
-      const reply = await this.#run(SCRIPTS.scanCounters, [of.time, of.absent], [`${prefix}*`, node, position, count])
+      const reply = await this.#connection.run(
+        SCRIPTS.scanCounters,
+        [of.time, of.absent],
+        [`${prefix}*`, node, position, count],
+      )
       const found = reply[3] as string[]
       for (const key of found) names.add(key.slice(prefix.length))
       node = reply[1] as string
@@ -268,7 +276,7 @@ class RedisStore implements BudgetStore {
   }
 
   async acceptClock({ partition }: { partition: Name }): Promise<{ now: Millis; before: Millis }> {
-    const [, now, before] = await this.#run(
+    const [, now, before] = await this.#connection.run(
       SCRIPTS.acceptClock,
       [this.#keysOf(partition).time],
       [this.#settings.clock()],
@@ -281,7 +289,7 @@ class RedisStore implements BudgetStore {
     if (request.partition === undefined || !check.ok) return check
     const of = this.#keysOf(request.partition)
     const args = [this.#settings.clock(), MAX_DAMAGED_KEYS]
-    const [, clock, latest, damaged] = await this.#run(SCRIPTS.checkPartition, [of.damaged, of.time], args)
+    const [, clock, latest, damaged] = await this.#connection.run(SCRIPTS.checkPartition, [of.damaged, of.time], args)
     const clockBehindMs = Math.max(0, Number(latest) - Number(clock))
     return withPartition(check, { damaged: (damaged as Name[]).sort(), clockBehindMs })
   }
@@ -290,25 +298,18 @@ class RedisStore implements BudgetStore {
     this.#connection.close()
   }
 
-  async #run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
-    const reply = await this.#connection.run(script, keys, args)
-    if (reply[0] === "corrupt") throw damage(reply[1] as string)
-    return reply
-  }
-
   async #read(partition: Name, names: readonly Name[]) {
     const of = this.#keysOf(partition)
     const keys = [of.leases, of.time, ...names.map((name) => of.counter(name))]
-    const reply = await this.#run(SCRIPTS.read, keys, [this.#settings.clock()])
-    const statusOf = (index: number) => reply[3 + 4 * index]
+    const reply = await this.#connection.run(SCRIPTS.read, keys, [this.#settings.clock()])
     return {
       now: Number(reply[1]),
       due: reply[2] !== 0,
       states: names.map((name, index) => ({
-        exists: statusOf(index) === "known",
-        state: counterState(name, reply, 4 + 4 * index),
+        exists: Array.isArray(reply[3 + index]),
+        state: counterState(name, reply[3 + index]),
       })),
-      damaged: names.filter((_, index) => statusOf(index) === "damaged"),
+      damaged: names.filter((_, index) => reply[3 + index] === "damaged"),
     }
   }
 
@@ -323,10 +324,10 @@ class RedisStore implements BudgetStore {
     })
   }
 
-  /** How long to keep a counter, in the format of `forgetTime` in lua/shared/counter.lua. */
-  #keep({ endsAt, keepMs }: CounterRef): string {
-    if (endsAt !== null) return String(endsAt + this.#settings.retentionMs)
-    return keepMs === null ? "" : `+${keepMs}`
+  /** How long to keep a counter, as `forgetTime` in lua/shared/counter.lua reads it. */
+  #keep({ endsAt, keepMs }: CounterRef): number {
+    if (endsAt !== null) return Math.max(1, endsAt + Math.max(this.#settings.retentionMs, keepMs ?? 0))
+    return keepMs === null ? 0 : -keepMs
   }
 
   #keysOf(partition: Name): PartitionKeys {
@@ -358,19 +359,16 @@ function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
   return (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt)
 }
 
-function counterState(name: Name, reply: readonly unknown[], at: number): CounterState {
-  return { name, spent: Number(reply[at]), reserved: Number(reply[at + 1]), granted: Number(reply[at + 2]) }
+/** A counter in the reply of a script. */
+function counterState(name: Name, fields: unknown): CounterState {
+  const [spent, reserved, granted] = Array.isArray(fields) ? fields : [0, 0, 0]
+  return { name, spent: Number(spent), reserved: Number(reserved), granted: Number(granted) }
 }
 
-function counterChange(name: Name, reply: readonly unknown[], at: number): CounterChange {
-  const peaks = { peakBefore: Number(reply[at + 3]), peak: Number(reply[at + 4]) }
-  return { ...counterState(name, reply, at), ...peaks }
-}
-
-function damage(what: string) {
-  return corrupt(
-    `Redis holds a damaged record (${what}); nothing was applied. See "Damaged records" in docs/redis-layout.md.`,
-  )
+/** A counter in the reply of a script that changes it. */
+function counterChange(name: Name, fields: unknown): CounterChange {
+  const [, , , peakBefore, peak] = fields as string[]
+  return { ...counterState(name, fields), peakBefore: Number(peakBefore), peak: Number(peak) }
 }
 
 function unknownStatus(status: unknown) {

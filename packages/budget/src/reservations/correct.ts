@@ -52,7 +52,7 @@ export async function correct(context: BudgetContext, options: CorrectOptions): 
     })
     if (reply.status === "mismatch") throw new SettleMismatchError(key, "settled")
     if (reply.status !== "forgotten") {
-      if (!reply.replayed) context.alerts.changed(partition, reply.counters)
+      if (!reply.replayed) context.changed(partition, reply.counters)
       return { status: reply.replayed ? "unchanged" : "corrected" }
     }
   }
@@ -77,7 +77,7 @@ async function adjustOpen(
       delta: amount - charged,
     })
     if (reply.status === "mismatch") throw new SettleMismatchError(key, "settled")
-    if (reply.status === "ok" && !reply.replayed) context.alerts.changed(partition, [reply.counter])
+    if (reply.status === "ok" && !reply.replayed) context.changed(partition, [reply.counter])
   }
 }
 

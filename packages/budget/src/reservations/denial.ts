@@ -4,7 +4,7 @@ import { type Amount, amountOf } from "../limits/amount"
 import type { CallCounter } from "../limits/counters"
 import { statusOf } from "../limits/limit-status"
 import type { CounterState } from "../store/budget-store"
-import type { Millis } from "../store/shape"
+import type { Millis, Name } from "../store/shape"
 
 /** A suggested wait when other calls have reserved the room: they may end at any moment. */
 const BUSY_RETRY_MS = 1_000
@@ -16,10 +16,14 @@ export interface Denial {
   blockedMs: number | null
   /** Whether only the reservations of other calls prevent the call, in every limit. */
   isBusy: boolean
+  /** The counters that denied it. */
+  partition: Name
+  counters: readonly Name[]
 }
 
 /** Creates the denial for the counters that `which` lists. */
 export function denialOf(
+  partition: Name,
   counters: readonly CallCounter[],
   amount: Amount,
   reply: { counters: readonly CounterState[]; which: readonly number[]; now: Millis; due: boolean },
@@ -32,6 +36,8 @@ export function denialOf(
     error: new BudgetExceededError(limits, { dueLeases: reply.due }),
     blockedMs: blocked.includes(null) ? null : Math.max(...(blocked as number[])),
     isBusy: denied.every(({ isBusy }) => isBusy),
+    partition,
+    counters: reply.which.map((index) => counters[index]!.name),
   }
 }
 

@@ -4,7 +4,7 @@ import type { Unit } from "../limits/subject"
 import type { Millis } from "../store/budget-store"
 import { StoreError } from "../store/store-error"
 
-/** Runs work on the same key one after another: this process never reserves a key twice at the same time. */
+/** Runs work on the same key one after another: this process never reserves a key twice concurrently. */
 export class Turns {
   readonly #last = new Map<string, Promise<void>>()
 

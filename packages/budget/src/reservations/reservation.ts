@@ -1,5 +1,5 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import type { Reservation, SettleOptions, SettleResult } from "../api/budget"
+import type { BudgetOptions, Reservation, SettleOptions, SettleResult } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
 import { ReservationResolvedError, SettleMismatchError, UnknownReservationError } from "../api/errors"
 import { type Amount, type AmountInput, amountOf, type GivenAmount, isEmpty, readAmount } from "../limits/amount"
@@ -28,6 +28,8 @@ export interface ReservationContent {
   entry: UsageEntry
   leaseMs: number
   maxLeaseMs: number
+  /** Called when its charge crosses a threshold. */
+  onAlert?: BudgetOptions["onAlert"]
 }
 
 /** What the store replied. */
@@ -88,7 +90,7 @@ export class BudgetReservation implements Reservation {
     return this.#expiresAt
   }
 
-  /** Extends the lease every third of it, until it is settled, released or lost, or `maxLeaseMs` is over. */
+  /** Extends the lease each time a third of it has passed, until it is settled, released or lost, or `maxLeaseMs` is over. */
   startHeartbeat(): this {
     if (this.#expiresAt === null || this.#context.isClosed) return this
     const { leaseMs, maxLeaseMs } = this.#content
@@ -116,7 +118,7 @@ export class BudgetReservation implements Reservation {
   }
 
   async release(entry: Partial<UsageEntry> = {}): Promise<SettleResult> {
-    // The money is spent: a release must not overtake a pending settle.
+    // The amount is spent: a release must not overtake a pending settle.
     if (this.#isSettled) throw new SettleMismatchError(this.idempotencyKey, "released")
     const request = this.#releaseRequest(entry)
     this.#isReleasedHere = true
@@ -181,7 +183,12 @@ export class BudgetReservation implements Reservation {
 
   #addPending(request: SettleRequest, failure?: StoreError): void {
     const { leaseMs } = this.#content
-    this.#context.pending.add({ request, leaseMs, failure, onReply: (reply) => this.#confirmLater(reply, request) })
+    this.#context.unconfirmedSettles.add({
+      request,
+      leaseMs,
+      failure,
+      onReply: (reply) => this.#confirmLater(reply, request),
+    })
   }
 
   /** Callers may share a key, and one of them may have released this reservation. */
@@ -206,7 +213,7 @@ export class BudgetReservation implements Reservation {
     if (reply.status === "mismatch") throw new SettleMismatchError(this.idempotencyKey, request.outcome)
     if (reply.status === "forgotten") return { status: "forgotten" }
     const { status, replayed, late, recovered } = reply
-    if (!replayed) this.#context.alerts.changed(this.partition, reply.counters)
+    if (!replayed) this.#context.changed(this.partition, reply.counters, this.#content.onAlert)
     const cost = status === "settled" ? request.entry.costNanoUsd : 0
     const overrunNanoUsd = Math.max(0, cost - (this.amount.nanoUsd ?? cost))
     return { status, replayed, late, recovered, overrunNanoUsd }

@@ -1,7 +1,7 @@
 import { AbortedError, checkOptions, InvalidArgumentError } from "@p2/core"
-import type { OnExpire, ReserveOptions } from "../api/budget"
-import { type BudgetContext, readOnExpire } from "../api/budget-context"
-import { IdempotencyKeyMismatchError, ReservationResolvedError } from "../api/errors"
+import type { OnExpire, ReserveOptions, RoomWait } from "../api/budget"
+import { type BudgetContext, readCallback, readOnExpire } from "../api/budget-context"
+import { IdempotencyKeyMismatchError, ReservationHeldError, ReservationResolvedError } from "../api/errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
 import { areOpen, type CallCounter, callCounters, fingerprintOf } from "../limits/counters"
 import type { PlannedLimit } from "../limits/limit"
@@ -11,22 +11,25 @@ import { readSubject, type Subject } from "../limits/subject"
 import type { ReserveReply, ReserveRequest } from "../store/budget-store"
 import { StoreError } from "../store/store-error"
 import { attemptEntry, deniedEntry, expiredEntry, readEntry } from "../usage/attempt-entry"
+import { abortable, checkSignal, throwIfAborted } from "./abort"
 import { type Denial, denialOf } from "./denial"
 import { MAX_ROUNDS, repeatedReplyError } from "./process-state"
 import { BudgetReservation, type ReservationContent } from "./reservation"
-import { abortable, checkSignal, checkWait, throwIfAborted, waitForRoom } from "./wait-for-room"
+import { checkWait, waitForRoom } from "./wait-for-room"
 
 const RESERVE_NAMES: ReadonlySet<string> = new Set([
   "subject",
   "amount",
   "idempotencyKey",
   "limits",
+  "exclusive",
   "leaseMs",
   "maxLeaseMs",
   "wait",
   "signal",
   "onExpire",
   "entry",
+  "onAlert",
   "recordDenial",
   "releaseUnanswered",
 ])
@@ -45,7 +48,10 @@ const RESERVE_ADVICE = {
   model: IN_SUBJECT,
 } as const
 
-export type ReserveOutcome = { status: "admitted"; reservation: BudgetReservation } | ({ status: "denied" } & Denial)
+export type ReserveOutcome = { wait?: RoomWait | undefined } & (
+  | { status: "admitted"; reservation: BudgetReservation }
+  | ({ status: "denied" } & Denial)
+)
 
 /** A validated call of `reserve`. */
 interface ReserveCall extends ReservationContent {
@@ -57,6 +63,8 @@ interface ReserveCall extends ReservationContent {
   signals: readonly AbortSignal[]
   /** Whether the caller chose the key, so that other calls may use it. */
   isKeyGiven: boolean
+  /** Whether the key belongs to the first call that reserves it. */
+  exclusive: boolean
   /** Whether no other call uses the key, so that a reservation without a reply can be released. */
   isKeyOwned: boolean
 }
@@ -76,7 +84,15 @@ export async function reserve(
   const outcome =
     wait === undefined
       ? await reserveOnce(context, call)
-      : await waitForRoom(() => reserveOnce(context, call), wait.timeoutMs, call.signals)
+      : await waitForRoom(() => reserveOnce(context, call), {
+          timeoutMs: wait.timeoutMs,
+          signals: call.signals,
+          waiting: context.waiting,
+          counters: context.waiting.keysOf(
+            call.partition,
+            call.counters.map(({ name }) => name),
+          ),
+        })
   if (outcome.status === "denied" && recordDenial) context.denials.add(call.partition, deniedEntry(call.entry))
   return outcome
 }
@@ -87,11 +103,12 @@ async function readCall(
   childLimits: readonly PlannedLimit[],
   options: ReserveOptions,
 ): Promise<ReserveCall> {
-  const { signal, wait } = options
+  const { signal, wait, exclusive = false } = options
+  if (typeof exclusive !== "boolean") throw new InvalidArgumentError("exclusive", "true or false", exclusive)
   const subject = readSubject(options.subject)
   const isKeyGiven = options.idempotencyKey !== undefined
   const idempotencyKey = toName(options.idempotencyKey ?? crypto.randomUUID(), "idempotencyKey")
-  const isKeyOwned = options.releaseUnanswered ?? !isKeyGiven
+  const isKeyOwned = options.releaseUnanswered ?? (exclusive || !isKeyGiven)
   if (typeof isKeyOwned !== "boolean") throw new InvalidArgumentError("releaseUnanswered", "true or false", isKeyOwned)
   const { nanoUsd, tokens, requests = 1 } = readAmount(options.amount, "amount")
   const amount: Amount = { nanoUsd, tokens, requests }
@@ -107,11 +124,13 @@ async function readCall(
   if (counters.length > maxCounters)
     throw new InvalidArgumentError("limits", `limits in at most ${maxCounters} counters`, limits)
   for (const { unit } of counters) amountOf(unit, amount)
-  const fingerprint = fingerprintOf(counters, amount, onExpire)
+  // No other call has a random fingerprint, so that neither a reserve nor a release of another call applies to this one.
+  const fingerprint = exclusive ? crypto.randomUUID() : fingerprintOf(counters, amount, onExpire)
   return {
     idempotencyKey,
     isKeyGiven,
     isKeyOwned,
+    exclusive,
     partition,
     subject,
     limits,
@@ -122,6 +141,7 @@ async function readCall(
     entry: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry: part }),
     leaseMs,
     maxLeaseMs,
+    onAlert: readCallback(options.onAlert, "onAlert"),
     signals: [wait?.signal, signal].filter((each) => each !== undefined),
   }
 }
@@ -143,24 +163,31 @@ function expiryAmount(context: BudgetContext, own: OnExpire | undefined, amount:
 }
 
 /** Tries once. Tries of a key that several calls may use run one after another in this process. */
-async function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
+function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
   const { idempotencyKey, partition, signals, isKeyOwned } = call
   const attempt = new ReserveTry(context, call)
-  if (isKeyOwned && signals.length === 0) return attempt.run()
   const turn = isKeyOwned ? attempt.run() : context.turns.run(`${partition} ${idempotencyKey}`, () => attempt.run())
+  return signals.length === 0 ? turn : untilAborted(call, attempt, turn)
+}
+
+/** Resolves like the try, or rejects when a signal fires: the try continues and may still be admitted. */
+async function untilAborted(
+  call: ReserveCall,
+  attempt: ReserveTry,
+  turn: Promise<ReserveOutcome>,
+): Promise<ReserveOutcome> {
   try {
-    return await abortable(turn, signals, "reserve")
+    return await abortable(turn, call.signals, "reserve")
   } catch (error) {
     if (AbortedError.isInstance(error)) {
       attempt.releaseSent()
-      // The try continues after an abort and may still be admitted.
       turn.then((outcome) => undo(call, outcome), ignore)
     }
     throw error
   }
 }
 
-/** Ends a reservation that its caller does not get. One that another call made stays. */
+/** Releases a reservation that is not returned to the caller, unless another call made it. */
 function undo({ isKeyOwned }: ReserveCall, outcome: ReserveOutcome): void {
   if (outcome.status === "denied") return
   const { reservation } = outcome
@@ -186,7 +213,7 @@ class ReserveTry {
   async run(): Promise<ReserveOutcome> {
     const { idempotencyKey, partition, signals, isKeyGiven } = this.#call
     throwIfAborted(signals, "reserve")
-    if (isKeyGiven && this.#context.pending.has(partition, idempotencyKey))
+    if (isKeyGiven && this.#context.unconfirmedSettles.has(partition, idempotencyKey))
       throw new StoreError(
         `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
         { code: "store-unavailable", applied: "no" },
@@ -203,13 +230,14 @@ class ReserveTry {
 
   /** Sends the reserve. Sends it again if the reply asks for other windows, a sweep, or the expiry of a lease. */
   async #exchange(): Promise<ReserveOutcome> {
-    const { partition, idempotencyKey, signals, amount } = this.#call
-    const { sweeper, clock, store } = this.#context
+    const { partition, idempotencyKey, exclusive, signals, amount } = this.#call
+    const { sweeper, clock, store, carryOvers } = this.#context
     await this.#context.requireChecked()
     let isSwept = false
     for (let round = 1; ; ) {
       throwIfAborted(signals, "reserve")
       const counters = this.#counters()
+      await carryOvers.grant(partition, counters)
       const reply = await this.#send(counters)
       clock.update(partition, reply.now)
       if (reply.status === "exceeded" && reply.due && !isSwept) {
@@ -219,8 +247,9 @@ class ReserveTry {
       }
       if (reply.due) sweeper.start(partition)
       if (reply.status === "ok") return { status: "admitted", reservation: this.#admitted(counters, reply) }
-      if (reply.status === "exceeded") return { status: "denied", ...denialOf(counters, amount, reply) }
-      if (reply.status === "mismatch") throw new IdempotencyKeyMismatchError(idempotencyKey)
+      if (reply.status === "exceeded") return { status: "denied", ...denialOf(partition, counters, amount, reply) }
+      if (reply.status === "mismatch")
+        throw exclusive ? new ReservationHeldError(idempotencyKey) : new IdempotencyKeyMismatchError(idempotencyKey)
       if (reply.status === "resolved") throw new ReservationResolvedError(idempotencyKey, reply.state)
       if (round++ === MAX_ROUNDS) throw repeatedReplyError(store.name, reply.status)
       // After `stale-window`, the next round names the windows of the store's time.
@@ -292,7 +321,7 @@ class ReserveTry {
   }
 
   #admitted(counters: readonly CallCounter[], reply: Extract<ReserveReply, { status: "ok" }>): BudgetReservation {
-    this.#context.alerts.remember(this.#call.partition, counters)
+    this.#context.alerts.remember(this.#call.partition, counters, this.#call.onAlert)
     return new BudgetReservation(this.#context, this.#call, {
       counters,
       expiresAt: reply.expiresAt,

@@ -55,7 +55,7 @@ interface Job extends UnconfirmedSettle {
   timer: ReturnType<typeof setTimeout> | undefined
 }
 
-export interface PendingSettlesOptions {
+export interface UnconfirmedSettlesOptions {
   settle: (request: SettleRequest) => Promise<FinalSettleReply>
   retentionMs: number
   warn: (message: string, cause?: unknown) => void
@@ -65,13 +65,13 @@ export interface PendingSettlesOptions {
  * Settles and releases that the store did not confirm. Each is sent again with the same content until the store confirms
  * it, or until its deadline.
  */
-export class PendingSettles {
-  readonly #options: PendingSettlesOptions
+export class UnconfirmedSettles {
+  readonly #options: UnconfirmedSettlesOptions
   readonly #jobs = new Set<Job>()
   #isClosed = false
   #idleWaiters: (() => void)[] = []
 
-  constructor(options: PendingSettlesOptions) {
+  constructor(options: UnconfirmedSettlesOptions) {
     this.#options = options
   }
 
@@ -131,7 +131,7 @@ export class PendingSettles {
 
   #schedule(job: Job): void {
     const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(job.attempts, 10))
-    // Jitter, because many processes lose the same store at the same time.
+    // Jitter, because many processes lose the same store at once.
     job.timer = setTimeout(() => void this.#send(job), delayMs * (0.5 + Math.random() / 2))
     job.timer.unref?.()
   }

@@ -1,9 +1,12 @@
-import { AbortedError, checkOptions, InvalidArgumentError } from "@p2/core"
-import type { WaitOptions } from "../api/budget"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
+import type { RoomWait, WaitOptions } from "../api/budget"
+import { checkSignal, throwIfAborted } from "./abort"
 import type { Denial } from "./denial"
+import { WaitingCall, type WaitingCalls } from "./waiting-calls"
 
 const FIRST_DELAY_MS = 25
 const MAX_DELAY_MS = 1_000
+const WAITING = "waiting for room in the budget"
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs", "signal"])
 
 /** @throws InvalidArgumentError */
@@ -15,93 +18,51 @@ export function checkWait(wait: WaitOptions): void {
     throw new InvalidArgumentError("wait.timeoutMs", "milliseconds, an integer from 0 to 2^31 − 1", timeoutMs)
 }
 
-/** @throws InvalidArgumentError */
-export function checkSignal(signal: unknown, argument: string): void {
-  if (signal === undefined) return
-  const { aborted, addEventListener, removeEventListener } = (signal ?? {}) as Partial<AbortSignal>
-  const isSignal =
-    typeof aborted === "boolean" && typeof addEventListener === "function" && typeof removeEventListener === "function"
-  if (!isSignal) throw new InvalidArgumentError(argument, "an AbortSignal", signal)
-}
-
-/** @throws AbortedError */
-export function throwIfAborted(signals: readonly AbortSignal[], what: string): void {
-  for (const signal of signals) if (signal.aborted) throw new AbortedError(what, signal)
-}
-
-/** Resolves like `promise`, or rejects with an AbortedError as soon as a signal fires. Does not stop the work of `promise`. */
-export function abortable<T>(promise: Promise<T>, signals: readonly AbortSignal[], what: string): Promise<T> {
-  if (signals.length === 0) return promise
-  return new Promise((resolve, reject) => {
-    // Runs before the caller sees the result, so that a later signal does not abort it.
-    const stopListening = () => {
-      for (const signal of signals) signal.removeEventListener("abort", abort)
-    }
-    const abort = () => {
-      stopListening()
-      reject(
-        new AbortedError(
-          what,
-          signals.find((signal) => signal.aborted),
-        ),
-      )
-    }
-    for (const signal of signals) signal.addEventListener("abort", abort, { once: true })
-    promise.then(
-      (value) => {
-        stopListening()
-        resolve(value)
-      },
-      (error) => {
-        stopListening()
-        reject(error)
-      },
-    )
-  })
-}
-
 /**
  * Reserves repeatedly until there is room or the time is over. Returns the denial at once if waiting does not help: the
- * amount never fits, or the full window ends too late. Waiting callers are served in no particular order.
+ * amount never fits, or the full window ends too late. Waiting calls of this process are served in order of arrival; a call
+ * that comes while others wait for one of its counters waits behind them.
  */
 export async function waitForRoom<Outcome extends { status: "admitted" } | ({ status: "denied" } & Denial)>(
   reserveOnce: () => Promise<Outcome>,
-  timeoutMs: number,
-  signals: readonly AbortSignal[],
-): Promise<Outcome> {
-  const deadline = performance.now() + timeoutMs
-  for (let attempt = 0; ; attempt++) {
-    throwIfAborted(signals, "waiting for room in the budget")
-    const outcome = await reserveOnce()
-    if (outcome.status === "admitted") return outcome
-    const remainingMs = deadline - performance.now()
-    const delayMs = delayOf(outcome, attempt)
-    if (delayMs === null || delayMs > remainingMs) {
-      // If only other calls' reservations are in the way, try once more at the deadline.
-      if (!outcome.isBusy || remainingMs <= 0) return outcome
-      await sleep(remainingMs, signals)
-      continue
-    }
-    await sleep(delayMs, signals)
-  }
-}
-
-/** Null: waiting does not help. */
-function delayOf({ blockedMs }: Denial, attempt: number): number | null {
-  if (blockedMs === null) return null
-  const pollingMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 10))
-  // Jitter, so that callers who were denied together do not retry together.
-  return blockedMs + pollingMs * (0.5 + Math.random() / 2)
-}
-
-async function sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const elapsed = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
+  options: { timeoutMs: number; signals: readonly AbortSignal[]; waiting: WaitingCalls; counters: readonly string[] },
+): Promise<Outcome & { wait?: RoomWait }> {
+  const { timeoutMs, signals, waiting, counters } = options
+  const start = performance.now()
+  const remainingMs = () => start + timeoutMs - performance.now()
+  const older = waiting.before(undefined, counters)
+  const call = new WaitingCall(counters, older?.limits ?? [])
+  if (older !== undefined) waiting.add(call)
   try {
-    await abortable(elapsed, signals, "waiting for room in the budget")
+    for (let polls = 0; ; ) {
+      throwIfAborted(signals, WAITING)
+      if (remainingMs() > 0 && waiting.has(call) && waiting.before(call, call.counters) !== undefined) {
+        await call.sleep(remainingMs(), signals)
+        continue
+      }
+      call.isWoken = false
+      const outcome = await reserveOnce()
+      const wait = call.limits.length === 0 ? undefined : { durationMs: performance.now() - start, limits: call.limits }
+      if (outcome.status === "admitted" || remainingMs() <= 0) return { ...outcome, ...(wait && { wait }) }
+      call.limits = outcome.error.all.map(({ scope, window, unit }) => ({ scope, window, unit }))
+      if (outcome.isBusy) {
+        call.counters = waiting.keysOf(outcome.partition, outcome.counters)
+        waiting.add(call)
+        await call.sleep(Math.min(remainingMs(), pollingDelayMs(polls++)), signals)
+        continue
+      }
+      // It may wait for a window to end; calls for which there is room do not wait behind it.
+      waiting.delete(call)
+      const { blockedMs } = outcome
+      if (blockedMs === null || blockedMs > remainingMs()) return { ...outcome, ...(wait && { wait }) }
+      await call.sleep(blockedMs + pollingDelayMs(polls++), signals)
+    }
   } finally {
-    clearTimeout(timer)
+    waiting.delete(call)
   }
+}
+
+/** Jitter, so that the processes that were denied together do not retry together. */
+function pollingDelayMs(polls: number): number {
+  return Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(polls, 10)) * (0.5 + Math.random() / 2)
 }

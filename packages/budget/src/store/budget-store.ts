@@ -7,11 +7,14 @@ export type { FinalState, Millis, Name }
 /** A counter of one call: one scope, in one window, in one unit. Names are unique inside a partition and inside a call. */
 export interface CounterRef {
   name: Name
-  /** Start of the window; null: it has none. Before it, a reserve is `stale-window`. */
+  /** Start of the window; null: unbounded. Before it, a reserve is `stale-window`. */
   startsAt: Millis | null
-  /** End of the window, exclusive; null: it has none. */
+  /** End of the window, exclusive; null: unbounded. */
   endsAt: Millis | null
-  /** How long after its last use a counter without a window is forgotten, if nothing is reserved; null: never. */
+  /**
+   * When the counter is forgotten, if nothing is reserved. With a window: this long after its end, at least the retention;
+   * null: the retention. Without one: this long after its last use; null: never.
+   */
   keepMs: number | null
 }
 

@@ -1,7 +1,7 @@
 import { InvalidArgumentError, P2Error } from "@p2/core"
 import type { BudgetStore } from "./budget-store"
 import { ledgerRules, type MemberRules, storeRules } from "./contract"
-import { check, integerFrom, objectOf, string } from "./shape"
+import { check, type Defect, integerFrom, objectOf, string } from "./shape"
 import { StoreError } from "./store-error"
 
 /** Sums over many entries take longer than a reserve may. */
@@ -59,52 +59,51 @@ function checkedMembers<Owner extends object, Member extends keyof Owner & strin
 
 function checkedCall(send: Call, rules: MemberRules<unknown, unknown>, options: CallOptions): Call {
   const { store, timeoutMs, trustsRequests } = options
-  return async (request = {}) => {
-    if (!trustsRequests) check(request, rules.request)
-    let reply: unknown
-    try {
-      reply = await withinTimeout(send(request), timeoutMs, store)
-    } catch (error) {
-      throw toStoreError(error, store)
-    }
-    const defect = rules.reply(reply, request)
-    if (defect === undefined) return reply
-    const what = defect.path === "" ? "it" : `\`${defect.path.slice(1)}\``
-    throw new StoreError(`Store "${store}" returned an invalid reply: ${what} is not ${defect.expected}.`, {
-      code: "store-corrupt",
-      applied: "maybe",
+  return (request = {}) =>
+    new Promise((resolve, reject) => {
+      let isOver = false
+      let timer: ReturnType<typeof setTimeout> | undefined
+      const end = () => {
+        isOver = true
+        if (timer !== undefined) clearTimeout(timer)
+      }
+      const fail = (error: unknown) => {
+        end()
+        reject(toStoreError(error, store))
+      }
+      const finish = (reply: unknown) => {
+        end()
+        const defect = rules.reply(reply, request)
+        if (defect === undefined) resolve(reply)
+        else reject(invalidReply(store, defect))
+      }
+      try {
+        if (!trustsRequests) check(request, rules.request)
+        Promise.resolve(send(request)).then(finish).catch(fail)
+      } catch (error) {
+        fail(error)
+      }
+      // A store in memory has replied by then and needs no timer.
+      void Promise.resolve().then(() => {
+        if (isOver) return
+        timer = setTimeout(() => reject(timeoutError(store, timeoutMs)), timeoutMs)
+        timer.unref?.()
+      })
     })
-  }
 }
 
-function withinTimeout<T>(reply: Promise<T>, timeoutMs: number, store: string): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    let isOver = false
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const end = () => {
-      isOver = true
-      if (timer !== undefined) clearTimeout(timer)
-    }
-    Promise.resolve(reply).then(
-      (value) => {
-        end()
-        resolve(value)
-      },
-      (error) => {
-        end()
-        reject(error)
-      },
-    )
-    // A store in memory has already replied and needs no timer.
-    queueMicrotask(() => {
-      if (isOver) return
-      const error = new StoreError(`Store "${store}" did not reply within ${timeoutMs} ms.`, {
-        code: "store-unavailable",
-        applied: "maybe",
-      })
-      timer = setTimeout(() => reject(error), timeoutMs)
-      timer.unref?.()
-    })
+function invalidReply(store: string, defect: Defect): StoreError {
+  const what = defect.path === "" ? "it" : `\`${defect.path.slice(1)}\``
+  return new StoreError(`Store "${store}" returned an invalid reply: ${what} is not ${defect.expected}.`, {
+    code: "store-corrupt",
+    applied: "maybe",
+  })
+}
+
+function timeoutError(store: string, timeoutMs: number): StoreError {
+  return new StoreError(`Store "${store}" did not reply within ${timeoutMs} ms.`, {
+    code: "store-unavailable",
+    applied: "maybe",
   })
 }
 

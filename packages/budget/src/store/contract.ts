@@ -70,7 +70,8 @@ const adjustRequest = both(
 
 const now = { now: time }
 const names = { storedCounters: listOf(name) }
-const state = { name, spent: integer, reserved: integer, granted: integer }
+/** Names are compared with those of the request, which are valid. */
+const state = { spent: integer, reserved: integer, granted: integer }
 const change = objectOf({ ...state, peakBefore: integer, peak: integer })
 const states = { counters: listOf(objectOf(state)) }
 const changes = { counters: listOf(change) }
@@ -153,7 +154,12 @@ export function storeRules(maxCounters: number): StoreRules {
     },
     listCounters: {
       request: objectOf({ ...partition, cursor, limit: integerFrom(1, 10_000) }),
-      reply: objectOf({ ...now, ...states, damaged: listOf(name), cursor: nullable(string) }),
+      reply: objectOf({
+        ...now,
+        counters: listOf(objectOf({ name, ...state })),
+        damaged: listOf(name),
+        cursor: nullable(string),
+      }),
     },
     acceptClock: { request: objectOf(partition), reply: objectOf({ ...now, before: time }) },
     check: {

@@ -326,7 +326,7 @@ export function adjust(
   }
 }
 
-/** An entry without money. Undefined: the key has an entry of a reservation, and nothing is written. */
+/** An entry without amounts. Undefined: the key has an entry of a reservation, and nothing is written. */
 export function record(
   entry: StoredEntry | undefined,
   request: { key: Name; entry: UsageEntry },
@@ -470,8 +470,8 @@ function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
 }
 
 /** Whether the window ended so long ago that its counter is forgotten. */
-function isOver({ endsAt }: CounterRef, { now, retentionMs }: Moment): boolean {
-  return endsAt !== null && sum(endsAt, retentionMs) <= now
+function isOver({ endsAt, keepMs }: CounterRef, { now, retentionMs }: Moment): boolean {
+  return endsAt !== null && sum(endsAt, Math.max(retentionMs, keepMs ?? 0)) <= now
 }
 
 /** Computes with the room that remains, because `spent + reserved + amount` may pass 2^53. */
@@ -498,7 +498,7 @@ function change(
 
 /** How long a counter is kept apart from the keys that name it; null: forever. */
 function keptUntil({ endsAt, keepMs }: CounterRef, { now, retentionMs }: Moment): Millis | null {
-  if (endsAt !== null) return sum(endsAt, retentionMs)
+  if (endsAt !== null) return sum(endsAt, Math.max(retentionMs, keepMs ?? 0))
   return keepMs === null ? null : sum(now, keepMs)
 }
 

@@ -77,7 +77,7 @@ export async function createFaultyProxy(options: FaultyProxyOptions): Promise<Fa
   }
 }
 
-/** A server on a free port whose connections go on to `target`. */
+/** A server on a free port that forwards connections to `target`. */
 async function listen(
   target: TcpAddress,
   { isCall, isRejection }: FaultyProxyOptions,

@@ -51,7 +51,7 @@ export interface ModelOptions {
 }
 
 /**
- * A second implementation of the contract, independent of `transition`: one method per rule, and no optimisation. Fuzz
+ * A second implementation of the contract, independent of `transition`: one method per rule, and no optimization. Fuzz
  * cases compare a store with it. The planted stores of the suite's own tests change one method of it.
  */
 export class ModelStore implements BudgetStore {
@@ -399,10 +399,10 @@ export class ModelStore implements BudgetStore {
     if (this.counterAt(partition, share.name, now) !== undefined) return false
     if (reservation !== undefined && reservation.state !== "held") return true
     if (reservation !== undefined && share.amount > 0) return false
-    return share.endsAt !== null && share.endsAt + this.capabilities.retentionMs <= now
+    return share.endsAt !== null && this.counterForgetAt(share, now) <= now
   }
 
-  /** Not before `wasLost` is false, or the same money could be charged again. */
+  /** Only after `wasLost` is false; otherwise the same amount could be charged twice. */
   resolvedUntil(leaseEnd: Millis, now: Millis): Millis {
     return Math.max(leaseEnd, now) + this.capabilities.retentionMs
   }
@@ -514,8 +514,8 @@ export class ModelStore implements BudgetStore {
     return { ...this.stateOf(partition, ref.name, now), peakBefore, peak }
   }
 
-  counterForgetAt(ref: CounterRef, now: Millis): Millis {
-    if (ref.endsAt !== null) return ref.endsAt + this.capabilities.retentionMs
+  counterForgetAt(ref: Pick<CounterRef, "endsAt" | "keepMs">, now: Millis): Millis {
+    if (ref.endsAt !== null) return ref.endsAt + Math.max(this.capabilities.retentionMs, ref.keepMs ?? 0)
     return ref.keepMs === null ? Number.POSITIVE_INFINITY : now + ref.keepMs
   }
 

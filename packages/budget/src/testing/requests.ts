@@ -2,7 +2,7 @@ import type { AdjustRequest, CounterRef, ReserveCounter, ReserveRequest, SettleR
 import type { UsageEntry } from "../usage/entry"
 import { canonical } from "./expect"
 
-/** Long enough that no lease ends by itself in a case on real time. */
+/** Long enough that no lease ends during a case on real time. */
 export const LEASE_MS = 60_000
 export const DAY_MS = 86_400_000
 export const LARGEST = Number.MAX_SAFE_INTEGER

@@ -80,7 +80,7 @@ export interface StoredEntry extends UsageEntry {
   charges: Record<Name, number>
 }
 
-/** Every given field must match exactly: no case folding, prefixes or Unicode normalisation. */
+/** Every given field must match exactly: no case folding, prefixes or Unicode normalization. */
 export interface UsageFilter {
   /** Inclusive. */
   from?: Millis | undefined

@@ -98,7 +98,7 @@ class GroupSums {
   }
 }
 
-/** A sum that is exact beyond 2^53 − 1: it may pass that on the way and come back. A bigint only while it has to be. */
+/** A sum that is exact beyond 2^53 − 1: intermediate values may exceed that. A bigint only while necessary. */
 class ExactSum {
   #sum: number | bigint = 0
 

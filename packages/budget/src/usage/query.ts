@@ -30,7 +30,7 @@ export function parseCursor(cursor: string): Position {
 
 const EXACT_FIELDS = ["requestId", "clientId", "userId", "model", "provider", "status"] as const
 
-/** Whether an entry matches every field of the filter exactly: no case folding, prefixes or Unicode normalisation. */
+/** Whether an entry matches every field of the filter exactly: no case folding, prefixes or Unicode normalization. */
 export function matchesFilter(entry: StoredEntry, filter: UsageFilter): boolean {
   const { from, to, tag } = filter
   if (from !== undefined && entry.at < from) return false

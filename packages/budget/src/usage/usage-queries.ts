@@ -42,6 +42,7 @@ const GROUP_HINTS: Readonly<Record<string, string>> = {
   day: 'Did you mean `per: "day"`?',
   week: 'Did you mean `per: "week"`?',
   month: 'Did you mean `per: "month"`?',
+  quarter: 'Did you mean `per: "quarter"`?',
   bucket: 'Did you mean `per: "day"`?',
   time: 'Did you mean `per: "day"`?',
 }
@@ -214,7 +215,7 @@ function readGroups(groupBy: NonNullable<UsageTotalsQuery["groupBy"]>): UsageGro
 
 function readPeriod(per: unknown, timeZone: string | undefined): LimitWindow {
   if (per === "total") throw new InvalidArgumentError("query.per", 'a period other than "total"', per)
-  return readWindow(per, timeZone, "query")
+  return readWindow({ per, timeZone }, "query")
 }
 
 /** Boundaries of all periods from the one that contains `start` to the last that begins before `end`; undefined: too many. */

@@ -63,7 +63,7 @@ describe.skipIf(noServer || !hasMovableClock())("a redis-server whose clock jump
     for (const key of before) expect([key, await client.exists(key)]).toEqual([key, 1])
 
     server.moveClock(0)
-    // Time has not gone back: the day that was spent stays closed, and the later one stays open.
+    // The store's time did not go back: the spent day stays closed, and the later day stays open.
     expect(await store.reserve(spend("r4"))).toMatchObject({ status: "stale-window", which: [0] })
     expect(await now()).toBeGreaterThanOrEqual(later.startsAt)
     // By the partition's time the day's counter is past its retention; its record is still there.
@@ -106,7 +106,7 @@ describe.skipIf(noServer || !hasMovableClock())("a redis-server whose clock jump
     // An hour and a minute later: the one that was made after the jump has ended, the one made during it has not.
     server.moveClock(3_660_000)
     expect((await store.listDue({ partition: "main", limit: 10 })).due).toEqual([{ key: "after", counters: ["a"] }])
-    // The owner of the first comes back: what the jump charged is replaced.
+    // The owner of the first settles: its cost replaces what the jump charged.
     expect(await store.settle(settleRequest(request("before"), [3]))).toMatchObject({ status: "settled", late: true })
     const { counters } = await store.read({ partition: "main", counters: ["a"] })
     expect(counters).toEqual([{ name: "a", spent: 3, reserved: 20, granted: 0 }])

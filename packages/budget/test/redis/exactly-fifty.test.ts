@@ -27,7 +27,7 @@ describe.skipIf(noServer)("a limit of $5", () => {
               const names = ["total", `user:${index % 7}`, `client:${lane}`]
               const counters = names.map((name) => counter(name, CENTS_10, USD_5))
               const request = reserveRequest(partition, `${lane}.${index}`, counters)
-              // At once and one after the other: copies of one decision agree unless room came in between, and none does.
+              // Concurrent and sequential copies of one request get the same decision, because no room becomes free in between.
               const copies = 1 + ((index * 7 + lane + repeat) % 5)
               const replies = await Promise.all(Array.from({ length: copies }, () => one.store.reserve(request)))
               expect(new Set(replies.map(({ status }) => status)).size).toBe(1)

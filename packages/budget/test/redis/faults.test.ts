@@ -11,7 +11,7 @@ const LIMIT = 100
 const request = (key: string, amount = 10): ReserveRequest => reserveRequest("main", key, [counter("a", amount, LIMIT)])
 const counterOf = async (store: BudgetStore) => (await store.read({ partition: "main", counters: ["a"] })).counters[0]
 
-/** The first failure of a call that is made again and again: the connection learns of its end in its own time. */
+/** Repeats a call until it fails: the connection notices its end after a while. */
 async function failure(call: () => Promise<unknown>): Promise<void> {
   while (
     await call().then(
@@ -21,7 +21,7 @@ async function failure(call: () => Promise<unknown>): Promise<void> {
   );
 }
 
-/** Every member that could move money. Each must fail. */
+/** Every operation that changes a counter. Each must fail. */
 async function everyCallFails(store: BudgetStore): Promise<("no" | "maybe")[]> {
   const calls = [
     () => store.reserve(request("r-down")),
@@ -65,7 +65,7 @@ describe.skipIf(noServer)("a Redis that fails", () => {
     let replies = 0
     const waiting = counterOf(patient).then(() => replies++)
     expect(await everyCallFails(store)).toEqual(["maybe", "maybe", "maybe", "maybe"])
-    // Four timeouts went by, and the store with 20 seconds still waits: the option decides.
+    // The store with a timeout of 20 seconds still waits after four of the shorter timeouts.
     expect(replies).toBe(0)
     server.resume()
     await waiting
@@ -163,7 +163,7 @@ describe.skipIf(noServer)("a Redis that fails", () => {
         if (replied.size >= 20) enough()
       }
     }
-    // Every lane continues until its call fails, so that calls are running when the server is killed.
+    // Each caller continues until its call fails, so that calls are running when the server is killed.
     const load = Promise.allSettled(Array.from({ length: 32 }, (_, lane) => spend(lane)))
     await isLoaded
     await server.kill()

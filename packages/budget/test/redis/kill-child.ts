@@ -1,4 +1,4 @@
-// One process that is killed: reserves, sends (writes into the provider's file), settles, and stops at a given point.
+// A process that will be killed: reserves, sends (writes into the provider's file), settles, and stops at a given point.
 import { appendFileSync } from "node:fs"
 import { Redis } from "ioredis"
 import { redisStore } from "../../src/redis"
@@ -43,7 +43,7 @@ async function main(): Promise<void> {
   await at("settled again")
 }
 
-/** Tells the parent and waits to be killed; `byItself`: ends itself while a call is on its way. */
+/** Reports to the parent and waits to be killed; `byItself`: kills itself while a call is running. */
 async function at(here: KillPoint, { byItself = false } = {}): Promise<void> {
   if (here !== point) return
   if (!byItself) {

@@ -25,7 +25,7 @@ interface Attempt {
   cost: number
 }
 
-/** Ends whatever is due, as the budget's sweep does. Resolves to how many are held still. */
+/** Expires what is due, as the budget's sweep does. Resolves to the number of reservations that are still held. */
 async function sweep(store: BudgetStore): Promise<number> {
   const { due } = await store.listDue({ partition: "main", limit: 64 })
   for (const { key, counters } of due) await store.expire({ partition: "main", key, counters })
@@ -75,7 +75,7 @@ describe.skipIf(noServer)("kill -9 at any point of an attempt", () => {
       (await store.read({ partition: "main", counters: NAMES })).counters.map((state) => state.spent)
     expect(await spent()).toEqual([sum, sum, sum])
 
-    // Whoever learns the truth later settles it, and the money is exact again, whatever happened.
+    // A later settle with the actual cost makes the counters exact again.
     let truth = 0
     for (const { key } of attempts) {
       if (!charged.has(key)) continue

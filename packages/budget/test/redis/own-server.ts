@@ -6,11 +6,11 @@ import type { BudgetStore } from "../../src/store/budget-store"
 import { checkedStore } from "../../src/store/checked-store"
 import { StoreError } from "../../src/store/store-error"
 
-/** These tests break their server, so that one of `REDIS_URL` will not do. */
+/** These tests break their server, so they do not use `REDIS_URL`. */
 export const noServer = (await findRedisServer({ fetch: true })) === undefined
 if (noServer && process.env.CI === "true") throw new Error("No redis-server, and CI=true forbids to skip.")
 
-/** For tests that are not about the timeout: longer than a busy machine takes. */
+/** Timeout for tests of other behavior: longer than a busy machine takes. */
 export const PATIENT = { timeoutMs: 20_000 }
 
 /** A server, a client of it and a store as the budget calls it. All end with the test. */
@@ -29,7 +29,7 @@ export async function serverAndStore(
   return { server, client, store }
 }
 
-/** The reply of a call that may fail at first, until it does not: a server that wakes up takes its time. */
+/** Repeats a call until it succeeds: a server that was paused needs time. */
 export async function eventually<T>(call: () => Promise<T>): Promise<T> {
   for (;;) {
     try {

@@ -3,7 +3,7 @@ import { Cluster, Redis } from "ioredis"
 import { redisStore } from "../../src/redis"
 import { connectStore, createFaultyProxy, type SuiteFactory, type TcpAddress } from "../../src/testing"
 
-/** Far ahead of the real time, so that the server deletes nothing by its own clock in the middle of a case. */
+/** Far ahead of the real time, so that the server expires no key during a case. */
 const START = Date.UTC(2060, 0, 31, 23)
 const LEDGER_RETENTION_MS = 40 * 86_400_000
 
@@ -16,13 +16,13 @@ end`
 
 let targets = 0
 
-/** One target per case: a prefix, a clock, connections and a proxy of its own, on servers that all cases share. */
+/** One target per case, with its own prefix, clock, connections and proxy, on servers that all cases share. */
 export function redisFactory(servers: readonly TcpAddress[], childScript: string): SuiteFactory {
   return async ({ level }) => {
     const prefix = `t${process.pid}-${targets++}`
     const proxy = await createFaultyProxy({
       targets: servers,
-      // A script, but not the one that tries the commands before the first call of a connection.
+      // Any script except the access check before the first call of a connection.
       isCall: (sent) => /\r\neval(?:sha)?\r\n(?!.*\{access-check\})/is.test(Buffer.from(sent).toString("latin1")),
       isRejection: (received) => /^-(?:NOSCRIPT|MOVED)/.test(Buffer.from(received).toString("latin1")),
     })
@@ -35,7 +35,7 @@ export function redisFactory(servers: readonly TcpAddress[], childScript: string
         client,
         prefix,
         ledgerRetentionMs: LEDGER_RETENTION_MS,
-        // The machine that runs the tests may be busy; the timeout has a test of its own.
+        // The machine that runs the tests may be busy. Another test covers the timeout.
         timeoutMs: level === "faults" ? 1_000 : 20_000,
         ...(isVirtual ? { now: () => now } : {}),
       })

@@ -68,7 +68,7 @@ describe.skipIf(cluster === undefined)("a Cluster of three whose slots move", ()
       const journal = journals.get(partition)!
       const random = createRandom(lane + 1)
       for (let turn = 0; !isOver; turn++) {
-        // Slower after a while: how long a move takes depends on the number of keys.
+        // The pauses grow, because the time of a move depends on the number of keys.
         await new Promise((resolve) => setTimeout(resolve, turn < 150 ? 10 : 250))
         const key = `${lane}.${turn}`
         const own = request(partition, key, 10)

@@ -12,7 +12,7 @@ const OPERATIONS = Number(process.env.P2_SOAK ?? 4_000)
 const child = await bundleScript("../soak/operate-child")
 afterAll(() => child.remove())
 
-/** As the server keeps them: a process that was killed could not report what was applied for it. */
+/** As the server stores them: a killed process cannot report what was applied for it. */
 async function adjustmentsIn(client: Redis): Promise<AppliedAdjustment[]> {
   const found: AppliedAdjustment[] = []
   for await (const names of client.scanStream({ match: "p2:{*}:a:*", count: 1_000 }))

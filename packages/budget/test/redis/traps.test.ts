@@ -42,7 +42,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     const r2 = reserveRequest("main", "r2", [counter("b", 1)])
     expect(await failureOf(store.reserve(r2))).toMatchObject({ code: "store-corrupt", applied: "no" })
     expect((await store.read({ partition: "main", counters: ["b"] })).counters[0]!.reserved).toBe(0)
-    // A settle must not lose what was spent: it takes the record for one that is held.
+    // The record reads as held, so the settle counts its cost.
     expect(await store.settle(settleRequest(r2, [1]))).toMatchObject({ status: "settled", recovered: true })
     expect((await store.read({ partition: "main", counters: ["b"] })).counters[0]).toMatchObject({
       spent: 1,
@@ -69,7 +69,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     const statuses = await Promise.all(due.map((one) => store.expire({ partition: "main", ...one })))
     expect(statuses.map(({ status }) => status)).toEqual(["damaged", "damaged", "expired"])
     expect((await store.listDue({ partition: "main", limit: 10 })).due).toEqual([])
-    // Their money stays reserved, and their keys are at hand for whoever repairs them.
+    // Their amounts stay reserved, and their keys are listed for a repair.
     expect(await store.check({ partition: "main" })).toMatchObject({ ok: true, damaged: ["r1", "r2"] })
     expect((await store.read({ partition: "main", counters: ["a"] })).counters[0]).toMatchObject({
       spent: 5,
@@ -326,7 +326,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
     await other.close?.()
   })
 
-  it("closed before it was connected: calls that wait end at once", async () => {
+  it("closed before it was connected: waiting calls end at once", async () => {
     const { server, store } = await serverAndStore({ store: PATIENT })
     await server.kill()
     const call = failureOf(store.reserve(request("r1")))

@@ -372,7 +372,7 @@ describe("records", () => {
     expect(await store.reserve(reserveOf("k"))).toMatchObject({ status: "ok", replayed: false })
   })
 
-  it("survive a text of any characters", async () => {
+  it("survive any string", async () => {
     const { store } = setUp()
     const prompt = '\0 "quoted" \ud800 é 😀'
     await store.settle({ ...settleOf("k"), entry: entryOf("k", { prompt, tags: { ["__proto__"]: "\udfff" } }) })

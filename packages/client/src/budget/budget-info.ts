@@ -1,10 +1,11 @@
-import type { LimitStatus } from "@p2/budget"
+import type { LimitStatus, WaitedLimit } from "@p2/budget"
 import { type NanoUsd, type Request, toUsdNumber } from "@p2/core"
 import type { AttemptPlan } from "../generate/generate-call"
+import type { AttemptLimit } from "../receipt"
 
 /**
- * One limit that the request counts against. The amounts of a limit in dollars (`unit: "usd"`) are dollars, with exact
- * nano-USD beside each. Those of other limits are counts, and the `NanoUsd` fields are null.
+ * One limit that the request counts against. The amounts of a limit in dollars (`unit: "usd"`) are dollars, each with the exact
+ * nano-USD. Those of other limits are counts, and the `NanoUsd` fields are null.
  */
 export interface ScopeInfo {
   scope: string
@@ -13,19 +14,23 @@ export interface ScopeInfo {
   /** Null: counted without a limit. */
   limit: number | null
   limitNanoUsd: NanoUsd | null
+  /** Top-ups, and what was carried over from the window before. */
+  granted: number
+  grantedNanoUsd: NanoUsd | null
   spent: number
   spentNanoUsd: NanoUsd | null
   reserved: number
   reservedNanoUsd: NanoUsd | null
-  /** At least 0; null without a limit. */
+  /** limit + granted − spent − reserved: negative after overruns; null without a limit. */
   remaining: number | null
   remainingNanoUsd: NanoUsd | null
+  startsAt: Date | null
   resetsAt: Date | null
   /** Whether this limit would deny the request now. */
   exceeded: boolean
 }
 
-/** The estimate and the upper bound of the next call. Amounts are dollars, with exact nano-USD beside each. */
+/** The estimate and the upper bound of the next call. Amounts are dollars, each with the exact nano-USD. */
 export interface BudgetInfo {
   /** `maxBudget` of the request, for each call of `generate()`; null without one. */
   maxBudget: number | null
@@ -36,7 +41,7 @@ export interface BudgetInfo {
   /** Upper bound of one attempt. It decides whether the call is denied. */
   upperBoundCost: number
   upperBoundCostNanoUsd: NanoUsd
-  /** `maxBudget − upperBoundCost`, at least 0; null without `maxBudget`. */
+  /** `maxBudget − upperBoundCost`, negative if the call exceeds it; null without `maxBudget`. */
   remainingBudget: number | null
   remainingBudgetNanoUsd: NanoUsd | null
   /** The call would be denied: by `maxBudget`, the context window, or a scope. */
@@ -59,7 +64,7 @@ export function budgetInfoOf(request: Request<unknown>, plan: AttemptPlan, limit
   const { upperBoundNanoUsd, inputTokens, maxTokens } = plan
   const estimatedNanoUsd = estimateOf(plan)
   const max = request.maxBudgetNanoUsd ?? null
-  const remaining = max === null ? null : Math.max(0, max - upperBoundNanoUsd)
+  const remaining = max === null ? null : max - upperBoundNanoUsd
   const dollars = (nanoUsd: NanoUsd | null) => (nanoUsd === null ? null : toUsdNumber(nanoUsd))
   const scopes = limits.map((limit) => scopeInfo(limit, plan))
   return {
@@ -78,30 +83,38 @@ export function budgetInfoOf(request: Request<unknown>, plan: AttemptPlan, limit
   }
 }
 
+/** The name of a limit, for receipts. */
+export function attemptLimit({ scope, window, unit }: WaitedLimit): AttemptLimit {
+  return { scope: scopeName(scope), window, unit }
+}
+
+function scopeName(scope: LimitStatus["scope"]): string {
+  if (typeof scope === "string") return scope
+  return "tag" in scope ? `tag:${scope.tag}` : "child"
+}
+
 function scopeInfo(status: LimitStatus, plan: AttemptPlan): ScopeInfo {
-  const { scope, resetsAt } = status
-  const remaining = atLeastZero(status.remaining)
-  const remainingNanoUsd = atLeastZero(status.remainingNanoUsd)
+  const { scope, startsAt, resetsAt } = status
+  const { remaining, remainingNanoUsd } = status
   const available = status.unit === "usd" ? remainingNanoUsd : remaining
   return {
-    scope: typeof scope === "string" ? scope : "tag" in scope ? `tag:${scope.tag}` : "child",
+    scope: scopeName(scope),
     window: status.window,
     unit: status.unit,
     limit: status.limit,
     limitNanoUsd: status.limitNanoUsd,
+    granted: status.granted,
+    grantedNanoUsd: status.grantedNanoUsd,
     spent: status.spent,
     spentNanoUsd: status.spentNanoUsd,
     reserved: status.reserved,
     reservedNanoUsd: status.reservedNanoUsd,
     remaining,
     remainingNanoUsd,
+    startsAt: startsAt === null ? null : new Date(startsAt),
     resetsAt: resetsAt === null ? null : new Date(resetsAt),
     exceeded: available !== null && available < requestedIn(status.unit, plan),
   }
-}
-
-function atLeastZero(amount: number | null): number | null {
-  return amount === null ? null : Math.max(0, amount)
 }
 
 function requestedIn(unit: LimitStatus["unit"], plan: AttemptPlan): number {

@@ -72,7 +72,7 @@ function requestLimits(request: Request<unknown>): Limit[] {
 
 function limitOf(scope: "user" | "client", budget: RequestBudget | undefined): Limit {
   if (budget === undefined) return { scope, limit: null }
-  const { limitNanoUsd, per, timeZone } = budget
-  const isCalendar = /^(hour|day|week|month)$/.test(per)
-  return { scope, limit: { nanoUsd: limitNanoUsd }, per, ...(isCalendar ? { timeZone } : {}) }
+  const { limitNanoUsd, timeZone, ...window } = budget
+  const isCalendar = /^(hour|day|week|month|quarter)$/.test(window.per)
+  return { scope, limit: { nanoUsd: limitNanoUsd }, ...window, ...(isCalendar ? { timeZone } : {}) }
 }

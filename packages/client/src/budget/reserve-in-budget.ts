@@ -1,50 +1,64 @@
-import type { UsageEntry } from "@p2/budget"
+import type { RoomWait, UsageEntry } from "@p2/budget"
 import { type Message, P2Error, USAGE_COUNTS, type Usage } from "@p2/core"
 import { type Charge, type ReservedAttempt, reserveAttempt, settleAttempt } from "@p2/guard/charge"
 import { UnexpectedError } from "../errors"
-import type { AttemptPlan, AttemptStep, GenerateCall } from "../generate/generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall } from "../generate/generate-call"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
 import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
+
+/** A wait ends this long before the total deadline, so that its error is the denial with its numbers. */
+const WAIT_MARGIN_MS = 100
 
 /**
  * Reserves the upper bound of an attempt in all scopes or in none. `denied`: a limit denied it. `not-reserved`: the circuit
  * breaker rejected it, the store failed, or the race ended before the store replied. A reservation that arrives after the
  * race has ended is released, and keeps the client open until then.
+ * @param remainingMs until the total deadline
  */
 export async function reserveInBudget(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   plan: AttemptPlan,
   race: DeadlineExceededRace,
-): Promise<{ status: "reserved"; attempt: ReservedAttempt } | { status: "denied" | "not-reserved"; error: P2Error }> {
+  remainingMs: number,
+): Promise<
+  { wait?: RoomWait | undefined } & (
+    | { status: "reserved"; attempt: ReservedAttempt }
+    | { status: "denied" | "not-reserved"; error: P2Error }
+  )
+> {
   if (race.error !== undefined) return { status: "not-reserved", error: race.error }
-  const { budget, limits, requestId, waitFor } = call
+  const { budget, limits, requestId, waitFor, wait, onAlert } = call
   const { userId, clientId, tags } = call.subject
   const { route } = plan
   const reserving = reserveAttempt({
     budget,
     provider: route.provider.name,
     model: route.model,
-    idempotencyKey: attemptId(call, step),
-    // The id of an attempt is new: no other call uses it.
+    idempotencyKey: attemptId(call, settings),
+    // The id of an attempt is new: no other call uses it, except that another process may run the same batch.
     releaseUnanswered: true,
+    exclusive: call.isResumable,
     subject: { userId, clientId, tags, model: route.model, requestId },
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
     limits,
     entry: identityOf({
-      attempt: step.attempt,
+      attempt: settings.attempt,
       provider: route.provider.name,
       mode: plan.mode,
       streamed: plan.streamed,
     }),
+    wait: waitWithin(wait, remainingMs),
     signal: race.signal,
+    onAlert,
     // The request records its denial when it ends, because another attempt may follow.
     recordDenial: false,
   })
   try {
     const outcome = await race.wait(reserving)
     if (outcome.status === "reserved") return outcome
-    return { status: outcome.status === "denied" ? "denied" : "not-reserved", error: outcome.error }
+    const { error, wait: waited } = outcome
+    return { status: outcome.status === "denied" ? "denied" : "not-reserved", error, wait: waited }
   } catch (error) {
     const releasing = reserving.then<unknown>(
       (late) => late.status === "reserved" && settleAttempt(late.attempt, { status: "released" }),
@@ -56,8 +70,13 @@ export async function reserveInBudget(
   }
 }
 
+/** A wait for room that ends before the total deadline. */
+export function waitWithin(wait: GenerateCall["wait"], remainingMs: number): GenerateCall["wait"] {
+  return wait && { timeoutMs: Math.floor(Math.max(0, Math.min(wait.timeoutMs, remainingMs - WAIT_MARGIN_MS))) }
+}
+
 /** `<requestId>.<attempt>`: the idempotency key of the reservation. */
-export function attemptId({ requestId }: GenerateCall, { attempt }: AttemptStep): string {
+export function attemptId({ requestId }: GenerateCall, { attempt }: AttemptSettings): string {
   return `${requestId}.${attempt}`
 }
 

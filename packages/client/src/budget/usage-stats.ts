@@ -21,12 +21,12 @@ export interface UsageQuery {
 /** A criterion to group statistics by. */
 export type UsageGrouping = "user" | "client" | "model" | "provider" | "status" | "day" | { tag: string }
 
-/** Sums over attempts. Amounts are dollars, with exact nano-USD beside each. */
+/** Sums over attempts. Amounts are dollars, each with the exact nano-USD. */
 export interface UsageSums {
   totalRequests: number
-  /** Requests with an answer. */
+  /** Requests with an answer, or with a step in which the model called tools. */
   successfulRequests: number
-  /** Requests without an answer, denied ones included. */
+  /** The other requests, denied ones included. */
   failedRequests: number
   attempts: number
   /** Requests that a budget or the context window denied before anything was sent. */

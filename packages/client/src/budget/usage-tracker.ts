@@ -122,8 +122,8 @@ export class UsageTracker {
   }
 
   async #sums(filter: UsageFilter): Promise<UsageSums> {
-    const [all] = await this.#totals({ filter })
-    return sumsOf(all)
+    const [[all], [succeeded]] = await Promise.all([this.#totals({ filter }), this.#totals(successesOf({ filter }))])
+    return sumsOf(all, succeeded?.requests)
   }
 
   async #groups(
@@ -135,12 +135,15 @@ export class UsageTracker {
     const dayIndex = groupings.indexOf("day")
     const groupBy = groupings.filter((each) => each !== "day").map(columnOf)
     const time = dayIndex === -1 ? {} : { per: "day" as const, timeZone }
-    const totals = await this.#totals({ filter, groupBy, ...time })
+    const query = { filter, groupBy, ...time }
+    const [totals, succeeded] = await Promise.all([this.#totals(query), this.#totals(successesOf(query))])
+    const successes = new Map(succeeded.map((each) => [each.group.join("\n"), each.requests]))
     return totals.map((each) => {
+      const successfulRequests = successes.get(each.group.join("\n"))
       const group = each.group.map((value) => (value === null ? null : String(value)))
       // The ledger returns the time first; the query decides its position.
       if (dayIndex !== -1) group.splice(dayIndex, 0, dayName(group.shift(), timeZone))
-      return { group, ...sumsOf(each) }
+      return { group, ...sumsOf(each, successfulRequests) }
     })
   }
 }
@@ -168,17 +171,21 @@ function epochMs(value: Date | number | undefined, argument: string): number | u
   return Math.floor(at)
 }
 
+/** The same query for successful attempts only. A request with tools may have several. */
+function successesOf<Query extends { filter: UsageFilter }>(query: Query): Query {
+  return { ...query, filter: { ...query.filter, status: "succeeded" } }
+}
+
 /** Every sum is zero if the ledger has no entries. */
-function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
-  const { requests = 0, succeeded = 0, attempts = 0, denied = 0, expired = 0 } = totals
+function sumsOf(totals: Partial<UsageTotals> = {}, successfulRequests = 0): UsageSums {
+  const { requests = 0, attempts = 0, denied = 0, expired = 0 } = totals
   const { costNanoUsd = 0, reservedNanoUsd = 0, failedCostNanoUsd = 0, differenceNanoUsd = 0 } = totals
   const { inDoubt = 0, inDoubtNanoUsd = 0 } = totals
   const { inputTokens = 0, outputTokens = 0 } = totals.tokens ?? {}
   return {
     totalRequests: requests,
-    // At most one attempt of a request succeeds: the last.
-    successfulRequests: succeeded,
-    failedRequests: requests - succeeded,
+    successfulRequests,
+    failedRequests: requests - successfulRequests,
     attempts,
     deniedRequests: denied,
     expiredAttempts: expired,
@@ -201,7 +208,8 @@ function sumsOf(totals: Partial<UsageTotals> = {}): UsageSums {
 
 /** Sums a request over its attempts: one or more, in order. */
 function recordOf(attempts: StoredEntry[]): RequestRecord {
-  const last = attempts.at(-1)!
+  // A request whose last attempt called tools has their entries after it.
+  const last = attempts.findLast(({ model }) => !model.startsWith("tool/")) ?? attempts.at(-1)!
   const sum = (amount: (entry: StoredEntry) => number | undefined) =>
     attempts.reduce((total, entry) => total + (amount(entry) ?? 0), 0)
   const inputTokens = sum((entry) => entry.tokens.inputTokens)

@@ -19,7 +19,7 @@ export async function warnOfWeakStore(
   // Marks the store before the first await, because many clients may open at the same time.
   warned.add(store.name)
   if (await isDurable(budget)) return
-  const problem = store.capabilities.shared ? "does not survive a restart" : "only this process can see"
+  const problem = store.capabilities.shared ? "does not survive a restart" : "is visible only to this process"
   const message =
     `A user or client limit is kept in the store "${store.name}", which ${problem}. ` +
     'Pass `store: "redis://…"` or `store: "file:./p2.db"`.'

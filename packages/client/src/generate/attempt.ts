@@ -1,15 +1,26 @@
-import type { UsageEntry } from "@p2/budget"
-import type { P2Error } from "@p2/core"
+import { BudgetExceededError, type RoomWait, type UsageEntry } from "@p2/budget"
+import { cutReasoning, type P2Error } from "@p2/core"
 import { type Charge, decideCharge } from "@p2/guard/charge"
+import type { ChatCompletion } from "@p2/guard/protocols"
+import { attemptLimit } from "../budget/budget-info"
 import { attemptId, entryContent, entryTokens, reserveInBudget, settleInBudget } from "../budget/reserve-in-budget"
-import { type DeadlineExceededError, UnexpectedError } from "../errors"
+import { AnswerTruncatedError, type DeadlineExceededError, UnexpectedError } from "../errors"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
+import { type CheckedCall, type CompiledTools, checkCalls } from "../steps/compiled-tools"
 import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
 import { type SendResult, sendRequest } from "../transport/send"
 import { chatBody, hasFile } from "./chat-body"
-import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
 import { judgeAnswer, type Verdict } from "./judge-answer"
 import { planAttempt } from "./plan-attempt"
+
+/** The model called tools. `text` is what the model wrote besides the calls; `reasoning` has fields that the provider requires in the next step. */
+export interface ToolCallsVerdict {
+  status: "called"
+  calls: readonly CheckedCall[]
+  text: string
+  reasoning: Readonly<Record<string, unknown>>
+}
 
 /**
  * How an attempt ended, with its receipt. `failed`: it was sent, or could not connect; `text` is what arrived. `denied`: a
@@ -31,30 +42,36 @@ export type AttemptOutcome = { receipt: AttemptReceipt } & (
  */
 export async function runAttempt(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   remaining: { ms: number; nanoUsd: number | undefined },
-): Promise<AttemptOutcome> {
+): Promise<AttemptOutcome | (ToolCallsVerdict & { receipt: AttemptReceipt })> {
   const startedAt = call.clock.now()
   const race = new DeadlineExceededRace(call.signal)
   let abortTransport = true
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: remaining.ms })
-    const plan = planAttempt(call, step, remaining.nanoUsd)
+    const plan = planAttempt(call, settings, remaining.nanoUsd)
     if (plan.status === "denied") {
       const { error } = plan
-      return { status: "denied", error, plan, receipt: unsentReceipt(call, step, plan, "denied", error, { startedAt }) }
+      return {
+        status: "denied",
+        error,
+        plan,
+        receipt: unsentReceipt(call, settings, plan, "denied", error, { startedAt }),
+      }
     }
 
     const start = performance.now()
-    const reserved = await reserveInBudget(call, step, plan, race)
+    const reserved = await reserveInBudget(call, settings, plan, race, remaining.ms)
     const reserveMs = performance.now() - start
     if (reserved.status !== "reserved") {
       const { status, error } = reserved
-      const receipt = unsentReceipt(call, step, plan, status, error, { startedAt, reserveMs })
+      const marks = { startedAt, reserveMs, wait: reserved.wait }
+      const receipt = unsentReceipt(call, settings, plan, status, error, marks)
       return status === "denied" ? { status, error, plan, receipt } : { status, error, receipt }
     }
 
-    const result = await send(call, step, plan, race)
+    const result = await send(call, settings, plan, race)
     const charge = chargeOf(call, plan, result, race)
     const verdict = await judge(call, plan, result, race)
     abortTransport = verdict.status === "failed"
@@ -65,11 +82,9 @@ export async function runAttempt(
       charge,
       entryOf(call, plan, result, charge, verdict, judged - start),
     )
-    const marks = { startedAt, reserveMs, start, judged, settled: performance.now() }
-    const receipt = sentReceipt(call, step, plan, result, charge, verdict, settlement, marks)
-    return verdict.status === "answered"
-      ? { status: "answered", answer: verdict.answer, text: verdict.text, receipt }
-      : { status: "failed", error: verdict.error, text: verdict.text, receipt }
+    const marks = { startedAt, reserveMs, wait: reserved.wait, start, judged, settled: performance.now() }
+    const receipt = sentReceipt(call, settings, plan, result, charge, verdict, settlement, marks)
+    return { ...verdict, receipt }
   } finally {
     race.finish({ abortTransport })
   }
@@ -77,17 +92,18 @@ export async function runAttempt(
 
 function send(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   plan: AttemptPlan,
   race: DeadlineExceededRace,
 ): Promise<SendResult> {
   const { request, compiled, deadlines, clock, onText, instances } = call
   const { route, streamed } = plan
   return sendRequest({
-    id: attemptId(call, step),
+    id: attemptId(call, settings),
     openai: instances.get(route)!,
     provider: route.provider,
-    body: chatBody(request, compiled, plan),
+    body: Object.assign(chatBody(request, compiled, plan), plan.toolFields),
+    answerTool: call.tools && (compiled?.name ?? null),
     streamed,
     race,
     deadlines,
@@ -125,41 +141,70 @@ function chargeOf(
   return decideCharge(evidence, reserved, charge)
 }
 
-/** The user's schema may run asynchronous code, so the race limits its time. */
+/** The user's schemas may run asynchronous code, so the race limits its time. */
 async function judge(
-  { compiled }: GenerateCall,
+  call: GenerateCall,
   { route, maxTokens }: AttemptPlan,
   result: SendResult,
   race: DeadlineExceededRace,
-): Promise<Verdict> {
-  const { text } = result.completion
+): Promise<Verdict | ToolCallsVerdict> {
+  const { completion } = result
+  const { text } = completion
   if (result.status === "failed") return { status: "failed", error: result.error, text }
   try {
-    return await race.wait(judgeAnswer(result.completion, { compiled, provider: route.provider.name, maxTokens }))
+    const { compiled, tools, request } = call
+    const called = tools && (await race.wait(judgeToolCalls(call, tools, completion, maxTokens)))
+    if (called !== undefined) return called
+    const { onTruncated } = request
+    return await race.wait(judgeAnswer(completion, { compiled, provider: route.provider.name, maxTokens, onTruncated }))
   } catch (error) {
     return { status: "failed", error: race.error ?? new UnexpectedError(error), text }
   }
 }
 
+/**
+ * Checks the tool calls of a message. Undefined: it has none, or did not end well. In the last step the calls are returned to
+ * the caller, so that a call that does not fit fails like an answer, and is repaired.
+ */
+async function judgeToolCalls(
+  { compiled, step }: GenerateCall,
+  tools: CompiledTools,
+  { toolCalls, content, reasoning, refusal, answerEnd }: ChatCompletion,
+  maxTokens: number,
+): Promise<Verdict | ToolCallsVerdict | undefined> {
+  if (refusal !== "") return undefined
+  const called = toolCalls.filter(({ name }) => name !== compiled?.name)
+  if (called.length === 0 || answerEnd === "filtered" || answerEnd === "failed") return undefined
+  const text = cutReasoning(content)
+  if (answerEnd === "truncated") return { status: "failed", error: new AnswerTruncatedError(maxTokens, text), text }
+  const calls = await checkCalls(called, tools, step)
+  const invalid = step < tools.maxSteps ? undefined : calls.find((call) => call.status === "invalid")
+  if (invalid?.status === "invalid")
+    return { status: "failed", error: invalid.error, text: `${invalid.name}(${invalid.arguments})` }
+  return { status: "called", calls, text, reasoning }
+}
+
 /** The receipt of an attempt without a reservation. */
 function unsentReceipt(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   plan: AttemptPlan,
   status: "denied" | "not-reserved",
   error: P2Error,
-  { startedAt, reserveMs = 0 }: { startedAt: number; reserveMs?: number },
+  { startedAt, reserveMs = 0, wait }: { startedAt: number; reserveMs?: number; wait?: RoomWait | undefined },
 ): AttemptReceipt {
   return {
-    attempt: step.attempt,
-    id: attemptId(call, step),
-    reason: step.reason,
+    attempt: settings.attempt,
+    step: call.step,
+    id: attemptId(call, settings),
+    reason: settings.reason,
     model: plan.route.model,
     provider: plan.route.provider.name,
     mode: plan.mode,
     streamed: plan.streamed,
     status: status === "denied" ? "denied" : "released",
     errorCode: error.code,
+    limit: BudgetExceededError.isInstance(error) ? attemptLimit(error) : waitedLimit(wait),
     deadlineHit: deadlineOf(error),
     costNanoUsd: 0,
     costSource: "none",
@@ -167,8 +212,20 @@ function unsentReceipt(
     reservedNanoUsd: 0,
     maxTokens: plan.maxTokens,
     settlement: "none",
-    timings: { startedAt, reserveMs, totalMs: reserveMs },
+    timings: { startedAt, reserveMs, waitMs: wait?.durationMs, totalMs: reserveMs },
   }
+}
+
+/** The answer of a resumable request is recorded whole, or not at all. */
+function contentOf(
+  { recordContent, isResumable }: GenerateCall,
+  { messages }: AttemptPlan,
+  verdict: Verdict | ToolCallsVerdict,
+): Partial<UsageEntry> | undefined {
+  const content = recordContent || isResumable ? entryContent(messages, verdict.text) : undefined
+  if (content === undefined || !isResumable) return content
+  const isWhole = verdict.status === "answered" && content.answer === verdict.text
+  return { prompt: recordContent ? content.prompt : undefined, answer: isWhole ? content.answer : undefined }
 }
 
 /** The usage entry of an attempt with a reservation. The budget adds what it was reserved with, and the charge. */
@@ -177,11 +234,11 @@ function entryOf(
   plan: AttemptPlan,
   { completion }: SendResult,
   charge: Charge,
-  verdict: Verdict,
+  verdict: Verdict | ToolCallsVerdict,
   durationMs: number,
 ): Partial<UsageEntry> {
   const { model, usage, generationId } = completion.read()
-  const content = call.recordContent ? entryContent(plan.messages, verdict.text) : undefined
+  const content = contentOf(call, plan, verdict)
   return {
     status: statusOf(verdict, charge),
     modelUsed: model,
@@ -200,22 +257,30 @@ function entryOf(
  */
 function sentReceipt(
   call: GenerateCall,
-  step: AttemptStep,
+  settings: AttemptSettings,
   plan: AttemptPlan,
   { completion, httpStatus, headersAt, firstContentAt }: SendResult,
   charge: Charge,
-  verdict: Verdict,
+  verdict: Verdict | ToolCallsVerdict,
   settlement: SettlementStatus,
-  marks: { startedAt: number; reserveMs: number; start: number; judged: number; settled: number },
+  marks: {
+    startedAt: number
+    reserveMs: number
+    wait: RoomWait | undefined
+    start: number
+    judged: number
+    settled: number
+  },
 ): AttemptReceipt {
   const { model, usage, generationId } = completion.read()
   const error = verdict.status === "failed" ? verdict.error : undefined
   const charged = charge.status === "released" ? RELEASED : charge
   const { start, judged, settled } = marks
   return {
-    attempt: step.attempt,
-    id: attemptId(call, step),
-    reason: step.reason,
+    attempt: settings.attempt,
+    step: call.step,
+    id: attemptId(call, settings),
+    reason: settings.reason,
     model: plan.route.model,
     modelUsed: model,
     provider: plan.route.provider.name,
@@ -225,6 +290,7 @@ function sentReceipt(
     httpStatus,
     finishReason: completion.finishReason,
     errorCode: error?.code,
+    limit: waitedLimit(marks.wait),
     deadlineHit: deadlineOf(error),
     usage: usage?.usage,
     costNanoUsd: charged.costNanoUsd,
@@ -238,6 +304,7 @@ function sentReceipt(
     timings: {
       startedAt: marks.startedAt,
       reserveMs: marks.reserveMs,
+      waitMs: marks.wait?.durationMs,
       headersMs: headersAt === undefined ? undefined : headersAt - start,
       firstContentMs: firstContentAt === undefined ? undefined : firstContentAt - start,
       settleMs: settled - judged,
@@ -246,11 +313,15 @@ function sentReceipt(
   }
 }
 
+function waitedLimit(wait: RoomWait | undefined): AttemptReceipt["limit"] {
+  return wait === undefined ? undefined : attemptLimit(wait.limits[0]!)
+}
+
 /** What a released attempt costs. */
 const RELEASED = { costNanoUsd: 0, costSource: "none", tableCostNanoUsd: undefined, inDoubt: false } as const
 
-function statusOf(verdict: Verdict, charge: Charge): AttemptReceipt["status"] {
-  if (verdict.status === "answered") return "succeeded"
+function statusOf(verdict: Verdict | ToolCallsVerdict, charge: Charge): AttemptReceipt["status"] {
+  if (verdict.status !== "failed") return "succeeded"
   return charge.status === "released" ? "released" : "failed"
 }
 

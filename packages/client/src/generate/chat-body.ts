@@ -1,18 +1,25 @@
-import type { CompiledAnswer, Message, Request } from "@p2/core"
+import { type CompiledAnswer, isRecord, type Message, type Request } from "@p2/core"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "../providers/route"
 import type { AnswerMode } from "../receipt"
-import type { AttemptPlan } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
 
-/** The messages, with the schema as instructions if the mode has no field for it. */
+/**
+ * The messages of an attempt: the system message, the turns of the conversation that fit `history`, those of a repair, and the
+ * schema as instructions if the mode has no field for it.
+ */
 export function sentMessages(
-  messages: readonly Message[],
-  compiled: CompiledAnswer<unknown> | undefined,
-  mode: AnswerMode,
+  { request, messages, compiled }: Pick<GenerateCall, "request" | "messages" | "compiled">,
+  { mode, repairMessages }: Pick<AttemptSettings, "mode" | "repairMessages">,
+  route: Route,
 ): readonly Message[] {
-  if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return messages
-  const index = messages.findIndex((message) => !isSystem(message))
+  const { system, history } = request
+  const whole: readonly Message[] = system === undefined ? messages : [{ role: "system", content: system }, ...messages]
+  const recent = history === undefined ? whole : route.trimMessages(whole, history.maxTokens)
+  const all = repairMessages.length === 0 ? recent : [...recent, ...repairMessages]
+  if (compiled === undefined || (mode !== "prompt" && mode !== "json_object")) return all
+  const index = all.findIndex((message) => !isSystem(message))
   const instructions: Message = { role: "system", content: compiled.instructions }
-  return messages.toSpliced(index === -1 ? messages.length : index, 0, instructions)
+  return all.toSpliced(index === -1 ? all.length : index, 0, instructions)
 }
 
 function isSystem({ role }: Message): boolean {
@@ -44,21 +51,32 @@ export function chatBody(
     model: route.sentModel,
     messages: request.cachePrompt ? withCacheMarker(messages, route) : messages,
     ...structureOf(compiled, mode),
-    [route.maxTokensField]: plan.maxTokens,
+    [limitField(request, route)]: plan.maxTokens,
     temperature: request.temperature,
     top_p: request.topP,
     frequency_penalty: request.frequencyPenalty,
     presence_penalty: request.presencePenalty,
     stop: request.stop,
     service_tier: route.serviceTier,
+    reasoning_effort: request.reasoningEffort,
+    verbosity: request.verbosity,
   }
   if (request.seed !== undefined) body[provider.seedField ?? "seed"] = request.seed
   if (plan.streamed) {
     body.stream = true
     if (plan.requestsStreamUsage) body.stream_options = { include_usage: true }
   }
+  Object.assign(body, request.extraBody)
   if (provider.dialect === "openrouter") Object.assign(body, openRouterFields(request, plan))
   return body
+}
+
+/**
+ * A prediction is not supported together with `max_completion_tokens`:
+ * https://platform.openai.com/docs/guides/predicted-outputs#limitations
+ */
+function limitField({ extraBody }: Request<unknown>, { maxTokensField }: Route): Route["maxTokensField"] {
+  return isRecord(extraBody.prediction) ? "max_tokens" : maxTokensField
 }
 
 function openRouterFields(
@@ -75,8 +93,23 @@ function openRouterFields(
   ]
   return {
     usage: { include: true },
-    provider: { max_price: maxPrice, require_parameters: mode === "json_schema" || undefined },
+    provider: providerField(request.extraBody.provider, maxPrice, mode),
     plugins: plugins.length > 0 ? plugins : undefined,
+  }
+}
+
+/** OpenRouter's routing: the user's own, within the highest prices that the upper bound assumes. */
+function providerField(own: unknown, maxPrice: AttemptPlan["maxPrice"], mode: AnswerMode): Record<string, unknown> {
+  const { max_price: ownPrices, ...routing } = isRecord(own) ? own : {}
+  const lower = (kind: string, price: number | undefined) => {
+    const stated = Number(isRecord(ownPrices) ? ownPrices[kind] : Number.NaN)
+    return stated >= 0 && (price === undefined || stated < price) ? stated : price
+  }
+  const prices = Object.entries(maxPrice ?? {}).map(([kind, price]) => [kind, lower(kind, price)])
+  return {
+    ...routing,
+    max_price: maxPrice && Object.fromEntries(prices),
+    require_parameters: mode === "json_schema" || routing.require_parameters || undefined,
   }
 }
 
@@ -87,11 +120,12 @@ export function hasFile({ content }: Message): boolean {
 
 /**
  * Marks the end of the prompt's stable prefix for providers that cache only what is marked: Anthropic's and Gemini's
- * models through OpenRouter. Others cache by themselves, or (Anthropic's compatibility layer) not at all.
+ * models, the latter through OpenRouter. Others cache by themselves.
  */
 function withCacheMarker(messages: readonly Message[], route: Route): readonly Message[] {
-  if (route.provider.dialect !== "openrouter") return messages
-  if (!/^(anthropic|google)\//.test(route.sentModel)) return messages
+  const { dialect } = route.provider
+  if (dialect !== "anthropic" && (dialect !== "openrouter" || !/^(anthropic|google)\//.test(route.sentModel)))
+    return messages
   // The last system message, else the first message: everything up to it is the same in the next call.
   const index = Math.max(0, messages.findLastIndex(isSystem))
   return messages.with(index, marked(messages[index]!))

@@ -1,4 +1,4 @@
-import type { Budget, BudgetExceededError, Limit, Subject } from "@p2/budget"
+import type { Budget, BudgetAlert, BudgetExceededError, Limit, Subject } from "@p2/budget"
 import type { CompiledAnswer, Message, NanoUsd, Request } from "@p2/core"
 import type { ChargeOptions } from "@p2/guard/charge"
 import type { Bound } from "@p2/pricing"
@@ -7,32 +7,45 @@ import type { ContextExceededError } from "../errors"
 import type { ClientClock, Logger } from "../options/client-options"
 import type { Route } from "../providers/route"
 import type { AnswerMode, AttemptReason } from "../receipt"
+import type { CompiledTools, ToolFields } from "../steps/compiled-tools"
 
-/** One call of `generate()` or `stream()`. It never changes. */
+/** One step of a call of `generate()` or `stream()`. It never changes. */
 export interface GenerateCall {
   requestId: string
+  /** Number of the first attempt: higher than 1 if the request was tried before, in another run of its batch. */
+  firstAttempt: number
+  /** Another run of the batch can resume the request: its id is that of the item, and its answer is recorded. */
+  isResumable: boolean
   request: Request<unknown>
   /** The request's model and its fallbacks, in order. */
   routes: readonly Route[]
   /** The OpenAI instance of each route. */
   instances: ReadonlyMap<Route, OpenAI>
-  /** A snapshot of the conversation. */
+  /** A snapshot of the conversation, with the turns of the steps before this one. */
   messages: readonly Message[]
+  /** Undefined: the model cannot call tools. */
+  tools: CompiledTools | undefined
+  /** Number of the step, from 1: each later one begins with the results of tools. */
+  step: number
   /** Undefined: the answer is text. */
   compiled: CompiledAnswer<unknown> | undefined
-  /** Where its attempts reserve, for whom, and the limits of its request beside those of the budget. */
+  /** The budget and the subject of the attempts, and the limits of the request in addition to those of the budget. */
   budget: Budget
   subject: Subject
   limits: readonly Limit[]
   /** The choice for attempts whose cost is in doubt. */
   charge: ChargeOptions | undefined
+  /** How long an attempt waits for room that other calls have reserved; undefined: it does not. */
+  wait: { timeoutMs: number } | undefined
+  /** Called when a threshold of `alertAt` is crossed. */
+  onAlert: ((alert: BudgetAlert) => void) | undefined
   deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
   signal: AbortSignal | undefined
   stream: boolean
   /** Called with the text so far after each piece of content. */
   onText: ((text: string) => void) | undefined
-  /** Adds the answer to the conversation. */
-  addAnswer: (text: string) => void
+  /** Adds the turn of the model to the conversation: its answer, after the tool calls and results before it. */
+  addTurn: (messages: readonly Message[]) => void
   clock: ClientClock
   logger: Logger | undefined
   /** Stores prompts and answers in the ledger. */
@@ -42,7 +55,7 @@ export interface GenerateCall {
 }
 
 /** The model, the mode and the reason of one attempt. Decided before the attempt, never changed by it. */
-export interface AttemptStep {
+export interface AttemptSettings {
   /** From 1. */
   attempt: number
   reason: AttemptReason
@@ -84,4 +97,5 @@ export type AttemptPlan = {
   upperBoundNanoUsd: NanoUsd
   /** The highest prices that OpenRouter may charge. */
   maxPrice: Bound["maxPrice"]
+  toolFields: ToolFields | undefined
 } & ({ status: "planned" } | { status: "denied"; error: BudgetExceededError | ContextExceededError })

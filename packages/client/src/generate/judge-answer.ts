@@ -8,9 +8,12 @@ import {
   ProviderError,
 } from "../errors"
 
-/** The answer, or the reason that it is missing. `text` is the text that the model returned, without reasoning. */
+/**
+ * The answer, or the reason that it is missing. `text` is the text that the model returned, without reasoning. `length`: the
+ * text answer ended at the output limit.
+ */
 export type Verdict =
-  | { status: "answered"; answer: unknown; text: string }
+  | { status: "answered"; answer: unknown; text: string; finishReason: "stop" | "length" }
   | { status: "failed"; error: P2Error; text: string }
 
 /** Checks and parses what arrived. Never rejects: an error of the user's schema is an `InvalidAnswerError`. */
@@ -22,10 +25,12 @@ export async function judgeAnswer(
     provider: string
     /** Output tokens that were requested. */
     maxTokens: number
+    /** Whether a text answer that ended there is returned. */
+    onTruncated: "return" | "error"
   },
 ): Promise<Verdict> {
   const { finishReason, refusal, answerEnd } = completion
-  const { compiled, provider, maxTokens } = options
+  const { compiled, provider, maxTokens, onTruncated } = options
   if (answerEnd === "complete" && refusal === "" && compiled !== undefined)
     return parseAnswer(completion.texts, compiled)
   const text = cutReasoning(completion.text)
@@ -39,13 +44,17 @@ export async function judgeAnswer(
         new ProviderError({ code: "provider-error", provider, providerCode: finishReason, retryable: true }),
       )
     case "truncated": {
+      if (compiled === undefined && onTruncated === "return" && text.trim() !== "")
+        return { status: "answered", answer: text, text, finishReason: "length" }
       // An object is complete if only white space after it was cut off.
       const isWhole = compiled !== undefined && parseJson(text) !== undefined
       const verdict = isWhole ? await parseAnswer([text], compiled) : undefined
       return verdict?.status === "answered" ? verdict : failed(new AnswerTruncatedError(maxTokens, text))
     }
     case "complete":
-      return text.trim() === "" ? failed(new AnswerEmptyError()) : { status: "answered", answer: text, text }
+      return text.trim() === ""
+        ? failed(new AnswerEmptyError())
+        : { status: "answered", answer: text, text, finishReason: "stop" }
   }
 }
 
@@ -60,9 +69,9 @@ async function parseAnswer(texts: readonly string[], compiled: CompiledAnswer<un
   const [first = ""] = texts
   const whole = await compiled.parseAsync(first)
   if (whole.ok && argumentsIn(first, compiled.name).length === 0)
-    return { status: "answered", answer: whole.answer, text: first }
+    return { status: "answered", answer: whole.answer, text: first, finishReason: "stop" }
   let error = whole.ok ? undefined : whole.error
-  // No other value is longer than a whole text that is JSON.
+  // If the whole text is JSON, no other value is longer.
   let longest = error?.reason === "json" ? 0 : first.length
   const values = texts.flatMap((text) => valuesIn(text, compiled.name))
   for (const value of values.slice(0, MAX_VALUES)) {
@@ -70,14 +79,14 @@ async function parseAnswer(texts: readonly string[], compiled: CompiledAnswer<un
     if (error?.reason === "code") break
     if (value === first && !whole.ok) continue
     const result = await compiled.parseAsync(value)
-    if (result.ok) return { status: "answered", answer: result.answer, text: value }
+    if (result.ok) return { status: "answered", answer: result.answer, text: value, finishReason: "stop" }
     if (value.length > longest || result.error.reason === "code") [longest, error] = [value.length, result.error]
   }
   const text = cutReasoning(first)
   return { status: "failed", error: text.trim() === "" || error === undefined ? new AnswerEmptyError() : error, text }
 }
 
-/** The JSON values in a text, the likeliest first. */
+/** The JSON values in the text of an answer, the likeliest first. */
 function valuesIn(text: string, toolName: string): string[] {
   return findJson(text).flatMap((json) => [
     ...argumentsIn(json, toolName),
@@ -87,7 +96,7 @@ function valuesIn(text: string, toolName: string): string[] {
   ])
 }
 
-/** What models put around an answer, besides the name of its tool. */
+/** Wrappers that models put around an answer, other than the name of its tool. */
 const WRAPPERS: readonly string[] = ["answer", "arguments", "parameters", "input", "properties"]
 
 /** The value inside a list or an object that has nothing else: `[{…}]`, `{"answer":{…}}`. */

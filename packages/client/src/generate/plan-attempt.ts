@@ -2,8 +2,10 @@ import type { LimitStatus } from "@p2/budget"
 import type { NanoUsd } from "@p2/core"
 import { requestBudgetExceeded } from "../budget/request-budget"
 import { ContextExceededError } from "../errors"
+import { countTools, toolFields } from "../steps/compiled-tools"
+import { extraContentBound, messagesFor } from "../steps/reasoning"
 import { sentMessages, structureOf } from "./chat-body"
-import type { AttemptPlan, AttemptStep, GenerateCall } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
 
 /** Output tokens that a call without `maxTokens` requests, if the model and the budgets allow. */
 const DEFAULT_MAX_TOKENS = 4_096
@@ -11,17 +13,41 @@ const DEFAULT_MAX_TOKENS = 4_096
 /** A call without `maxTokens` is denied if the budgets cover fewer output tokens. */
 const MIN_OUTPUT_TOKENS = 64
 
-/** The parts of a call and a step that decide the plan. */
-type PlannedCall = Pick<GenerateCall, "request" | "compiled" | "messages" | "routes" | "stream">
-type PlannedStep = Pick<AttemptStep, "routeIndex" | "mode" | "requestsStreamUsage" | "repairMessages" | "maxTokens">
+/** The parts of a call that decide the plan of an attempt. */
+export type PlannedCall = Pick<
+  GenerateCall,
+  "request" | "compiled" | "messages" | "routes" | "stream" | "tools" | "step"
+>
+type PlannedSettings = Pick<
+  AttemptSettings,
+  "routeIndex" | "mode" | "requestsStreamUsage" | "repairMessages" | "maxTokens"
+>
 
-/** The messages as sent, and their tokens with those of the schema. */
-export function countInput(call: PlannedCall, step: PlannedStep) {
-  const { compiled } = call
-  const route = call.routes[step.routeIndex]!
-  const conversation = step.repairMessages.length === 0 ? call.messages : [...call.messages, ...step.repairMessages]
-  const messages = sentMessages(conversation, compiled, step.mode)
-  return { messages, ...route.countInput(messages, structureOf(compiled, step.mode)) }
+/** The messages and the tools as sent, and their tokens with those of the schema. */
+export function countInput(call: PlannedCall, settings: PlannedSettings) {
+  const { compiled, tools } = call
+  const route = call.routes[settings.routeIndex]!
+  const conversation = messagesFor(call.messages, route, call.routes)
+  const messages = sentMessages(
+    conversation === call.messages ? call : { ...call, messages: conversation },
+    settings,
+    route,
+  )
+  const extraBound = extraContentBound(messages)
+  if (tools === undefined) {
+    const { tokens, upperBound } = route.countInput(messages, structureOf(compiled, settings.mode))
+    return { messages, toolFields: undefined, tokens, upperBound: upperBound + extraBound }
+  }
+  const offered = toolFields(tools, compiled, { mode: settings.mode, step: call.step })
+  // In the mode `tool`, the structure is one of the tools.
+  const counted = route.countInput(messages, settings.mode === "tool" ? {} : structureOf(compiled, settings.mode))
+  const added = countTools(route, offered)
+  return {
+    messages,
+    toolFields: offered,
+    tokens: counted.tokens + added.tokens,
+    upperBound: counted.upperBound + added.upperBound + extraBound,
+  }
 }
 
 /**
@@ -29,15 +55,19 @@ export function countInput(call: PlannedCall, step: PlannedStep) {
  * @param remainingNanoUsd the rest of `maxBudget`; undefined: no limit
  * @throws P2Error (usage) when the cost has no upper bound
  */
-export function planAttempt(call: PlannedCall, step: PlannedStep, remainingNanoUsd: NanoUsd | undefined): AttemptPlan {
+export function planAttempt(
+  call: PlannedCall,
+  settings: PlannedSettings,
+  remainingNanoUsd: NanoUsd | undefined,
+): AttemptPlan {
   const { request } = call
-  const { mode, requestsStreamUsage } = step
-  const route = call.routes[step.routeIndex]!
-  const input = countInput(call, step)
+  const { mode, requestsStreamUsage } = settings
+  const route = call.routes[settings.routeIndex]!
+  const input = countInput(call, settings)
   const { messages } = input
   const { contextWindow, maxInputTokens, maxOutputTokens } = route.limits
   const minTokens = Math.min(MIN_OUTPUT_TOKENS, request.maxTokens ?? MIN_OUTPUT_TOKENS)
-  const requested = request.maxTokens ?? step.maxTokens ?? DEFAULT_MAX_TOKENS
+  const requested = request.maxTokens ?? settings.maxTokens ?? DEFAULT_MAX_TOKENS
   const wanted = Math.min(requested, maxOutputTokens ?? requested)
 
   const planWith = (maxTokens: number) => {
@@ -54,6 +84,7 @@ export function planAttempt(call: PlannedCall, step: PlannedStep, remainingNanoU
       maxTokens,
       upperBoundNanoUsd: bound.nanoUsd,
       maxPrice: bound.maxPrice,
+      toolFields: input.toolFields,
     }
   }
 
@@ -104,10 +135,14 @@ function smallest(amounts: readonly (number | null)[]): number | undefined {
 }
 
 /** Plans the next call as `generate()` would, within the remaining amounts of the scopes. Reserves nothing. */
-export function planWithinLimits(call: PlannedCall, step: PlannedStep, limits: readonly LimitStatus[]): AttemptPlan {
+export function planWithinLimits(
+  call: PlannedCall,
+  settings: PlannedSettings,
+  limits: readonly LimitStatus[],
+): AttemptPlan {
   const { maxBudgetNanoUsd, maxTokens } = call.request
-  const plan = planAttempt(call, step, maxBudgetNanoUsd)
+  const plan = planAttempt(call, settings, maxBudgetNanoUsd)
   if (plan.status === "denied" || maxTokens !== undefined) return plan
   const narrower = narrowerMaxTokens(plan, limits)
-  return narrower === undefined ? plan : planAttempt(call, { ...step, maxTokens: narrower }, maxBudgetNanoUsd)
+  return narrower === undefined ? plan : planAttempt(call, { ...settings, maxTokens: narrower }, maxBudgetNanoUsd)
 }

@@ -1,6 +1,8 @@
-import { InvalidArgumentError, isRecord, Request, type RequestOptions } from "@p2/core"
+import { InvalidArgumentError, isRecord, Request, type RequestOptions, usd } from "@p2/core"
 import type { ChargeOptions } from "@p2/guard/charge"
+import type { MapOptions } from "../batch/map-options"
 import { type Provider, STRUCTURED_MODES } from "../providers/provider"
+import type { ToolSet } from "../steps/tool"
 import type { CallOptions, Deadlines, LLMClientOptions } from "./client-options"
 import {
   ANY_HTTP_URL,
@@ -21,7 +23,7 @@ import {
 
 const LOG_LEVELS = ["debug", "info", "warn", "error"]
 
-const CLIENT_RULES: OptionRules<LLMClientOptions> = {
+const CLIENT_RULES: OptionRules<LLMClientOptions<ToolSet>> = {
   store: [
     'a store, "memory:", "file:./p2.db", or a valid "redis://…" or "postgres://…" address (escape a password with `encodeURIComponent`)',
     (store) => isStoreAddress(store) || hasMethods("reserve")(store),
@@ -30,10 +32,27 @@ const CLIENT_RULES: OptionRules<LLMClientOptions> = {
   openai: ["an OpenAI instance", (openai) => hasMethods("create")(field(field(openai, "chat"), "completions"))],
   baseURL: HTTP_URL,
   // The key becomes a header, which must be one line.
-  apiKey: ["one line of ASCII characters", (key) => typeof key === "string" && /^[ -~]+$/.test(key.trim())],
+  apiKey: ["one line of ASCII characters", isKey],
+  apiKeys: [
+    "an object of provider names and keys of one line of ASCII characters",
+    (keys) => isRecord(keys) && Object.values(keys).every(isKey),
+  ],
+  tools: OBJECT,
+  toolChoice: [
+    '"auto", "none", "required" or { tool: "name" }',
+    (choice) =>
+      ["auto", "none", "required"].includes(choice as string) ||
+      (isRecord(choice) && Object.keys(choice).join() === "tool" && typeof choice.tool === "string"),
+  ],
+  maxSteps: [
+    "an integer from 1 to 100",
+    (count) => Number.isSafeInteger(count) && (count as number) >= 1 && (count as number) <= 100,
+  ],
   recordContent: BOOLEAN,
   deadlines: OBJECT,
   charge: OBJECT,
+  wait: OBJECT,
+  onAlert: ["a function", (onAlert) => typeof onAlert === "function"],
   prices: ["a table from `createPriceTable`", hasMethods("findPrice")],
   providers: ["an array", Array.isArray],
   logger: [
@@ -43,6 +62,10 @@ const CLIENT_RULES: OptionRules<LLMClientOptions> = {
       LOG_LEVELS.every((level) => field(logger, level) === undefined || hasMethods(level)(logger)),
   ],
   clock: ["an object with the functions `now`, `sleep` and `random`", hasMethods("now", "sleep", "random")],
+}
+
+function isKey(key: unknown): boolean {
+  return typeof key === "string" && /^[ -~]+$/.test(key.trim())
 }
 
 /** Invalid addresses are rejected here, because the errors of database drivers show them with their passwords. */
@@ -69,8 +92,41 @@ const CHARGE_RULES: OptionRules<ChargeOptions> = {
   ],
 }
 
+const WAIT_RULES: OptionRules<{ timeoutMs: number }> = {
+  timeoutMs: [
+    "milliseconds, an integer from 0 to 2^31 − 1",
+    (value) => Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31,
+    true,
+  ],
+}
+
 const CALL_RULES: OptionRules<CallOptions> = {
+  wait: OBJECT,
   signal: ["an AbortSignal", (signal) => signal instanceof AbortSignal],
+}
+
+const MAP_RULES: OptionRules<MapOptions<never>> = {
+  prompt: ["a function", (prompt) => typeof prompt === "function"],
+  concurrency: [
+    "an integer from 1 to 1000",
+    (count) => Number.isInteger(count) && (count as number) >= 1 && (count as number) <= 1_000,
+  ],
+  maxBudget: ['a dollar amount of at least 0, such as 5 or "5.00"', isAmount],
+  idempotencyKey: [
+    "a string of 1 to 200 characters",
+    (key) => typeof key === "string" && key.length >= 1 && key.length <= 200,
+  ],
+  wait: OBJECT,
+  signal: CALL_RULES.signal,
+  onProgress: ["a function", (onProgress) => typeof onProgress === "function"],
+}
+
+function isAmount(amount: unknown): boolean {
+  try {
+    return usd(amount as string) >= 0
+  } catch {
+    return false
+  }
 }
 
 /** Checked early: an invalid provider would fail during a call, after money was reserved. */
@@ -84,7 +140,7 @@ const PROVIDER_RULES: OptionRules<Provider> = {
   streamOptions: BOOLEAN,
   maxUnstreamedTokens: ["an integer of at least 0", (count) => Number.isSafeInteger(count) && (count as number) >= 0],
   serviceTier: NON_EMPTY,
-  dialect: oneOf("openrouter"),
+  dialect: oneOf("openrouter", "anthropic"),
   seedField: NON_EMPTY,
   headers: ["an object of header names and string values", areHeaders],
 }
@@ -105,12 +161,13 @@ function areHeaders(headers: unknown): boolean {
 }
 
 /** @throws InvalidArgumentError for the first invalid option. */
-export function checkClientOptions(options: LLMClientOptions): void {
+export function checkClientOptions(options: LLMClientOptions<ToolSet | undefined>): void {
   checkEach(options, CLIENT_RULES, "options")
   const { openai, deadlines = {}, charge = {}, providers = [], store, budget } = options
   if (openai?.baseURL !== undefined) checkOption(openai.baseURL, "options.openai.baseURL", ANY_HTTP_URL)
   checkEach(deadlines, DEADLINE_RULES, "options.deadlines")
   checkEach(charge, CHARGE_RULES, "options.charge")
+  if (options.wait !== undefined) checkEach(options.wait, WAIT_RULES, "options.wait")
   for (const [index, provider] of providers.entries())
     checkEach(provider, PROVIDER_RULES, `options.providers[${index}]`)
   if (store !== undefined && budget !== undefined)
@@ -125,12 +182,25 @@ export function checkClientOptions(options: LLMClientOptions): void {
 /** @throws InvalidArgumentError */
 export function checkCallOptions(options: CallOptions): void {
   checkEach(options, CALL_RULES, "options")
+  if (options.wait !== undefined) checkEach(options.wait, WAIT_RULES, "options.wait")
+}
+
+/** @throws InvalidArgumentError */
+export function checkMapOptions(items: unknown, options: MapOptions<never>): void {
+  checkOption(items, "items", [
+    "an array or another iterable of items",
+    (value) => typeof value === "object" && typeof field(value, Symbol.iterator as never) === "function",
+  ])
+  checkEach(options, MAP_RULES, "options")
+  if (options.wait !== undefined) checkEach(options.wait, WAIT_RULES, "options.wait")
 }
 
 const REQUEST_OPTIONS = Object.keys({
   model: true,
   answerModel: true,
+  system: true,
   messages: true,
+  history: true,
   temperature: true,
   topP: true,
   frequencyPenalty: true,
@@ -138,6 +208,12 @@ const REQUEST_OPTIONS = Object.keys({
   seed: true,
   stop: true,
   maxTokens: true,
+  onTruncated: true,
+  reasoningEffort: true,
+  verbosity: true,
+  extraBody: true,
+  extraCost: true,
+  extraHeaders: true,
   maxBudget: true,
   userId: true,
   clientId: true,

@@ -1,10 +1,12 @@
-import type { Budget, BudgetStore } from "@p2/budget"
+import type { Budget, BudgetAlert, BudgetStore } from "@p2/budget"
 import type { ChargeOptions } from "@p2/guard/charge"
+import { onAbort } from "@p2/guard/transport"
 import type { PriceTable } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import type { Provider } from "../providers/provider"
+import type { ToolChoice, ToolSet } from "../steps/tool"
 
-/** Receives one message per attempt. `console` is a valid logger. */
+/** Receives one message per attempt and per call of a tool. `console` is a valid logger. */
 export interface Logger {
   debug?(message: string, fields?: Record<string, unknown>): void
   info?(message: string, fields?: Record<string, unknown>): void
@@ -12,7 +14,7 @@ export interface Logger {
   error?(message: string, fields?: Record<string, unknown>): void
 }
 
-/** Deadlines of one attempt, in milliseconds, beside the total one (`timeoutMs` of the request). */
+/** Deadlines of one attempt, in milliseconds, in addition to the total deadline (`timeoutMs` of the request). */
 export interface Deadlines {
   /** Until the request is written to the connection. @defaultValue 10000 */
   connectMs?: number | undefined
@@ -22,8 +24,21 @@ export interface Deadlines {
   idleMs?: number | undefined
 }
 
-/** Options of an {@link LLMClient} beside the request. */
-export interface LLMClientOptions {
+/** Options of an {@link LLMClient} besides the request. */
+export interface LLMClientOptions<Tools extends ToolSet | undefined = undefined> {
+  /** Functions that the model may call, by name. Create them with `tool(…)`. @defaultValue none */
+  tools?: Tools | undefined
+  /**
+   * Which tools the model may or must call in the first step of a call. `none` applies to every step.
+   * @defaultValue "auto"
+   */
+  toolChoice?: ToolChoice<Tools> | undefined
+  /**
+   * The most steps of a call, 1 to 100. In each step before the last, the tools that the model calls are run, and their
+   * results are sent in the next step. The calls of the last step are returned. All steps share one `maxBudget`.
+   * @defaultValue 1
+   */
+  maxSteps?: number | undefined
   /**
    * Where budgets and the usage ledger are stored: a store, or `"memory:"`, `"file:./p2.db"`, `"redis://…"`,
    * `"postgres://…"`.
@@ -38,6 +53,8 @@ export interface LLMClientOptions {
   baseURL?: string | undefined
   /** API key of the request's own provider. @defaultValue the provider's environment variable */
   apiKey?: string | undefined
+  /** API keys by provider, for fallbacks too: `{ openrouter: "…" }`. @defaultValue the providers' environment variables */
+  apiKeys?: Readonly<Record<string, string>> | undefined
   /** Your prices, from `createPriceTable`. @defaultValue the published table */
   prices?: PriceTable | undefined
   /** Your own providers, or changes to known ones. */
@@ -50,6 +67,17 @@ export interface LLMClientOptions {
    * @defaultValue `{ serverError: "bound", abort: "bound" }`: the whole reservation
    */
   charge?: ChargeOptions | undefined
+  /**
+   * How long an attempt waits for room that other calls have reserved, in milliseconds, instead of being denied. The total
+   * deadline includes the wait. A denial that waiting cannot prevent comes at once.
+   * @defaultValue no wait
+   */
+  wait?: { timeoutMs: number } | undefined
+  /**
+   * Called when the spending of a call crosses a threshold of `alertAt`, in the request's budgets or in limits of `budget`:
+   * once per threshold and window, by the process that crosses it.
+   */
+  onAlert?: ((alert: BudgetAlert) => void) | undefined
   /** Stores prompts and answers in the usage ledger, up to 64 KiB of each. @defaultValue false */
   recordContent?: boolean | undefined
   /** For tests: replaces the clock, the waits between retries, and the jitter. */
@@ -58,8 +86,10 @@ export interface LLMClientOptions {
 
 /** Options of one call. */
 export interface CallOptions {
-  /** Aborts the call, which is settled at once. */
+  /** Aborts the call and settles it at once. */
   signal?: AbortSignal | undefined
+  /** @defaultValue `wait` of the client */
+  wait?: { timeoutMs: number } | undefined
 }
 
 /** Time and randomness, so that tests can control them. */
@@ -79,12 +109,12 @@ export const systemClock: ClientClock = {
     new Promise((resolve, reject) => {
       const end = () => {
         clearTimeout(timer)
-        signal?.removeEventListener("abort", end)
+        stopListening?.()
         if (signal?.aborted) reject(signal.reason)
         else resolve()
       }
       const timer = setTimeout(end, ms)
-      signal?.addEventListener("abort", end)
+      const stopListening = signal && onAbort(signal, end)
       if (signal?.aborted) end()
     }),
 }

@@ -27,7 +27,7 @@ type Environment = Readonly<Record<string, string | undefined>>
  */
 export function chooseProvider(
   model: string,
-  options: Pick<LLMClientOptions, "openai" | "baseURL" | "apiKey">,
+  options: Pick<LLMClientOptions, "openai" | "baseURL" | "apiKey" | "apiKeys">,
   table: ProviderTable,
   env: Environment,
 ): ProviderChoice {
@@ -39,10 +39,17 @@ export function chooseProvider(
   return {
     provider,
     name: named === undefined ? model : model.slice(prefix.length + 1),
-    baseURL: endpoint ?? firstSetVariable(baseURLVariablesOf(provider), env, HTTP_URL) ?? provider.baseURL,
-    apiKey: options.apiKey ?? firstSetVariable(keyVariablesOf(provider), env),
+    baseURL: endpoint ?? baseURLOf(provider, env),
+    apiKey: options.apiKey ?? options.apiKeys?.[provider.name] ?? firstSetVariable(keyVariablesOf(provider), env),
     ownOpenAI: options.openai,
   }
+}
+
+/** Anthropic's own SDK reads its variable as the URL before `/v1`. */
+function baseURLOf(provider: Provider, env: Environment): string | undefined {
+  const url = firstSetVariable(baseURLVariablesOf(provider), env, HTTP_URL)
+  if (url === undefined || provider.dialect !== "anthropic" || /\/v\d+\/?$/.test(url)) return url ?? provider.baseURL
+  return `${url.replace(/\/$/, "")}/v1`
 }
 
 function defaultProvider(model: string, table: ProviderTable, env: Environment): Provider {

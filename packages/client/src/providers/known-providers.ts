@@ -1,13 +1,12 @@
 import { KNOWN_PROVIDERS } from "@p2/guard/protocols"
 import type { Provider } from "./provider"
 
-/** What the client needs to know of a provider beside the facts in the table of guard. */
+/** What the client needs to know about a provider, in addition to the facts in guard's table. */
 const CLIENT_FACTS: Readonly<Record<string, Partial<Provider> | undefined>> = {
   openai: { serviceTier: "default" },
   openrouter: { dialect: "openrouter" },
-  // The compatibility layer ignores `response_format`, `seed` and `service_tier`:
-  // https://docs.anthropic.com/en/api/openai-sdk
-  anthropic: { modes: ["tool", "prompt"] },
+  // The compatibility layer ignores schemas: https://docs.anthropic.com/en/api/openai-sdk
+  anthropic: { dialect: "anthropic", modes: ["json_schema", "tool", "prompt"] },
   // `seed` and `frequency_penalty` are rejected by name: https://github.com/Vali-98/ChatterUI/issues/227
   gemini: { keyVariables: ["GEMINI_API_KEY", "GOOGLE_API_KEY"] },
   azure: {
@@ -24,6 +23,10 @@ const CLIENT_FACTS: Readonly<Record<string, Partial<Provider> | undefined>> = {
   // https://docs.perplexity.ai/guides/structured-outputs
   perplexity: { modes: ["json_schema", "prompt"] },
   moonshotai: { keyVariables: ["MOONSHOT_API_KEY", "MOONSHOTAI_API_KEY"] },
+  // `response_format` is text or json_object, and `tool_choice` can only be auto: https://docs.z.ai/api-reference/llm/chat-completion
+  zai: { keyVariables: ["ZAI_API_KEY", "Z_AI_API_KEY"], modes: ["json_object", "prompt"] },
+  // `response_format` is not documented: https://platform.minimax.io/docs/api-reference/text-openai-api
+  minimax: { modes: ["tool", "prompt"] },
   ollama: { keyVariables: [] },
   lmstudio: { keyVariables: [] },
 }
@@ -31,7 +34,7 @@ const CLIENT_FACTS: Readonly<Record<string, Partial<Provider> | undefined>> = {
 /** Providers in the table of guard that have no chat completions. */
 const WITHOUT_CHAT: readonly string[] = ["voyageai"]
 
-/** The providers that the client knows, with their OpenAI-compatible endpoints. No endpoint was called to check the facts. */
+/** The providers that the client knows, with their endpoints. No endpoint was called to check the facts. */
 export function knownProviders(): readonly Provider[] {
   return KNOWN_PROVIDERS.filter(({ name }) => !WITHOUT_CHAT.includes(name)).map(
     ({ name, baseURL, limitFields, streamOptions }) => ({

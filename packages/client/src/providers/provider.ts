@@ -4,11 +4,11 @@ export const STRUCTURED_MODES = ["json_schema", "tool", "json_object", "prompt"]
 /** A way to request structured output. */
 export type StructuredMode = (typeof STRUCTURED_MODES)[number]
 
-/** A provider's OpenAI-compatible endpoint. */
+/** A provider's endpoint: OpenAI-compatible, unless `dialect` says otherwise. */
 export interface Provider {
   /** Prefix in model ids, such as `groq` in `groq/llama-3.3-70b-versatile`. */
   name: string
-  /** The URL before `/chat/completions`. Undefined: only a variable or an option sets it (Azure). */
+  /** The URL before `/chat/completions` or `/messages`. Undefined: only a variable or an option sets it (Azure). */
   baseURL?: string | undefined
   /** Environment variables that replace `baseURL`, in order. @defaultValue [`<NAME>_BASE_URL`] */
   baseURLVariables?: readonly string[] | undefined
@@ -24,8 +24,11 @@ export interface Provider {
   maxUnstreamedTokens?: number | undefined
   /** Name of the default service tier; undefined: none is sent. */
   serviceTier?: string | undefined
-  /** `openrouter`: sends `usage.include`, `provider.max_price` and the web plugin, reads `usage.cost`. */
-  dialect?: "openrouter" | undefined
+  /**
+   * `openrouter`: sends `usage.include`, `provider.max_price` and the web plugin, reads `usage.cost`. `anthropic`: speaks the
+   * Messages API at `/messages`. @defaultValue OpenAI's chat completions
+   */
+  dialect?: "openrouter" | "anthropic" | undefined
   /** Field for `seed`. @defaultValue "seed" */
   seedField?: string | undefined
   /** Headers for every call. */

@@ -1,8 +1,11 @@
 import { InvalidArgumentError, type Message, type Request } from "@p2/core"
 import { dearerCharge } from "@p2/guard/charge"
+import { describeCall } from "@p2/guard/protocols"
 import { type BoundOptions, type Modality, type PriceTable, regionOfURL } from "@p2/pricing"
-import { countRequestTokens, getModelLimits } from "@p2/tokens"
+import { countRequestTokens, getModelLimits, trimMessages } from "@p2/tokens"
+import { messagesBody } from "../transport/anthropic/messages-body"
 import { isAtOpenAI, type ProviderChoice } from "./choose-provider"
+import { type ExtraFields, readExtraFields } from "./extra-fields"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "./route"
 
 /**
@@ -14,7 +17,15 @@ const TOKENS_PER_WEB_RESULT = 2_000
 /** The part of a route that counts and prices. */
 type RoutePrices = Pick<
   Route,
-  "sentModel" | "limits" | "rates" | "countInput" | "estimateNanoUsd" | "upperBound" | "affordableTokens" | "costOf"
+  | "sentModel"
+  | "limits"
+  | "rates"
+  | "countInput"
+  | "trimMessages"
+  | "estimateNanoUsd"
+  | "upperBound"
+  | "affordableTokens"
+  | "costOf"
 >
 
 /** The name, the limits, the token counts and the prices of a model at its provider. @throws UnknownModelError */
@@ -31,17 +42,26 @@ export function routePrices(
   const { serviceTier } = request
   const region = choice.baseURL === undefined ? undefined : regionOfURL(choice.baseURL)
   const searchTokens = request.online ? MAX_WEB_RESULTS * TOKENS_PER_WEB_RESULT : 0
+  const extra = readExtraFields(request, {
+    model,
+    sentModel,
+    provider: choice.provider.name,
+    url: choice.baseURL ?? "https://localhost/v1",
+    native: choice.provider.dialect === "anthropic",
+    prices,
+  })
+  const native = choice.provider.dialect === "anthropic" ? messagesCounter(sentModel, choice, prices) : undefined
   const boundOptions = (messages: readonly Message[], inputTokens: number, maxOutputTokens?: number): BoundOptions => {
     const at = now()
     return {
       inputTokens,
       maxOutputTokens,
-      webSearches: request.online ? 1 : 0,
+      webSearches: (request.online ? 1 : 0) + (extra.bound.webSearches ?? 0),
       serviceTier,
       region,
-      cacheWrites: request.cachePrompt ? "5m" : "none",
+      cacheWrites: cacheWritesOf(request, messages, extra),
       inputModalities: modalitiesOf(messages),
-      outputModalities: TEXT_ONLY,
+      outputModalities: "outputModalities" in extra.bound ? extra.bound.outputModalities : TEXT_ONLY,
       at,
       // The provider may apply the price at the end of the call. One minute allows for clock differences.
       deadline: at + request.timeoutMs + 60_000,
@@ -52,26 +72,38 @@ export function routePrices(
     limits: modelLimits(countedAs, prices),
     rates: () => prices.priceOf(priceKey, { serviceTier }).rates,
     countInput: (messages, structure) => {
+      if (native !== undefined) {
+        const { tokens, upperBound } = native(messages, structure)
+        return { tokens, upperBound: upperBound + extra.inputTokens }
+      }
       const counted = countRequestTokens({ model: countedAs, messages })
       const added = countStructure(countedAs, structure)
       return {
         tokens: counted.tokens + added.tokens,
-        upperBound: counted.upperBound + added.upperBound + searchTokens,
+        upperBound: counted.upperBound + added.upperBound + searchTokens + extra.inputTokens,
       }
     },
+    trimMessages: (messages, maxTokens) => trimMessages(messages, { model: countedAs, maxTokens }),
     estimateNanoUsd: (inputTokens, outputTokens) =>
-      prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier, region, at: now() }).nanoUsd,
-    upperBound: (messages, inputUpperBound, maxTokens) =>
-      prices.upperBound(priceKey, boundOptions(messages, inputUpperBound, maxTokens)),
+      prices.costOf(priceKey, { inputTokens, outputTokens }, { serviceTier, region, at: now() }).nanoUsd +
+      extra.costNanoUsd,
+    upperBound: (messages, inputUpperBound, maxTokens) => {
+      const bound = prices.upperBound(priceKey, boundOptions(messages, inputUpperBound, maxTokens))
+      return extra.costNanoUsd === 0 ? bound : { ...bound, nanoUsd: bound.nanoUsd + extra.costNanoUsd }
+    },
     affordableTokens: (messages, inputUpperBound, budgetNanoUsd) =>
-      prices.affordableOutputTokens(priceKey, { ...boundOptions(messages, inputUpperBound), budgetNanoUsd }),
+      prices.affordableOutputTokens(priceKey, {
+        ...boundOptions(messages, inputUpperBound),
+        budgetNanoUsd: Math.max(0, budgetNanoUsd - extra.costNanoUsd),
+      }),
     costOf: ({ usage, cost: reported }, usedTier = serviceTier, modelUsed) =>
       dearerCharge({ prices, priceKey, modelUsed }, (key) => {
         try {
           const options = { serviceTier: usedTier, region, reported, at: now() }
           const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(key, usage, options)
           return {
-            costNanoUsd: nanoUsd,
+            // The provider's own figure contains the extra fields; the price table does not know them.
+            costNanoUsd: basis === "provider" ? nanoUsd : nanoUsd + extra.costNanoUsd,
             tokens: usage.inputTokens + usage.outputTokens,
             costSource: basis,
             tableCostNanoUsd: differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd,
@@ -81,6 +113,33 @@ export function routePrices(
         }
       }),
   }
+}
+
+/** The cache writes that a call can cause: by `cachePrompt`, and by marks in the messages and in `extraBody`. */
+function cacheWritesOf(
+  request: Request<unknown>,
+  messages: readonly Message[],
+  { bound }: ExtraFields,
+): BoundOptions["cacheWrites"] {
+  const marks = marksIn(messages)
+  if (bound.cacheWrites === "any" || marks.some(({ ttl = "5m" }) => ttl !== "5m")) return "any"
+  return request.cachePrompt || marks.length > 0 || bound.cacheWrites === "5m" ? "5m" : "none"
+}
+
+/** A mark for the provider's cache. */
+interface CacheMark {
+  ttl?: string
+}
+
+/** The marks of messages and of their parts. */
+function marksIn(messages: readonly object[]): CacheMark[] {
+  const marks: CacheMark[] = []
+  for (const message of messages) {
+    const { cache_control: mark, content } = message as { cache_control?: CacheMark | null; content?: unknown }
+    if (mark) marks.push(mark)
+    if (Array.isArray(content)) marks.push(...marksIn(content))
+  }
+  return marks
 }
 
 const TEXT_ONLY: readonly Modality[] = ["text"]
@@ -93,6 +152,21 @@ function modalitiesOf(messages: readonly Message[]): readonly Modality[] | undef
   const image = types.includes("image_url") ? (["image"] as const) : []
   const audio = types.includes("input_audio") ? (["audio"] as const) : []
   return ["text", ...image, ...audio]
+}
+
+/** Counts the input of Anthropic's Messages API by the rules of `@p2/guard`. @throws P2Error for input without a bound */
+function messagesCounter(sentModel: string, { provider, baseURL }: ProviderChoice, prices: PriceTable) {
+  const url = new URL(`${(baseURL ?? "https://localhost/v1").replace(/\/$/, "")}/messages`)
+  return (messages: readonly Message[], structure: StructureFields) => {
+    const value = messagesBody({ ...structure, model: sentModel, messages, max_tokens: 1 })
+    const call = { method: "POST", url, headers: new Headers(), body: { kind: "json" as const, value } }
+    const description = describeCall(call, { prices, deployments: {}, provider: provider.name })
+    if (description.status === "priced")
+      return { tokens: description.input.estimate, upperBound: description.input.upperBound }
+    const message =
+      description.status === "rejected" ? description.message : "The cost of this call has no upper bound."
+    throw new InvalidArgumentError("messages", "messages with an upper bound", messages, message)
+  }
 }
 
 /** Tokens of a compiled answer, for the model that it was last counted for. */

@@ -37,6 +37,8 @@ export interface Route {
   rates(): { input: number; output: number }
   /** The tokens of an input as counted, and the upper bound of what the provider counts. */
   countInput(messages: readonly Message[], structure: StructureFields): { tokens: number; upperBound: number }
+  /** The newest turns of a conversation that have at most these input tokens. */
+  trimMessages(messages: readonly Message[], maxTokens: number): readonly Message[]
   /** The cost of these tokens at the published price. */
   estimateNanoUsd(inputTokens: number, outputTokens: number): NanoUsd
   /** The upper bound of a call. @throws P2Error (code `unbounded-cost`) if the cost has none. */
@@ -44,7 +46,7 @@ export interface Route {
   /** The largest number of output tokens whose upper bound is at most `budgetNanoUsd`; 0 if the input alone exceeds it. */
   affordableTokens(messages: readonly Message[], inputUpperBound: number, budgetNanoUsd: NanoUsd): number
   /**
-   * The cost of a reported usage, at the price of the model that the answer names if that is dearer; undefined if the price
+   * The cost of a reported usage, at the price of the model that the answer names if that price is higher; undefined if the price
    * table has no price for it.
    */
   costOf(

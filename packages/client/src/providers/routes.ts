@@ -1,4 +1,4 @@
-import { InvalidArgumentError, LruMap, type Request } from "@p2/core"
+import { describeName, InvalidArgumentError, LruMap, type Request } from "@p2/core"
 import { createPriceTable } from "@p2/pricing"
 import type { OpenAI } from "openai"
 import { MissingKeyError, throwNotLoaded } from "../errors"
@@ -6,7 +6,7 @@ import { type LLMClientOptions, systemClock } from "../options/client-options"
 import { fetchWithErrorLimit } from "../transport/fetch-with-error-limit"
 import { chooseProvider, isAtOpenAI, type ProviderChoice } from "./choose-provider"
 import { providerTable } from "./known-providers"
-import { baseURLVariablesOf, keyVariablesOf } from "./provider"
+import { baseURLVariablesOf, keyVariablesOf, type Provider } from "./provider"
 import type { Route } from "./route"
 import { routePrices } from "./route-prices"
 
@@ -20,14 +20,17 @@ export class Routes {
     const table = providerTable(options.providers)
     const prices = options.prices ?? createPriceTable({}, { extends: "published" })
     const { now } = options.clock ?? systemClock
+    const { apiKeys = {} } = options
+    const unknown = Object.keys(apiKeys).find((name) => !table.has(name))
+    if (unknown !== undefined) throw unknownProvider(unknown, table)
     const choose = (model: string, endpoint: LLMClientOptions) => chooseProvider(model, endpoint, table, process.env)
     const { provider: ownProvider } = choose(request.model, options)
     this.#routes = [request.model, ...request.fallbacks].map((model) => {
       const withOptions = choose(model, options)
       // `openai`, `baseURL` and `apiKey` are for the request's own provider. A fallback at another
-      // provider uses that provider's variables.
+      // provider uses `apiKeys` and that provider's variables.
       const isOwn = withOptions.name === model || withOptions.provider.name === ownProvider.name
-      const choice = isOwn ? withOptions : choose(model, {})
+      const choice = isOwn ? withOptions : choose(model, { apiKeys })
       checkSearch(request, model, choice)
       return routeOf(model, choice, request, routePrices(model, choice, request, { prices, now }))
     })
@@ -69,6 +72,12 @@ export class Routes {
   }
 }
 
+function unknownProvider(name: string, table: ReadonlyMap<string, Provider>): InvalidArgumentError {
+  const path = `options.apiKeys.${describeName(name)}`
+  const expected = `one of the providers ${[...table.keys()].join(", ")}`
+  return new InvalidArgumentError(path, expected, undefined, `Unknown provider \`${path}\`: expected ${expected}.`)
+}
+
 /** A web search has an upper bound only through OpenRouter's plugin. */
 function checkSearch(request: Request<unknown>, model: string, { provider }: ProviderChoice): void {
   if (request.online && provider.dialect !== "openrouter")
@@ -93,7 +102,8 @@ function routeOf(
   request: Request<unknown>,
   prices: ReturnType<typeof routePrices>,
 ): Route {
-  const { provider, baseURL, apiKey, ownOpenAI } = choice
+  const { baseURL, apiKey, ownOpenAI } = choice
+  const provider = withHeaders(choice.provider, request.extraHeaders)
   const isGenuine = honorsProviderFields(choice)
   const defaultTier = isGenuine ? provider.serviceTier : undefined
   return {
@@ -107,6 +117,10 @@ function routeOf(
     serviceTier: request.serviceTier === "default" ? defaultTier : request.serviceTier,
     ...prices,
   }
+}
+
+function withHeaders(provider: Provider, extra: Readonly<Record<string, string>>): Provider {
+  return Object.keys(extra).length === 0 ? provider : { ...provider, headers: { ...provider.headers, ...extra } }
 }
 
 /**

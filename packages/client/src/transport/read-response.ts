@@ -1,5 +1,5 @@
 import { type P2Error, parseJson } from "@p2/core"
-import { ChatCompletion } from "@p2/guard/protocols"
+import type { ChatCompletion } from "@p2/guard/protocols"
 import { isEventStream, MAX_RESPONSE_BYTES, type SseBlock, SseReader } from "@p2/guard/transport"
 import { ConnectionLostError } from "../errors"
 import type { DeadlineExceededRace } from "./deadline-exceeded-race"
@@ -7,8 +7,8 @@ import { shortString } from "./json"
 
 export interface ReadOptions {
   provider: string
-  /** The provider whose fields the usage has. */
-  dialect: string
+  /** Creates the reader of the provider's wire format. */
+  completion: (generationId: string | undefined) => ChatCompletion
   race: DeadlineExceededRace
   /** Whether a stream was requested. */
   streamed: boolean
@@ -25,9 +25,9 @@ export async function readResponse(
   response: Response,
   options: ReadOptions,
 ): Promise<{ completion: ChatCompletion } & ({ status: "complete" } | { status: "broken"; error: P2Error })> {
-  const { provider, dialect, race, streamed } = options
+  const { provider, race, streamed } = options
   const generationId = shortString(response.headers.get("x-generation-id"))
-  const completion = new ChatCompletion({ provider: dialect, generationId })
+  const completion = options.completion(generationId)
   const parser = isEventStream(response.headers, { streamed })
     ? eventParser(completion, options)
     : jsonParser(completion, options)

@@ -7,9 +7,10 @@ import type { AnswerMode } from "../receipt"
 const STATUSES: readonly number[] = [400, 404, 405, 415, 422, 501]
 
 /** Fields that request structured output. */
-const MODE_FIELD = /^(response_format|tools?\b|tool_choice|functions?\b|function_call|json_schema|guided_json|format)/i
+const MODE_FIELD =
+  /^(response_format|output_(config|format)|tools?\b|tool_choice|functions?\b|function_call|json_schema|guided_json|format)/i
 
-/** Codes of errors that are about something else, whatever their message mentions. */
+/** Codes of errors with other causes, regardless of their messages. */
 const OTHER_CODES =
   /context|length|too_(long|large|many)|not_found|notfound|image|audio|file|url|api_key|auth|permission|quota|billing|balance|rate|content_(filter|policy)|prompt|safety|max_tokens|deployment/i
 
@@ -18,11 +19,11 @@ const OTHER_MESSAGES =
   /context (length|window|size)|maximum (context|input|number of tokens)|too many tokens|input (is )?too long|max_(completion_)?tokens|image|(model|deployment)\b.{0,200}(does not exist|not found|not available)|api key|quota|credit|balance/i
 
 const MODE_MESSAGES =
-  /response_?format|json.?(object|mode|schema)|structured|schema|tool|function|requested parameters/i
+  /response_?format|output_?(config|format)|json.?(object|mode|schema)|structured|schema|tool|function|requested parameters/i
 
 /**
  * Whether the server rejected the structured output mode of the request, so that the next mode may work. `param` decides,
- * then `code`, and the message only if neither says anything.
+ * then `code`, and the message only if neither is conclusive.
  */
 export function rejectsMode(error: ProviderError, mode: AnswerMode): boolean {
   if (mode === "text" || mode === "prompt" || !STATUSES.includes(error.status!)) return false

@@ -11,6 +11,8 @@ import {
 } from "@p2/guard/transport"
 import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
+import { MessageCompletion } from "./anthropic/message-completion"
+import { messagesBody } from "./anthropic/messages-body"
 import type { DeadlineExceededRace } from "./deadline-exceeded-race"
 import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
 import { CONTENT_FILTER, errorInside, failedGeneration, statusError } from "./provider-failure"
@@ -23,6 +25,8 @@ export interface OutgoingRequest {
   openai: OpenAI
   provider: { name: string; dialect?: string | undefined; headers?: Readonly<Record<string, string>> | undefined }
   body: Record<string, unknown>
+  /** The tool by whose call the model answers; null: none; undefined: any tool. */
+  answerTool: string | null | undefined
   streamed: boolean
   race: DeadlineExceededRace
   deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
@@ -66,7 +70,7 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
     }
     const read = await readResponse(response, {
       provider: provider.name,
-      dialect: provider.dialect ?? provider.name,
+      completion: (generationId) => completionOf(request, generationId),
       race,
       streamed,
       idleMs,
@@ -94,10 +98,27 @@ function nothingArrived(provider: string) {
   }
 }
 
+/** Reads the answer in the wire format of the provider. */
+function completionOf(
+  { provider, body, answerTool }: OutgoingRequest,
+  generationId: string | undefined,
+): ChatCompletion {
+  if (provider.dialect !== "anthropic")
+    return new ChatCompletion({ provider: provider.dialect ?? provider.name, generationId, answerTool })
+  const cacheWrites = hasLongCache(body) ? "any" : "5m"
+  return new MessageCompletion({ model: String(body.model), cacheWrites, answerTool })
+}
+
+/** Whether a part of the body is marked for a cache of one hour. */
+function hasLongCache(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false
+  return Object.entries(value).some(([name, inner]) => (name === "ttl" && inner === "1h") || hasLongCache(inner))
+}
+
 type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming
 
 function callProvider(
-  { openai, body, race, timeoutMs }: OutgoingRequest,
+  { openai, body, provider, race, timeoutMs }: OutgoingRequest,
   headers: Headers,
   watch: SendWatch,
 ): Promise<Response> {
@@ -109,10 +130,20 @@ function callProvider(
   }
   // The race ends the call first, unless the SDK's own timeout is shorter.
   if (!(openai.timeout > timeoutMs)) options.timeout = timeoutMs + 60_000
+  if (provider.dialect === "anthropic") {
+    const message = { ...options, body: messagesBody(body), headers: anthropicHeaders(headers, openai) }
+    return sendCounted(() => openai.post("/messages", message).asResponse()) as Promise<Response>
+  }
   // A guarded `fetch` in the instance would count the call twice, so it rejects it.
   return sendCounted(() =>
     openai.chat.completions.create(body as unknown as ChatBody, options).asResponse(),
   ) as Promise<Response>
+}
+
+/** Anthropic takes the key in a header of its own. `null` removes the one of the SDK. */
+function anthropicHeaders(headers: Headers, { apiKey }: OpenAI): Record<string, string | null> {
+  const version = { "anthropic-version": "2023-06-01" }
+  return { ...version, ...Object.fromEntries(headers), "x-api-key": apiKey, authorization: null }
 }
 
 /**

@@ -17,10 +17,11 @@ export class UnsupportedSchemaError extends P2Error<"unsupported-schema"> {
   /** The construct that cannot be expressed, such as `z.function()`. */
   declare readonly construct: string
 
-  constructor(path: string, construct: string, remedy: string) {
+  constructor(path: string, construct: string, remedy: string, cause?: unknown) {
     super(`Unsupported schema: no answer format can express ${construct} at \`${path}\`. ${remedy}`, {
       code: "unsupported-schema",
       kind: "usage",
+      cause,
     })
     Object.assign(this, { path, construct })
   }

@@ -1,11 +1,10 @@
 import type { AnswerFormat, ToolDefinition } from "../messages/message"
-import type { AnswerModel } from "../request/request-options"
 import type { DeepPartial } from "./deep-partial"
 import { type AnswerForm, type AnswerResult, parseAnswer, parseAnswerAsync, parsePartialAnswer } from "./parse-answer"
+import { type AnswerModel, type AnswerSchema, asAnswerSchema } from "./schema/answer-model"
 import type { AnswerNode, JsonSchema } from "./schema/answer-node"
 import { SchemaPrinter } from "./schema/print-schema"
-import { SchemaReader } from "./schema/read-schema"
-import { asZodSchema, metaOf, type ZodSchema } from "./schema/zod-schema"
+import { readAnswerSchema } from "./schema/read-answer-schema"
 
 /** A schema in the forms that providers accept, and parsers for their answers. */
 export interface CompiledAnswer<Answer> {
@@ -36,14 +35,14 @@ export interface CompiledAnswer<Answer> {
 const compiled = new WeakMap<object, CompiledAnswer<unknown>>()
 
 /**
- * Compiles a Zod 4 schema to strict JSON Schema, with parsers for the answers. Each schema object is compiled once. The
- * function reads `schema._zod.def` and does not import Zod, so any copy of Zod 4 works.
+ * Compiles a schema to strict JSON Schema, with parsers for the answers. Each schema object is compiled once. The function
+ * reads the `_zod.def` of a Zod 4 schema and the JSON Schema of a Standard Schema. It imports no library, so any copy works.
  *
  * On the wire, optional keys are nullable; records and maps are arrays of `{ key, value }`; sets are arrays; tuples are
  * objects `item1`, `item2`, …; dates are ISO 8601; bigints are digits. A root that is not an object is wrapped in
  * `{ answer: … }`.
  *
- * @throws InvalidArgumentError if `schema` is not a Zod 4 schema
+ * @throws InvalidArgumentError if `schema` is not an {@link AnswerModel}
  * @throws UnsupportedSchemaError if JSON Schema cannot express it, or it is larger than strict mode allows
  *
  * @example
@@ -52,34 +51,26 @@ const compiled = new WeakMap<object, CompiledAnswer<unknown>>()
  * if (result.ok) console.log(result.answer.name)
  */
 export function compileAnswer<Answer>(schema: AnswerModel<Answer>): CompiledAnswer<Answer> {
-  const zodSchema = asZodSchema(schema)
+  const answerSchema = asAnswerSchema(schema)
   const cached = compiled.get(schema)
   if (cached !== undefined) return cached as CompiledAnswer<Answer>
-  const answer = compile<Answer>(zodSchema)
+  const answer = compile<Answer>(answerSchema)
   compiled.set(schema, answer)
   return answer
 }
 
-function compile<Answer>(schema: ZodSchema): CompiledAnswer<Answer> {
-  const { id, title, description } = metaOf(schema)
+function compile<Answer>(schema: AnswerSchema): CompiledAnswer<Answer> {
+  const { node, title, description, ...checks } = readAnswerSchema(schema)
   const name =
-    String(title ?? id ?? "")
+    String(title ?? "")
       .replace(/[^\w-]+/g, "_")
       .slice(0, 64) || "answer"
   const descriptionField = description === undefined ? {} : { description }
-  const reader = new SchemaReader()
-  const node = reader.read(schema)
   const object = objectOf(node)
   const root = object ?? { kind: "fields", fields: new Map([["answer", node]]) }
   const jsonSchema = freezeAll({ ...new SchemaPrinter(root).print(), ...descriptionField })
   const json = JSON.stringify(jsonSchema)
-  const form: AnswerForm = {
-    schema,
-    node,
-    isWrapped: !object,
-    hasAlternatives: reader.hasAlternatives,
-    jsonSchema: json,
-  }
+  const form: AnswerForm = { ...checks, node, isWrapped: !object, jsonSchema: json }
   return Object.freeze({
     name,
     jsonSchema,

@@ -2,8 +2,8 @@ import type { AnswerIssue } from "./answer-errors"
 import type { ZodIssue } from "./schema/zod-schema"
 
 /** Maximum issues per error: a repair needs no more, and an array of a thousand invalid items has a thousand. */
-const MAX_ISSUES = 50
-const MAX_MESSAGE = 500
+export const MAX_ISSUES = 50
+export const MAX_MESSAGE = 500
 
 /** Weights of issues: the whole value has the wrong type, a part of it has, or a value is out of bounds. */
 const WRONG_TYPE = 1e9

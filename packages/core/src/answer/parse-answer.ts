@@ -1,12 +1,11 @@
 import { isTooDeep, parseJson } from "../json"
 import { type AnswerIssue, InvalidAnswerError } from "./answer-errors"
-import { flattenIssues } from "./flatten-issues"
 import { ParseWork } from "./parse-work"
 import { readPartialJson } from "./partial-json"
 import { AnswerReader, UNFINISHED } from "./read-answer"
 import { cutReasoning, startsWithReasoning } from "./reasoning"
 import type { AnswerNode } from "./schema/answer-node"
-import type { ZodResult, ZodSchema } from "./schema/zod-schema"
+import type { ZodSchema } from "./schema/zod-schema"
 
 /** A valid answer, or the reasons why it is invalid. */
 export type AnswerResult<Answer> = { ok: true; answer: Answer } | InvalidAnswer
@@ -16,14 +15,19 @@ interface InvalidAnswer {
   error: InvalidAnswerError
 }
 
+/** What the library of the schema says of a value. */
+export type Checked = { status: "valid"; answer: unknown } | { status: "invalid"; issues: readonly AnswerIssue[] }
+
 /** The parts of a compiled schema that the parsers need. */
 export interface AnswerForm {
-  schema: ZodSchema
+  /** Throws if the schema's own code throws or is asynchronous. */
+  check: (value: unknown) => Checked
+  checkAsync: (value: unknown) => Promise<Checked>
   node: AnswerNode
   /** Whether the value is wrapped in `{ answer: … }`, because it is not an object. */
   isWrapped: boolean
-  /** Whether some value is parsed by more than one schema, so that Zod's work must be bounded. */
-  hasAlternatives: boolean
+  /** Set if some value is parsed by more than one schema of Zod, so that Zod's work must be bounded. */
+  alternatives: ZodSchema | undefined
   /** The JSON Schema that was sent. An error may show the keys in it. */
   jsonSchema: string
 }
@@ -35,7 +39,7 @@ export function parseAnswer<Answer>(text: string, form: AnswerForm): AnswerResul
   const decoded = decodeText(text, form)
   if (decoded.status === "invalid") return decoded.result
   try {
-    return resultOf(form.schema.safeParse(decoded.value), form)
+    return resultOf(form.check(decoded.value), form)
   } catch (error) {
     return schemaThrew(error, form)
   }
@@ -46,7 +50,7 @@ export async function parseAnswerAsync<Answer>(text: string, form: AnswerForm): 
   const decoded = decodeText(text, form)
   if (decoded.status === "invalid") return decoded.result
   try {
-    return resultOf(await form.schema.safeParseAsync(decoded.value), form)
+    return resultOf(await form.checkAsync(decoded.value), form)
   } catch (error) {
     return schemaThrew(error, form)
   }
@@ -63,7 +67,7 @@ export function parsePartialAnswer(text: string, form: AnswerForm): unknown {
   }
 }
 
-/** Converts the JSON text to the value that Zod accepts, or returns the reason why it cannot. */
+/** Converts the JSON text to the value that the schema accepts, or returns the reason why it cannot. */
 function decodeText(text: string, form: AnswerForm): Decoded {
   if (isTooDeep(text)) return tooDeep(form)
   const json = parseJson(text)
@@ -74,7 +78,7 @@ function decodeText(text: string, form: AnswerForm): Decoded {
   try {
     const work = new ParseWork(text.length)
     const value = decode(json, form, work)
-    if (form.hasAlternatives) work.spend(form.schema, value)
+    if (form.alternatives !== undefined) work.spend(form.alternatives, value)
     return { status: "decoded", value }
   } catch {
     return tooDeep(form)
@@ -94,9 +98,9 @@ function isWrapper(value: unknown): value is { answer: unknown } {
   return Object.keys(Object(value)).join() === "answer"
 }
 
-function resultOf<Answer>(result: ZodResult, form: AnswerForm): AnswerResult<Answer> {
-  if (result.success) return { ok: true, answer: result.data as Answer }
-  return invalid(form, "shape", flattenIssues(result.error.issues))
+function resultOf<Answer>(checked: Checked, form: AnswerForm): AnswerResult<Answer> {
+  if (checked.status === "valid") return { ok: true, answer: checked.answer as Answer }
+  return invalid(form, "shape", checked.issues)
 }
 
 function schemaThrew(cause: unknown, form: AnswerForm): InvalidAnswer {

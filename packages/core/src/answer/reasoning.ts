@@ -63,14 +63,14 @@ export function nextMark(text: string, from: number): AnswerMark | undefined {
   return { kind, start: found.index, end: found.index + found[0].length }
 }
 
-/** Whether a text begins with reasoning. Looks at its first 300 characters. */
+/** Whether the text begins with reasoning. Looks at its first 300 characters. */
 export function startsWithReasoning(text: string): boolean {
   const start = text.slice(0, 300)
   return STARTS_WITH_MARK.test(start) || BARE_HARMONY.test(start)
 }
 
 /**
- * A text answer without the reasoning that some models and servers return inside it. Reasoning without an end reaches to
+ * The text of an answer without the reasoning that some models and servers return inside it. Reasoning without an end reaches to
  * the end of the text. In a text that does not begin with reasoning, a mark belongs to the answer, unless it is a closing
  * mark alone on its line.
  *

@@ -197,6 +197,10 @@ export const openaiLimits: string = `openai 1
 	gpt-image-1.5-2025-12-16
 	gpt-image-2
 	gpt-image-2-2026-04-21
+	gpt-image-2.5-flare
+	gpt-image-2.5-flare-2026-09-08
+	gpt-image-2.5-sunburst
+	gpt-image-2.5-sunburst-2026-09-08
 	gpt-realtime	32000		=
 	gpt-realtime-1.5	32000		4096
 	gpt-realtime-2	128000		32000

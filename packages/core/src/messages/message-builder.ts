@@ -5,11 +5,17 @@ import { RequestIssues } from "../request/invalid-request-error"
 import { parsedBy } from "../request/option-checks"
 import { type Bytes, toDataUrl } from "./data-url"
 import { formatBlock } from "./format-block"
-import type { AssistantMessage, ContentPart, Message, RefusalPart, ToolCall } from "./message"
+import type {
+  AssistantMessage,
+  ContentPart,
+  CustomToolCall,
+  ImageDetail,
+  Message,
+  MessageInput,
+  RefusalPart,
+  ToolCall,
+} from "./message"
 import { isOmitted, MAX_CHARACTERS, toYaml } from "./to-yaml"
-
-/** The level of detail at which a model sees an image; it determines the price. */
-export type ImageDetail = "auto" | "low" | "high"
 
 const MAX_MESSAGES = 10_000
 const IMAGE_NAMES = new Set(["detail"])
@@ -81,6 +87,7 @@ export class MessageBuilder {
 
   /** Adds an assistant message with tool calls. */
   addToolCalls(calls: readonly ToolCall[], content: string | null = null): this {
+    if (!Array.isArray(calls)) throw new InvalidArgumentError("calls", "an array of tool calls", calls)
     return this.addPrompt([{ role: "assistant", content, tool_calls: calls as ToolCall[] }])
   }
 
@@ -95,7 +102,7 @@ export class MessageBuilder {
    * Adds a user message, or copies of several messages.
    * @throws InvalidRequestError that lists all invalid fields, and adds no message
    */
-  addPrompt(prompt: string | readonly Message[]): this {
+  addPrompt(prompt: string | readonly MessageInput[]): this {
     if (typeof prompt === "string") return this.addMessageUser(prompt)
     const issues = new RequestIssues()
     const messages = parsedBy(copiesOf)(prompt, "prompt", issues)
@@ -151,12 +158,19 @@ export class MessageBuilder {
 }
 
 /** Copies messages before they are checked, so that getters cannot return other values afterwards. */
-function copiesOf(messages: readonly Message[]): readonly Message[] {
+function copiesOf(messages: readonly MessageInput[]): readonly Message[] {
   try {
-    return Array.isArray(messages) ? messages.map(copyOf) : messages
+    return (Array.isArray(messages) ? messages.map(withoutNulls) : messages) as readonly Message[]
   } catch {
     throw new InvalidArgumentError("prompt", "plain data, without functions", messages)
   }
+}
+
+/** Copies a message. A field that is `null` is absent, except the content: some servers reject `"tool_calls": null`. */
+function withoutNulls(message: Message): Message {
+  const copy = copyOf(message) as unknown as Record<string, unknown>
+  for (const name in copy) if (copy[name] === null && name !== "content") delete copy[name]
+  return copy as unknown as Message
 }
 
 /** Copies a message. Most are flat: a role and a string. */
@@ -183,7 +197,12 @@ function formatMessage(message: Message): string {
   const { content } = message
   const parts = typeof content === "string" ? [content] : (content ?? []).map(formatPart)
   const calls = (message as AssistantMessage).tool_calls ?? []
-  return [...parts, ...calls.map(({ function: call }) => `[call ${call.name} ${call.arguments}]`)].join("\n")
+  return [...parts, ...calls.map(formatCall)].join("\n")
+}
+
+function formatCall(call: ToolCall | CustomToolCall): string {
+  if (call.type === "custom") return `[call ${call.custom.name} ${call.custom.input}]`
+  return `[call ${call.function.name} ${call.function.arguments}]`
 }
 
 function formatPart(part: ContentPart | RefusalPart): string {

@@ -1,27 +1,40 @@
 /**
  * One message of a conversation, in the shape of OpenAI's chat completions API, which the compatible endpoints of other
- * providers accept as well. Plain data.
+ * providers accept as well. Plain data. The types of the official SDK are assignable to these, and these to them, also under
+ * `exactOptionalPropertyTypes`.
  */
-export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage
+export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
+
+/**
+ * A message as functions accept it: also with `detail: "original"`, which version 7 of the official SDK knows and version 6
+ * does not.
+ */
+export type MessageInput =
+  | Message
+  | { role: "user"; content: string | (ContentPart | OriginalImagePart)[]; name?: string }
 
 export interface SystemMessage {
   role: "system" | "developer"
   content: string | TextPart[]
-  name?: string | undefined
+  name?: string
 }
 
 export interface UserMessage {
   role: "user"
   content: string | ContentPart[]
-  name?: string | undefined
+  name?: string
 }
 
 export interface AssistantMessage {
   role: "assistant"
-  content?: string | (TextPart | RefusalPart)[] | null | undefined
-  refusal?: string | null | undefined
-  name?: string | undefined
-  tool_calls?: ToolCall[] | undefined
+  content?: string | (TextPart | RefusalPart)[] | null
+  refusal?: string | null
+  name?: string
+  tool_calls?: (ToolCall | CustomToolCall)[]
+  /** The older form of a tool call. */
+  function_call?: { name: string; arguments: string } | null
+  /** The audio of an earlier answer, by its id. Its tokens have no upper bound. */
+  audio?: { id: string } | null
 }
 
 export interface ToolMessage {
@@ -30,10 +43,24 @@ export interface ToolMessage {
   tool_call_id: string
 }
 
+/** The older form of a tool's result. */
+export interface FunctionMessage {
+  role: "function"
+  content: string | null
+  name: string
+}
+
 export interface ToolCall {
   id: string
   type: "function"
   function: { name: string; arguments: string }
+}
+
+/** A call of a tool whose input is free text. */
+export interface CustomToolCall {
+  id: string
+  type: "custom"
+  custom: { name: string; input: string }
 }
 
 /** A function that the model may call, in the shape of the API. `parameters` is a JSON Schema. */
@@ -41,9 +68,19 @@ export interface ToolDefinition {
   type: "function"
   function: {
     name: string
-    description?: string | undefined
-    parameters?: Record<string, unknown> | undefined
-    strict?: boolean | null | undefined
+    description?: string
+    parameters?: Record<string, unknown>
+    strict?: boolean | null
+  }
+}
+
+/** A tool whose input is free text, or text of a grammar. */
+export interface CustomToolDefinition {
+  type: "custom"
+  custom: {
+    name: string
+    description?: string
+    format?: { type: "text" } | { type: "grammar"; grammar: { definition: string; syntax: "lark" | "regex" } }
   }
 }
 
@@ -60,15 +97,23 @@ export interface TextPart {
   text: string
 }
 
+/** The level of detail at which a model sees an image; it determines the price. */
+export type ImageDetail = "auto" | "low" | "high"
+
 export interface ImagePart {
   type: "image_url"
   /** `url` is an http(s) or `data:` URL. Only a `data:` URL reveals the image's size in pixels. */
-  image_url: { url: string; detail?: "auto" | "low" | "high" | undefined }
+  image_url: { url: string; detail?: ImageDetail }
+}
+
+interface OriginalImagePart {
+  type: "image_url"
+  image_url: { url: string; detail?: ImageDetail | "original" }
 }
 
 export interface FilePart {
   type: "file"
-  file: { file_data?: string | undefined; file_id?: string | undefined; filename?: string | undefined }
+  file: { file_data?: string; file_id?: string; filename?: string }
 }
 
 export interface AudioPart {
@@ -84,8 +129,8 @@ export type AnswerFormat =
       type: "json_schema"
       json_schema: {
         name: string
-        description?: string | undefined
-        schema: Record<string, unknown>
-        strict?: boolean | null | undefined
+        description?: string
+        schema?: Record<string, unknown>
+        strict?: boolean | null
       }
     }

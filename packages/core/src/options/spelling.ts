@@ -37,7 +37,7 @@ export function withoutCase(name: string): string {
 }
 
 /**
- * Optimal string alignment distance: insertions, deletions, substitutions, and swaps of neighbours. Infinity if it exceeds
+ * Optimal string alignment distance: insertions, deletions, substitutions, and swaps of neighbors. Infinity if it exceeds
  * `limit`.
  */
 function editDistance(a: string, b: string, limit: number): number {

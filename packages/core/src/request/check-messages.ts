@@ -1,7 +1,10 @@
 import type { RequestIssues } from "./invalid-request-error"
 import { array, type Check } from "./option-checks"
 
-const ROLES = ["system", "developer", "user", "assistant", "tool"]
+const ROLES = ["system", "developer", "user", "assistant", "tool", "function"]
+
+/** The roles of messages that may have no content. */
+const MAY_BE_EMPTY = ["assistant", "function"]
 
 /** The field of a content part that must be a string, by the type of the part. A file may have an id instead. */
 const STRING_FIELDS: Record<string, string> = {
@@ -18,18 +21,21 @@ export function checkMessages(messages: unknown, path: string, issues: RequestIs
 }
 
 const checkMessage: Check = (message, path, issues) => {
-  const { role, content, tool_calls, tool_call_id } = (message ?? {}) as Record<string, unknown>
+  const { role, content, name, tool_calls, tool_call_id } = (message ?? {}) as Record<string, unknown>
   if (!ROLES.includes(role as string)) return issues.addUnexpected(`${path}.role`, `one of ${ROLES.join(", ")}`, role)
   if (role === "tool" && typeof tool_call_id !== "string")
     issues.addUnexpected(`${path}.tool_call_id`, "a string", tool_call_id)
-  if (tool_calls !== undefined) array(10_000, checkToolCall)(tool_calls, `${path}.tool_calls`, issues)
+  if (role === "function" && typeof name !== "string") issues.addUnexpected(`${path}.name`, "a string", name)
+  if ((tool_calls ?? undefined) !== undefined) array(10_000, checkToolCall)(tool_calls, `${path}.tool_calls`, issues)
   if (Array.isArray(content)) array(10_000, checkPart)(content, `${path}.content`, issues)
-  else if (typeof content !== "string" && (role !== "assistant" || (content ?? null) !== null))
+  else if (typeof content !== "string" && (!MAY_BE_EMPTY.includes(role as string) || (content ?? null) !== null))
     issues.addUnexpected(`${path}.content`, "a string or an array of parts", content)
 }
 
 const checkToolCall: Check = (call, path, issues) => {
-  for (const field of ["id", "function.name", "function.arguments"]) checkString(call, field, path, issues)
+  const isCustom = (call as { type?: unknown } | null)?.type === "custom"
+  const fields = isCustom ? ["custom.name", "custom.input"] : ["function.name", "function.arguments"]
+  for (const field of ["id", ...fields]) checkString(call, field, path, issues)
 }
 
 const checkPart: Check = (part, path, issues) => {

@@ -1,13 +1,15 @@
-import { asZodSchema } from "../answer/schema/zod-schema"
+import { asAnswerSchema } from "../answer/schema/answer-model"
 import { describeName, InvalidArgumentError } from "../errors"
 import { parseModelId } from "../models/model-id"
-import { type NanoUsd, usd } from "../money"
+import type { NanoUsd } from "../money"
 import { adviceFor, isOptionsObject } from "../options/check-options"
-import type { BudgetPeriod, RequestBudget } from "./budget-input"
+import type { RequestBudget } from "./budget-input"
+import { checkBudget, readAmount } from "./check-budget"
+import { checkExtraBody, checkExtraHeaders } from "./check-extras"
 import { checkMessages } from "./check-messages"
 import { frozenCopy } from "./frozen-copy"
 import { RequestIssues } from "./invalid-request-error"
-import { array, type Check, integer, isPlainObject, number, parsedBy, satisfies, string } from "./option-checks"
+import { array, type Check, integer, isPlainObject, number, oneOf, parsedBy, satisfies, string } from "./option-checks"
 import { REQUEST_ADVICE } from "./request-advice"
 import type { RequestOptions } from "./request-options"
 
@@ -18,12 +20,14 @@ export interface CheckedOptions<Answer> {
   normal: {
     stop?: readonly string[]
     maxBudget?: NanoUsd
+    extraCost?: NanoUsd
     userBudget?: RequestBudget
     clientBudget?: RequestBudget
   }
 }
 
-const BUDGET_NAMES: ReadonlySet<string> = new Set(["limit", "per", "timeZone"])
+/** Options that must not be `null`: an amount that was not found must not become none. */
+const AMOUNTS: ReadonlySet<string> = new Set(["maxBudget", "userBudget", "clientBudget", "extraCost"])
 
 /**
  * Checks all options of a request.
@@ -36,13 +40,13 @@ export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): Chec
   const checks: Record<string, Check> = optionChecks()
   const names = new Set(Object.keys(checks))
   const options: Record<string, unknown> = {}
-  const normal: Record<string, unknown> = {}
+  const checked: Record<string, unknown> = {}
   for (const [name, value] of Object.entries({ model: undefined, ...(input as object) })) {
-    if (value === undefined && name !== "model") continue
+    if (name !== "model" && (value === undefined || (value === null && !AMOUNTS.has(name)))) continue
     if (names.has(name)) {
-      normal[name] = checks[name]!(value, name, issues)
-      // The schema is Zod's own object, which must not be frozen. The check of `metadata` has copied it.
-      const plain = name === "metadata" ? normal[name] : value
+      checked[name] = checks[name]!(value, name, issues)
+      // The schema is its library's own object, which must not be frozen. The check of `metadata` has copied it.
+      const plain = name === "metadata" ? checked[name] : value
       options[name] = name === "answerModel" ? value : parsedBy(frozenCopy)(plain, name, issues)
     } else issues.add(describeName(name), `unknown option.${adviceFor(name, names, REQUEST_ADVICE)}`)
   }
@@ -50,6 +54,8 @@ export function checkRequestOptions<Answer>(input: RequestOptions<Answer>): Chec
     if (`${owner}Budget` in options && !(`${owner}Id` in options))
       issues.addUnexpected(`${owner}Id`, `an id, because \`${owner}Budget\` is set`, undefined)
   issues.throwIfAny()
+  const { stop, maxBudget, extraCost, userBudget, clientBudget } = checked as CheckedOptions<Answer>["normal"]
+  const normal = { stop, maxBudget, extraCost, userBudget, clientBudget } as CheckedOptions<Answer>["normal"]
   return { options: Object.freeze(options) as unknown as RequestOptions<Answer>, normal }
 }
 
@@ -59,8 +65,10 @@ function optionChecks() {
   const model = parsedBy((id: string) => parseModelId(id).id)
   return {
     model,
-    answerModel: parsedBy(asZodSchema),
+    answerModel: parsedBy(asAnswerSchema),
+    system: string(10_000_000),
     messages: checkMessages,
+    history: checkHistory,
     temperature: number(0, 2),
     topP: number(0, 1),
     frequencyPenalty: number(-2, 2),
@@ -68,6 +76,12 @@ function optionChecks() {
     seed: integer(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     stop: checkStop,
     maxTokens: integer(1, 100_000_000),
+    onTruncated: oneOf("return", "error"),
+    reasoningEffort: oneOf("none", "minimal", "low", "medium", "high", "xhigh", "max"),
+    verbosity: oneOf("low", "medium", "high"),
+    extraBody: checkExtraBody,
+    extraCost: parsedBy(readAmount),
+    extraHeaders: checkExtraHeaders,
     maxBudget: parsedBy(readAmount),
     userId: string(200),
     clientId: string(200),
@@ -87,46 +101,18 @@ function optionChecks() {
   } satisfies Record<keyof RequestOptions, Check>
 }
 
+const checkHistory: Check = (value, path, issues) => {
+  if (!isPlainObject(value)) return issues.addUnexpected(path, "an object with `maxTokens`", value)
+  const { maxTokens, ...others } = value
+  integer(1, 100_000_000)(maxTokens, `${path}.maxTokens`, issues)
+  for (const name of Object.keys(others))
+    issues.add(`${path}.${describeName(name)}`, `unknown option.${adviceFor(name, new Set(["maxTokens"]))}`)
+}
+
 const checkStop: Check = (value, path, issues) =>
   typeof value === "string"
     ? Object.freeze([string(500)(value, path, issues)])
     : Object.freeze(array(16, string(500))(value, path, issues))
-
-function readAmount(amount: string): NanoUsd {
-  const nanoUsd = usd(amount)
-  if (nanoUsd < 0) throw new InvalidArgumentError("amount", "a dollar amount of at least 0", amount)
-  return nanoUsd
-}
-
-const checkBudget: Check = (value, path, issues) => {
-  const isObject = typeof value === "object" && value !== null
-  const { limit, per = "total", timeZone, ...others } = (isObject ? value : { limit: value }) as Record<string, unknown>
-  const limitNanoUsd = parsedBy(readAmount)(limit, isObject ? `${path}.limit` : path, issues) as NanoUsd
-  const period = /^(total|(hour|day|week|month)|[1-9]\d{0,6}[smhd])$/.exec(String(per))
-  if (typeof per !== "string" || period === null)
-    issues.addUnexpected(`${path}.per`, '"total", "hour", "day", "week", "month" or a length such as "90m"', per)
-  if (timeZone !== undefined) {
-    if (!isTimeZone(timeZone))
-      issues.addUnexpected(`${path}.timeZone`, 'an IANA time zone such as "Europe/Paris"', timeZone)
-    else if (period !== null && period[2] === undefined)
-      issues.addUnexpected(
-        `${path}.timeZone`,
-        `no value: only "hour", "day", "week" and "month" have a time zone`,
-        timeZone,
-      )
-  }
-  for (const name of Object.keys(others))
-    issues.add(`${path}.${describeName(name)}`, `unknown option.${adviceFor(name, BUDGET_NAMES)}`)
-  return Object.freeze({ limitNanoUsd, per: per as BudgetPeriod, timeZone: (timeZone as string) ?? "UTC" })
-}
-
-function isTimeZone(value: unknown): boolean {
-  try {
-    return typeof value === "string" && new Intl.DateTimeFormat("en", { timeZone: value }) !== undefined
-  } catch {
-    return false
-  }
-}
 
 const checkTags: Check = (value, path, issues) => {
   if (!isPlainObject(value) || Object.keys(value).length > 32)

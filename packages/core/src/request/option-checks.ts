@@ -48,6 +48,16 @@ export function string(max: number): Check {
   )
 }
 
+/** One of some strings. */
+export function oneOf(...values: string[]): Check {
+  const last = values.at(-1)
+  const expected = `${values
+    .slice(0, -1)
+    .map((value) => `"${value}"`)
+    .join(", ")} or "${last}"`
+  return satisfies(expected, (value) => values.includes(value as string))
+}
+
 /** An array of at most `max` items, each of which passes a check. */
 export function array(max: number, check: Check): Check {
   return (value, path, issues) => {

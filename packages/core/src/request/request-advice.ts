@@ -3,10 +3,8 @@ import type { OptionAdvice } from "../options/check-options"
 const CLIENT_OPTION = "It is an option of `LLMClient`, in its second argument."
 const CALL_OPTION = "It is an option of the call, such as `generate({ signal })`."
 const WRITE_MESSAGES = 'Write `messages: [{ role: "user", content: "…" }]`.'
-const WRITE_SYSTEM = 'Write `messages: [{ role: "system", content: "…" }, …]`.'
-const NO_TOOLS =
-  "Requests have no tools: describe the choices of the model in `answerModel`, such as a union of objects."
-const NO_SUCH_SETTING = "Requests do not support it; `temperature` and `topP` control sampling."
+const WRITE_TOOLS = "Write `tools`, an option of `LLMClient`, in its second argument."
+const EXTRA_BODY = "Write it in `extraBody`, as the provider spells it."
 
 /** Says what to write instead of options of provider APIs, and where options of other functions belong. */
 export const REQUEST_ADVICE: OptionAdvice = {
@@ -14,21 +12,19 @@ export const REQUEST_ADVICE: OptionAdvice = {
   input: WRITE_MESSAGES,
   content: WRITE_MESSAGES,
   question: WRITE_MESSAGES,
-  system: WRITE_SYSTEM,
-  systemPrompt: WRITE_SYSTEM,
-  instructions: WRITE_SYSTEM,
-  tools: NO_TOOLS,
-  toolChoice: NO_TOOLS,
-  functions: NO_TOOLS,
-  functionCall: NO_TOOLS,
-  parallelToolCalls: NO_TOOLS,
-  topK: NO_SUCH_SETTING,
-  topA: NO_SUCH_SETTING,
-  minP: NO_SUCH_SETTING,
-  logitBias: NO_SUCH_SETTING,
-  logprobs: NO_SUCH_SETTING,
-  topLogprobs: NO_SUCH_SETTING,
-  repetitionPenalty: NO_SUCH_SETTING,
+  tools: CLIENT_OPTION,
+  toolChoice: CLIENT_OPTION,
+  maxSteps: CLIENT_OPTION,
+  functions: WRITE_TOOLS,
+  functionCall: WRITE_TOOLS,
+  parallelToolCalls: EXTRA_BODY,
+  topK: EXTRA_BODY,
+  topA: EXTRA_BODY,
+  minP: EXTRA_BODY,
+  logitBias: EXTRA_BODY,
+  logprobs: EXTRA_BODY,
+  topLogprobs: EXTRA_BODY,
+  repetitionPenalty: EXTRA_BODY,
   n: "Send one request per answer.",
   timeout: "Did you mean `timeoutMs`, in milliseconds?",
   timeoutSeconds: "Did you mean `timeoutMs`, in milliseconds?",

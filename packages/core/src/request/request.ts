@@ -1,10 +1,11 @@
+import type { AnswerModel } from "../answer/schema/answer-model"
 import { InvalidArgumentError } from "../errors"
 import type { Message } from "../messages/message"
 import type { NanoUsd } from "../money"
 import { isOptionsObject } from "../options/check-options"
 import type { RequestBudget } from "./budget-input"
 import { checkRequestOptions } from "./check-request-options"
-import type { AnswerModel, RequestOptions } from "./request-options"
+import type { ReasoningEffort, RequestOptions } from "./request-options"
 
 const MARK = Symbol.for("@p2/request")
 
@@ -18,7 +19,9 @@ const MARK = Symbol.for("@p2/request")
 export class Request<Answer = string> {
   declare readonly model: string
   declare readonly answerModel: AnswerModel<Answer> | undefined
+  declare readonly system: string | undefined
   declare readonly messages: readonly Message[]
+  declare readonly history: { readonly maxTokens: number } | undefined
   declare readonly temperature: number | undefined
   declare readonly topP: number | undefined
   declare readonly frequencyPenalty: number | undefined
@@ -27,6 +30,13 @@ export class Request<Answer = string> {
   /** Always an array, also for a single string. */
   declare readonly stop: readonly string[] | undefined
   declare readonly maxTokens: number | undefined
+  declare readonly onTruncated: "return" | "error"
+  declare readonly reasoningEffort: ReasoningEffort | undefined
+  declare readonly verbosity: "low" | "medium" | "high" | undefined
+  declare readonly extraBody: Readonly<Record<string, unknown>>
+  /** `extraCost` in nano-USD; undefined if it is not stated. */
+  declare readonly extraCostNanoUsd: NanoUsd | undefined
+  declare readonly extraHeaders: Readonly<Record<string, string>>
   /** `maxBudget` in nano-USD; undefined if this request has no limit. */
   declare readonly maxBudgetNanoUsd: NanoUsd | undefined
   declare readonly userId: string | undefined
@@ -50,9 +60,9 @@ export class Request<Answer = string> {
   /** @throws InvalidRequestError that lists all invalid options */
   constructor(options: RequestOptions<Answer>) {
     const { options: written, normal } = checkRequestOptions(options)
-    const { maxBudget: _, ...fields } = written
-    const { stop, maxBudget: maxBudgetNanoUsd, userBudget, clientBudget } = normal
-    Object.assign(this, defaults(), fields, { stop, maxBudgetNanoUsd, userBudget, clientBudget, options: written })
+    const { maxBudget: _, extraCost: __, ...fields } = written
+    const { maxBudget: maxBudgetNanoUsd, extraCost: extraCostNanoUsd, ...others } = normal
+    Object.assign(this, defaults(), fields, { ...others, maxBudgetNanoUsd, extraCostNanoUsd, options: written })
     Object.defineProperty(this, MARK, { value: true })
     Object.freeze(this)
   }
@@ -83,6 +93,9 @@ function defaults() {
     messages: Object.freeze([]),
     tags: Object.freeze({}),
     fallbacks: Object.freeze([]),
+    onTruncated: "return",
+    extraBody: Object.freeze({}),
+    extraHeaders: Object.freeze({}),
     online: false,
     cachePrompt: false,
     serviceTier: "default",

@@ -61,7 +61,7 @@ function drawFault(draw: Draw): DrawnCall["fault"] {
 
 function drawBody(draw: Draw): Record<string, unknown> {
   return {
-    messages: draw.list(1, 6, () => drawMessage(draw)),
+    messages: draw.list(1, 6, () => drawMessages(draw)).flat(),
     ...draw.maybe(0.6, () => ({ [draw.pick(["max_tokens", "max_completion_tokens"])]: draw.between(1, 400) })),
     ...draw.maybe(0.3, () => ({ n: draw.between(1, 4) })),
     ...draw.maybe(0.4, () => ({
@@ -77,6 +77,11 @@ function drawBody(draw: Draw): Record<string, unknown> {
   }
 }
 
+/** One message, or tool calls with their results, without which the API rejects them. */
+function drawMessages(draw: Draw): Record<string, unknown>[] {
+  return draw.chance(0.25) ? drawCalls(draw) : [drawMessage(draw)]
+}
+
 function drawMessage(draw: Draw): Record<string, unknown> {
   return draw.pick([
     () => ({ role: "system", content: draw.text() }),
@@ -84,9 +89,7 @@ function drawMessage(draw: Draw): Record<string, unknown> {
     () => ({ role: "user", content: draw.text(30) }),
     () => ({ role: "user", content: draw.list(0, 4, () => drawPart(draw)) }),
     () => ({ role: "assistant", content: draw.text(), refusal: null }),
-    () => ({ role: "assistant", content: null, tool_calls: draw.list(1, 3, () => drawCall(draw)) }),
     () => ({ role: "assistant", content: "", reasoning_content: draw.text() }),
-    () => ({ role: "tool", tool_call_id: "call_1", content: draw.text() }),
   ])()
 }
 
@@ -111,10 +114,15 @@ function drawTool(draw: Draw): Record<string, unknown> {
   return { type: "function", function: { name, description: draw.text(), parameters: draw.schema() } }
 }
 
-function drawCall(draw: Draw): Record<string, unknown> {
-  return {
-    id: "call_1",
-    type: "function",
-    function: { name: "find", arguments: JSON.stringify({ query: draw.text(4) }) },
-  }
+function drawCalls(draw: Draw): Record<string, unknown>[] {
+  const calls = draw.list(1, 3, () => ({ name: "find", arguments: JSON.stringify({ query: draw.text(4) }) }))
+  const ids = calls.map((_, index) => `call_${index + 1}`)
+  return [
+    {
+      role: "assistant",
+      content: null,
+      tool_calls: calls.map((call, index) => ({ id: ids[index], type: "function", function: call })),
+    },
+    ...ids.map((id) => ({ role: "tool", tool_call_id: id, content: draw.text() })),
+  ]
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import type { LocalProvider } from "@p2/local-provider"
 import { createPriceTable } from "@p2/pricing"
-import { findProtocol } from "../../src/protocols"
+import { describeCall } from "../../src/protocols"
 import type { Draw } from "../draw"
 import { type DrawnCall, type FuzzedProtocol, readResponse } from "../fuzz-ledger"
 
@@ -13,7 +13,7 @@ export const responses: FuzzedProtocol = {
     const { continues, generationId } = meter.read()
     if (continues === undefined) return meter
     const url = `${call.url}/${generationId}`
-    const poll = findProtocol(
+    const poll = describeCall(
       { method: "GET", url: new URL(url), headers: new Headers(), body: { kind: "none" } },
       { prices: createPriceTable({}, { extends: "published" }), deployments: {} },
     )

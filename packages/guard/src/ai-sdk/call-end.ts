@@ -57,7 +57,7 @@ function statusOf(error: unknown): number | undefined {
 
 const USAGE_FIELD = /"(usage|usageMetadata|usage_metadata)"\s*:\s*\{/
 
-/** What an error says about its call. Usage inside it may be billed, though its form is not known here. */
+/** What an error proves about its call. Usage inside the error may be billed, although its form is unknown. */
 function readError(error: unknown, status: number): MeterReading {
   const { data, responseBody } = error as { data?: unknown; responseBody?: unknown }
   const body = typeof responseBody === "string" ? responseBody : ""

@@ -52,7 +52,7 @@ export function calledModel(model: SpecifiedModel, guard: ModelGuard): CalledMod
   }
 }
 
-/** The name of a deployment says nothing about its model. */
+/** The name of a deployment does not identify its model. */
 function unknownDeployment(): Rejection {
   return rejected(
     "unknown-model",

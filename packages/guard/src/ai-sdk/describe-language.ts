@@ -1,6 +1,6 @@
 import { betasOf, checkBetas } from "../protocols/anthropic/fields"
 import { countInput } from "../protocols/counted-input"
-import type { BoundedCall, Rejection } from "../protocols/protocol"
+import type { CallTerms, Rejection } from "../protocols/protocol"
 import { invalidBody, unbounded } from "../protocols/rejection"
 import type { CalledModel } from "../protocols/variants/called-model"
 import { calledModel, providerOf } from "./called-model"
@@ -10,10 +10,10 @@ import { readProviderTools } from "./input/provider-tools"
 import type { ModelGuard } from "./middleware-options"
 import type { LanguageCall, SpecifiedModel } from "./specification"
 
-/** A call of a model with an upper bound. */
-export interface DescribedCall extends BoundedCall {
+/** A model call and its upper bound. */
+export interface DescribedModelCall extends CallTerms {
   status: "described"
-  /** The limit to send for a planned limit of the answer and its thinking. Undefined: that of the call. */
+  /** The limit to send for a planned limit of the answer and its thinking. Undefined: the limit of the call. */
   limitToSend(planned: number | undefined): number | undefined
   /** The call states no service tier, so that this one has to be sent. */
   tierToSend: string | undefined
@@ -24,7 +24,7 @@ export function describeLanguage(
   model: SpecifiedModel,
   call: LanguageCall,
   guard: ModelGuard,
-): DescribedCall | Rejection {
+): DescribedModelCall | Rejection {
   const called = calledModel(model, guard)
   if (called.status === "rejected") return called
   const rejection = checkLimit(call) ?? checkHeaders(call.headers)
@@ -33,7 +33,7 @@ export function describeLanguage(
   if ("status" in input) return input
   const { provider } = called
   const free = guard.freeProviderOptions
-  // Which options are read and sent depends on the package of the provider, not on whom it bills like.
+  // Which options are read and sent depends on the package of the provider, not on the provider whose prices apply.
   const sdkProvider = providerOf(model)
   const options = readProviderOptions(call, input, { provider: sdkProvider, free })
   if (options.status === "rejected") return options
@@ -93,7 +93,7 @@ export function definedHeaders(headers: LanguageCall["headers"] = {}): Record<st
   )
 }
 
-type OutputLimits = Pick<DescribedCall, "maxOutputTokens" | "minOutputTokens" | "limitToSend">
+type OutputLimits = Pick<DescribedModelCall, "maxOutputTokens" | "minOutputTokens" | "limitToSend">
 
 /**
  * The limit of the answer and its thinking. Providers of Anthropic's models send the sum of both; if the thinking is unknown,
@@ -152,7 +152,7 @@ function serviceTierOf(
   }
 }
 
-/** Claude's models write to a cache only on request, at their own provider. What others request is not known. */
+/** Claude's models write to a cache only on request, at their own provider. Requests of other models are unknown. */
 function cacheWritesOf(
   { cacheWrites }: ProviderOptions,
   { provider, countedAs }: CalledModel,

@@ -6,7 +6,7 @@ import { recordsIn } from "../protocols/prompt-parts"
 import type { Rejection } from "../protocols/protocol"
 import { invalidBody, rejectionOf, unbounded } from "../protocols/rejection"
 import { calledModel, providerOf } from "./called-model"
-import { checkHeaders, type DescribedCall } from "./describe-language"
+import { checkHeaders, type DescribedModelCall } from "./describe-language"
 import { addFile } from "./input/file-input"
 import { readProviderOptions } from "./input/provider-options"
 import type { ModelGuard } from "./middleware-options"
@@ -20,7 +20,7 @@ export function describeEmbedding(
   model: SpecifiedModel,
   call: EmbeddingCall,
   guard: ModelGuard,
-): DescribedCall | Rejection {
+): DescribedModelCall | Rejection {
   const called = calledModel(model, guard)
   if (called.status === "rejected") return called
   const { values } = call
@@ -63,7 +63,11 @@ export function describeEmbedding(
 }
 
 /** Describes what a call of an image model can cost: by the image, or by the tokens of its images. */
-export function describeImage(model: SpecifiedModel, call: ImageCall, guard: ModelGuard): DescribedCall | Rejection {
+export function describeImage(
+  model: SpecifiedModel,
+  call: ImageCall,
+  guard: ModelGuard,
+): DescribedModelCall | Rejection {
   const called = calledModel(model, guard)
   if (called.status === "rejected") return called
   const { n, prompt, files, mask } = call

@@ -1,14 +1,14 @@
 import type { Subject } from "@p2/budget"
-import { takeSubject } from "../fetch/call-subject"
 import { chargeOf, reservedCost } from "../fetch/plan-call"
 import { type Reserved, reserveCall } from "../fetch/reserve-call"
+import { takeSubject } from "../fetch/scope/call-subject"
 import { reportAttempt, settleCall } from "../fetch/settle-call"
 import type { Meter } from "../protocols/meter"
 import type { Rejection } from "../protocols/protocol"
 import { sendCounted } from "../transport/counted-call"
 import { type CallEnd, endOfError, endOfResult, whoEnded } from "./call-end"
 import { CallRejectedError } from "./call-rejected-error"
-import { type DescribedCall, definedHeaders } from "./describe-language"
+import { type DescribedModelCall, definedHeaders } from "./describe-language"
 import type { ModelGuard } from "./middleware-options"
 import type { SpecifiedCall, SpecifiedModel, StreamResult } from "./specification"
 import { LanguageMeter } from "./usage/model-meter"
@@ -19,7 +19,7 @@ import { watchStream } from "./watched-stream"
 export interface ModelCall<Params extends SpecifiedCall, Result> {
   model: SpecifiedModel
   params: Params
-  describe(model: SpecifiedModel, params: Params, guard: ModelGuard): DescribedCall | Rejection
+  describe(model: SpecifiedModel, params: Params, guard: ModelGuard): DescribedModelCall | Rejection
   send(params: Params): PromiseLike<Result>
   /** False: the model may send several requests for one call. @defaultValue true */
   isOneRequest?: boolean
@@ -27,7 +27,7 @@ export interface ModelCall<Params extends SpecifiedCall, Result> {
 
 /** A call whose upper bound is reserved. */
 interface ReservedModelCall<Params> {
-  described: DescribedCall
+  described: DescribedModelCall
   reserved: Reserved
   /** The options to send. */
   params: Params
@@ -124,7 +124,7 @@ function withoutSubject<Params extends SpecifiedCall>(
 /** The options to send: with the planned output limit, and the service tier of the middleware. */
 function withChanges<Params extends SpecifiedCall>(
   params: Params,
-  { limitToSend, tierToSend }: DescribedCall,
+  { limitToSend, tierToSend }: DescribedModelCall,
   planned: number | undefined,
 ): Params {
   const maxOutputTokens = limitToSend(planned)

@@ -37,7 +37,7 @@ export interface ImageCall extends SpecifiedCall {
   mask?: unknown
 }
 
-/** A JSON object that nobody has checked. */
+/** An unchecked JSON object. */
 export type Fields = Readonly<Record<string, unknown>>
 
 /** The result of `doStream`. */

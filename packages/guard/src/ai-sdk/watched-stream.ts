@@ -15,7 +15,7 @@ export interface WatchedStreamOptions {
 
 /**
  * A stream with the same parts, read ahead of its reader by at most 1 MiB: the AI SDK may stop reading without canceling. It
- * ends when its reader leaves, its signal fires, or nobody reads it for a time, and cancels the upstream then.
+ * ends, and cancels the upstream, when its reader cancels, its signal fires, or nobody reads it for a time.
  */
 export function watchStream<Part>(upstream: ReadableStream<Part>, options: WatchedStreamOptions): ReadableStream<Part> {
   const { meter, signal, idleMs, onEnd } = options

@@ -4,6 +4,7 @@ import type {
   BudgetStore,
   Reservation,
   ReserveOptions,
+  RoomWait,
   SettleResult,
   UsageEntry,
 } from "@p2/budget"
@@ -19,13 +20,14 @@ export interface AttemptRequest extends ReserveOptions {
   model: string
 }
 
-/** The outcome of {@link reserveAttempt}. Nothing is reserved unless `reserved`. */
-export type AttemptReserve =
+/** The outcome of {@link reserveAttempt}. Nothing is reserved unless `reserved`. `wait` is absent if it did not wait for room. */
+export type AttemptReserve = { wait?: RoomWait | undefined } & (
   | { status: "reserved"; attempt: ReservedAttempt }
   /** The budget denied it. */
   | { status: "denied"; error: BudgetExceededError }
   /** The circuit breaker rejected it. */
   | { status: "rejected"; error: CircuitOpenError }
+)
 
 /** An attempt with a reservation, to send and then to settle with {@link settleAttempt}. */
 export interface ReservedAttempt {
@@ -58,15 +60,16 @@ export async function reserveAttempt(
   const repeated = circuits.rejectionOf(request)
   if (repeated !== undefined) return { status: "rejected", error: repeated }
   const result = await budget.reserve(options)
-  if (!result.ok) return { status: "denied", error: result.error }
+  const { wait } = result
+  if (!result.ok) return { status: "denied", error: result.error, wait }
   const { reservation } = result
   try {
     const pass = await circuits.enter({ provider, model, subject, reservation, signal })
     if (!CircuitOpenError.isInstance(pass))
-      return { status: "reserved", attempt: { reservation, circuit: { circuits, pass } } }
+      return { status: "reserved", attempt: { reservation, circuit: { circuits, pass } }, wait }
     circuits.repeatRejection(request, pass)
     if (isOwn(reservation, request)) await reservation.release({ errorCode: pass.code })
-    return { status: "rejected", error: pass }
+    return { status: "rejected", error: pass, wait }
   } catch (error) {
     if (isOwn(reservation, request)) await reservation.release()
     throw error

@@ -10,7 +10,7 @@ export interface ChargeOptions {
   /** After the caller or a deadline ended a call that was sent. */
   abort?: DoubtfulCharge | undefined
   /**
-   * Statuses of 400 or above that your contract says are not billed, beside those that the provider documents. Anthropic, for
+   * Statuses of 400 or above that your contract says are not billed, in addition to those that the provider documents. Anthropic, for
    * example, documents no rule for 529. A status that arrives with usage or output is charged all the same.
    * @defaultValue none
    */

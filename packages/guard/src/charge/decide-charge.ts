@@ -6,7 +6,7 @@ import { ruleForStatus, ruleInsideAnswer } from "./provider-rules"
  * How an attempt ended. `answered`: a complete answer. `unbilled`: an error that the provider does not bill. `failed`: every
  * other error, a broken answer or a lost connection. `aborted`, `timed-out`: the caller or a deadline ended it.
  */
-type AttemptEnd = "answered" | "unbilled" | "failed" | "aborted" | "timed-out"
+type AttemptOutcome = "answered" | "unbilled" | "failed" | "aborted" | "timed-out"
 
 /**
  * Decides what an attempt is charged. The proof that nothing was sent decides first, then reported usage, then the billing
@@ -31,7 +31,7 @@ export function decideCharge(evidence: AttemptEvidence, reserved: ReservedCost, 
 
 const NOTHING: ReportedCharge = { costNanoUsd: 0, tokens: 0, costSource: "none", tableCostNanoUsd: undefined }
 
-function endOf(evidence: AttemptEvidence, options: ChargeOptions): AttemptEnd {
+function endOf(evidence: AttemptEvidence, options: ChargeOptions): AttemptOutcome {
   const { httpStatus, endedBy, reading } = evidence
   if (httpStatus !== undefined && httpStatus >= 400)
     return isUnbilled(evidence, httpStatus, options) ? "unbilled" : "failed"
@@ -41,7 +41,7 @@ function endOf(evidence: AttemptEvidence, options: ChargeOptions): AttemptEnd {
   return reading.state === "complete" ? "answered" : "failed"
 }
 
-/** Whether an error status proves that nothing is billed. Usage or output beside the status refutes it. */
+/** Whether an error status proves that nothing is billed. Usage or output in the response refutes it. */
 function isUnbilled(evidence: AttemptEvidence, status: number, { unbilledStatuses = [] }: ChargeOptions): boolean {
   if (hasOutput(evidence)) return false
   if (unbilledStatuses.includes(status)) return true
@@ -58,19 +58,19 @@ function hasOutput({ reading }: AttemptEvidence): boolean {
   return reading.usage !== undefined || reading.usageLowerBound !== undefined || reading.receivedOutputTokens > 0
 }
 
-/** What an end says about the provider. A caller's abort and an unbilled rejection are no signs of an outage. */
-function healthOf(end: AttemptEnd): ProviderHealth {
+/** What the end of an attempt indicates about the provider. A caller's abort and an unbilled rejection do not indicate an outage. */
+function healthOf(end: AttemptOutcome): ProviderHealth {
   if (end === "answered") return "answered"
   return end === "failed" || end === "timed-out" ? "failed" : "unknown"
 }
 
 /** A complete answer without usage has no option: the reservation is charged. No provider documents another default. */
-function choiceOf(end: AttemptEnd, { serverError = "bound", abort = "bound" }: ChargeOptions): DoubtfulCharge {
+function choiceOf(end: AttemptOutcome, { serverError = "bound", abort = "bound" }: ChargeOptions): DoubtfulCharge {
   if (end === "failed") return serverError
   return end === "aborted" || end === "timed-out" ? abort : "bound"
 }
 
-/** What is charged by a choice, at most the reservation. */
+/** The charge of an option value, at most the reservation. */
 function doubtfulCharge(choice: DoubtfulCharge, { reading }: AttemptEvidence, reserved: ReservedCost): ReportedCharge {
   if (choice === "nothing") return NOTHING
   const bound = { costSource: "bound", tableCostNanoUsd: undefined } as const

@@ -11,7 +11,7 @@ export interface AttemptEvidence {
   httpStatus: number | undefined
   /** What the meter read, also in the body of an error status; undefined: no body arrived. */
   reading: MeterReading | undefined
-  /** Who ended the attempt before its response was complete; undefined: nobody. */
+  /** Who ended the attempt before its response was complete; undefined: the attempt was not ended early. */
   endedBy: "caller" | "deadline" | undefined
   /** The call may run tools of the provider that are billed apart from its tokens, such as a web search. */
   hasHostedTools: boolean
@@ -26,7 +26,7 @@ export interface ReservedCost {
   /** The upper bound of the call if its answer has this many output tokens in all. */
   boundOf(outputTokens: number): NanoUsd
   /**
-   * The cost of a reported usage, at the price of the model that the answer names if that is dearer; undefined if it has no
+   * The cost of a reported usage, at the price of the model that the answer names if that price is higher; undefined if it has no
    * price. Never throws.
    */
   costOf(

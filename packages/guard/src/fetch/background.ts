@@ -13,14 +13,14 @@ import { chargeOf } from "./plan-call"
 import type { ReadCall } from "./read-call"
 import { meterWhole, readWhole, responseOf } from "./read-response"
 import type { ReservedCall } from "./reserve-call"
-import { inCurrentScope, mergeSubjects } from "./scope"
+import { inCurrentScope, mergeSubjects } from "./scope/scope"
 import { chargedFields, countsOf, reportAttempt } from "./settle-call"
 
 /** How long a background response stays reserved without a poll that settles it. Then its upper bound is charged. */
 const BACKGROUND_LEASE_MS = 24 * 3_600_000
 
-/** Reservations of background responses that this process started. */
-const started = new LruMap<string, Reservation>(10_000)
+/** Reservations of background responses and batches that this process started. */
+export const started = new LruMap<string, Reservation>(10_000)
 
 /**
  * Reserves the bound of a background response under the key that its response id gives, so that a poll in any process can
@@ -32,12 +32,12 @@ const started = new LruMap<string, Reservation>(10_000)
 export async function continueInBackground(
   guard: Guard,
   call: ReservedCall,
-  idempotencyKey: string,
+  { idempotencyKey, leaseMs = BACKGROUND_LEASE_MS }: NonNullable<MeterReading["continues"]>,
 ): Promise<{ status: "continued" | "repeated" }> {
   const { attempt, described, plan } = call
   const first = attempt.reservation
   if (started.has(idempotencyKey)) return { status: "repeated" }
-  const second = await reserveResponse(call, idempotencyKey)
+  const second = await reserveResponse(call, { idempotencyKey, leaseMs })
   if (second === "repeated") return { status: "repeated" }
   started.set(idempotencyKey, second ?? first)
   reportAttempt(guard, described, {
@@ -55,7 +55,7 @@ const RELEASED = { status: "released" } as const
 /** Undefined: there is no room, or the store failed. `repeated`: the key is that of another call. */
 async function reserveResponse(
   { attempt, budget, subject, described, plan }: ReservedCall,
-  idempotencyKey: string,
+  { idempotencyKey, leaseMs }: { idempotencyKey: string; leaseMs: number },
 ): Promise<Reservation | "repeated" | undefined> {
   const { nanoUsd, tokens } = plan.bound
   try {
@@ -63,7 +63,7 @@ async function reserveResponse(
       idempotencyKey,
       subject: { ...subject, requestId: subject.requestId ?? attempt.reservation.idempotencyKey },
       amount: { nanoUsd, tokens },
-      leaseMs: BACKGROUND_LEASE_MS,
+      leaseMs,
       entry: { provider: described.provider },
       recordDenial: false,
     })
@@ -110,7 +110,7 @@ async function settlePolled(
   reading: MeterReading,
   startedAt: number,
 ): Promise<void> {
-  // A body that names no response, such as an error page of a gateway, says nothing about its end.
+  // A body that names no response, such as an error page of a gateway, does not show whether the response has ended.
   if (reading.generationId === undefined || reading.continues !== undefined || reading.state === "open") return
   const { idempotencyKey, provider } = poll.described
   const { budget, subject } = inCurrentScope(guard.budget, guard.subject)

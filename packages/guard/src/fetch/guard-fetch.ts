@@ -1,12 +1,15 @@
 import { P2Error } from "@p2/core"
-import { findProtocol } from "../protocols/find-protocol"
+import { describeCall } from "../protocols/describe-call"
 import type { ProviderCall } from "../protocols/protocol"
 import { isCounted } from "../transport/counted-call"
 import { type BackgroundPoll, pollBackground } from "./background"
-import { takeSubject } from "./call-subject"
+import { pollBatch } from "./batch/poll-batch"
+import type { PolledBatch } from "./batch/polled-batch"
+import { describeStart, uploadBatch } from "./batch/start-batch"
 import { checkUnguarded, GUARDED, type Guard, type GuardOptions, readGuardOptions } from "./guard-options"
 import { type ReadCall, readCall } from "./read-call"
 import { type DescribedCall, type ReservedCall, reserveCall } from "./reserve-call"
+import { takeSubject } from "./scope/call-subject"
 import { sendPassed } from "./send-passed"
 import { sendReserved } from "./send-reserved"
 import { reportAttempt } from "./settle-call"
@@ -53,6 +56,10 @@ export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<ty
       return sendPassed(guard, read, prepared.headers)
     case "poll":
       return pollBackground(guard, prepared.poll)
+    case "batch-upload":
+      return uploadBatch(guard, read, prepared.headers)
+    case "batch-poll":
+      return pollBatch(guard, prepared.poll)
     case "reserved":
       return sendReserved(guard, prepared.call)
   }
@@ -62,14 +69,15 @@ export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<ty
 type Prepared =
   | { status: "not-sent"; response: Response }
   /** `passed`: the options send it without a limit. */
-  | { status: "free" | "passed"; headers: Headers }
+  | { status: "free" | "passed" | "batch-upload"; headers: Headers }
   | { status: "poll"; poll: BackgroundPoll }
+  | { status: "batch-poll"; poll: PolledBatch }
   | { status: "reserved"; call: ReservedCall }
 
 async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>): Promise<Prepared> {
   const { subject, headers } = takeSubject(read.call.headers)
   const call: ProviderCall = { ...read.call, headers }
-  const described = findProtocol(call, guard)
+  const described = describeCall(call, guard)
   switch (described.status) {
     case "free":
       return { status: "free", headers }
@@ -79,6 +87,16 @@ async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>
       return { status: "not-sent", response: rejectionResponse(call, described.reason, described.message) }
     case "resumed":
       return { status: "poll", poll: { read, headers, described, subject } }
+    case "batch-upload":
+      return { status: "batch-upload", headers }
+    case "batch-poll":
+      return { status: "batch-poll", poll: { read, headers, described, subject } }
+    case "batch-start": {
+      const started = describeStart(guard, call, described)
+      if (started.status === "rejected")
+        return { status: "not-sent", response: rejectionResponse(call, started.reason, started.message) }
+      return reserve(guard, { read, headers, described: started, subject })
+    }
     case "priced":
       if (isCounted()) return { status: "not-sent", response: rejectionResponse(call, "guarded-twice", GUARDED_TWICE) }
       return reserve(guard, { read, headers, described, subject })
@@ -90,6 +108,8 @@ const GUARDED_TWICE =
 
 async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
   const { subject, read, headers } = call
+  const rejection = guard.rejectModels?.(call.described.models ?? [call.described.model])
+  if (rejection !== undefined) return { status: "not-sent", response: rejection }
   const { signal } = read
   const toBound = {
     call: { ...read.call, headers },

@@ -1,16 +1,18 @@
 import type { Budget, LimitStatus, Subject, WaitOptions } from "@p2/budget"
 import type { CostSource, NanoUsd } from "@p2/core"
-import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError, LruMap, usd } from "@p2/core"
 import { createPriceTable, type PriceTable } from "@p2/pricing"
 import type { ChargeOptions } from "../charge/charge"
 import { createInputBounds } from "../input-bound/create-input-bounds"
 import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
+import type { Rejection } from "../protocols/protocol"
+import type { FileBound } from "../protocols/variants/batch-price"
 import { sendCounted } from "../transport/counted-call"
-import { SUBJECT_NAMES } from "./scope"
+import { SUBJECT_NAMES } from "./scope/scope"
 
 /** Options of `guardFetch`. */
 export interface GuardOptions {
-  /** Whose limits every call must fit. `withBudget` replaces it for the calls inside. */
+  /** The budget whose limits every call must fit. `withBudget` replaces it for the calls inside. */
   budget: Budget
   /** Whose calls these are. `withBudget` and the headers `x-p2-user`, `x-p2-client`, `x-p2-request` and `x-p2-tags` override its fields. */
   subject?: Subject | undefined
@@ -45,10 +47,31 @@ export interface GuardOptions {
   /** `max_tool_calls` for Responses with hosted tools and no maximum. @defaultValue none: such a call is rejected */
   maxToolCalls?: number | undefined
   /**
-   * Sent to OpenAI where a call states no service tier, such as `"default"`. Without one, a setting of the provider's project
+   * Sent to OpenAI if a call states no service tier, such as `"default"`. Without one, a setting of the provider's project
    * decides, and the bound is that of the most expensive tier. @defaultValue none is sent
    */
   serviceTier?: string | undefined
+  /**
+   * The most output tokens of one generated image, without partial images, for models and qualities whose tokens OpenAI does
+   * not list, such as `gpt-image-2.5-flare`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
+   */
+  maxImageTokens?: number | undefined
+  /**
+   * The most seconds of an audio file that is not uncompressed WAV, for models that are billed by the second, such as
+   * `whisper-1`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
+   */
+  maxAudioSeconds?: number | undefined
+  /**
+   * The most output tokens of speech, for models that are billed by them, such as `gpt-4o-mini-tts`. A call can exceed it; then its
+   * whole cost is charged, if it is reported (`stream_format: "sse"`). @defaultValue none: such a call is rejected
+   */
+  maxSpeechTokens?: number | undefined
+  /**
+   * The most that one batch costs, in dollars, for batches whose file this guard did not upload or cannot bound. A batch can exceed
+   * it; then its whole cost is charged. Limits in tokens count such a batch only when it ends. @defaultValue none: such a batch is
+   * rejected
+   */
+  batchUpperBound?: number | string | undefined
   /** @defaultValue the published prices of `@p2/pricing` */
   prices?: PriceTable | undefined
   /** Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` when `guardFetch` is called */
@@ -97,26 +120,25 @@ export interface Guard extends GuardOptions {
   maxBytesAhead?: number | undefined
   deployments: Readonly<Record<string, string>>
   inputBounds: InputBounds
-  /** Models whose overrun was warned of, as `provider/model`. */
+  /** The upper bounds of the batch files that were uploaded, by host and id. */
+  batchFiles: LruMap<string, FileBound | Rejection>
+  batchUpperBoundNanoUsd: NanoUsd | undefined
+  /** The response to a call of models that the caller of a proxy may not use; undefined: the caller may. */
+  rejectModels?: ((models: readonly string[]) => Response | undefined) | undefined
+  /** Models for which an overrun warning was sent, as `provider/model`. */
   overrunModels: Set<string>
 }
 
 /** Marks a guarded `fetch`, also of another copy of this package. */
 export const GUARDED = Symbol.for("@p2/guard/guarded-fetch")
 
+/** What the caller states where no source has a maximum. */
+const MAXIMUMS = ["maxToolCalls", "maxImageTokens", "maxAudioSeconds", "maxSpeechTokens"] as const
+
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "subject", "maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints", "deployments"],
-  ...[
-    "provider",
-    "maxToolCalls",
-    "serviceTier",
-    "prices",
-    "fetch",
-    "bodyIdleMs",
-    "onAttempt",
-    "onWarning",
-    "inputBound",
-  ],
+  ...["provider", "serviceTier", ...MAXIMUMS, "batchUpperBound", "prices", "fetch", "bodyIdleMs"],
+  ...["onAttempt", "onWarning", "inputBound"],
 ])
 const CHARGE_NAMES: ReadonlySet<string> = new Set(["serverError", "abort", "unbilledStatuses"])
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs"])
@@ -166,7 +188,7 @@ export function readGuardOptions(options: GuardOptions): Guard {
     throw new InvalidArgumentError("charge.unbilledStatuses", "an array of statuses from 400 to 599", unbilledStatuses)
   if (options.subject !== undefined) checkOptions(options.subject, SUBJECT_NAMES, "subject")
   if (wait !== undefined) checkOptions(wait, WAIT_NAMES, "wait")
-  for (const name of ["maxOutputTokens", "maxToolCalls", "bodyIdleMs"] as const) checkPositive(options[name], name)
+  for (const name of ["maxOutputTokens", "bodyIdleMs", ...MAXIMUMS] as const) checkPositive(options[name], name)
   for (const name of ["provider", "serviceTier"] as const)
     if (options[name] !== undefined && typeof options[name] !== "string")
       throw new InvalidArgumentError(name, "a string", options[name])
@@ -185,8 +207,17 @@ export function readGuardOptions(options: GuardOptions): Guard {
     prices: prices ?? publishedPrices(),
     fetch,
     inputBounds,
+    batchFiles: new LruMap(1_000),
+    batchUpperBoundNanoUsd: readBatchUpperBound(options.batchUpperBound),
     overrunModels: new Set(),
   }
+}
+
+function readBatchUpperBound(value: GuardOptions["batchUpperBound"]): NanoUsd | undefined {
+  if (value === undefined) return undefined
+  const nanoUsd = usd(value, "batchUpperBound")
+  if (nanoUsd > 0) return nanoUsd
+  throw new InvalidArgumentError("batchUpperBound", "a dollar amount above 0", value)
 }
 
 /** @throws InvalidArgumentError if a `fetch` is guarded: every call would be counted twice */

@@ -3,22 +3,23 @@ import type { Bound } from "@p2/pricing"
 import type { ReportedCharge, ReservedCost } from "../charge/evidence"
 import { dearerCharge } from "../charge/used-model"
 import type { ReportedUsage } from "../protocols/meter"
-import type { BoundedCall } from "../protocols/protocol"
+import type { CallTerms } from "../protocols/protocol"
 import type { Guard } from "./guard-options"
 
 /** The output limit that a call is sent with, and the most that it can cost. */
 export interface CallPlan {
   /** Undefined: none is sent, so the model's maximum bounds the answer. */
   maxOutputTokens: number | undefined
-  bound: Bound
+  bound: Pick<Bound, "nanoUsd" | "tokens" | "maxPrice">
 }
 
 /** Plans a call with the output limit that the options and the call set. @throws P2Error of kind `usage` */
-export function planCall(described: BoundedCall, { maxOutputTokens: limit, clampTo, prices }: Guard): CallPlan {
+export function planCall(described: CallTerms, { maxOutputTokens: limit, clampTo, prices }: Guard): CallPlan {
+  if (described.fixedBound !== undefined) return { maxOutputTokens: undefined, bound: described.fixedBound }
   return planWith(described, limitOf(described, limit, clampTo !== undefined), prices)
 }
 
-function limitOf(described: BoundedCall, limit: number | undefined, isClamped: boolean): number | undefined {
+function limitOf(described: CallTerms, limit: number | undefined, isClamped: boolean): number | undefined {
   const own = described.maxOutputTokens
   if (limit === undefined || (own !== undefined && !(isClamped && own > limit))) return own
   return Math.max(limit, described.minOutputTokens)
@@ -29,11 +30,12 @@ function limitOf(described: BoundedCall, limit: number | undefined, isClamped: b
  * an answer, or the limit is not lower than that of the denied plan.
  */
 export function planWithin(
-  described: BoundedCall,
+  described: CallTerms,
   denied: CallPlan,
   { all }: BudgetExceededError,
   { prices }: Guard,
 ): CallPlan | undefined {
+  if (described.fixedBound !== undefined) return undefined
   const affordable = all.map(({ unit, remaining, remainingNanoUsd }) => {
     if (unit === "usd") {
       const budgetNanoUsd = Math.max(0, remainingNanoUsd ?? 0)
@@ -48,19 +50,20 @@ export function planWithin(
   return planWith(described, maxOutputTokens, prices)
 }
 
-function planWith(described: BoundedCall, maxOutputTokens: number | undefined, prices: Guard["prices"]): CallPlan {
+function planWith(described: CallTerms, maxOutputTokens: number | undefined, prices: Guard["prices"]): CallPlan {
   const options = { maxOutputTokens, ...boundOptions(described) }
   return { maxOutputTokens, bound: prices.upperBound(described.priceKey, options) }
 }
 
-/** The call may be priced at any later time: nobody knows how long its answer takes. */
-function boundOptions({ boundOptions, input }: BoundedCall) {
+/** The bound must hold at any time from now on, because the duration of the answer is unknown. */
+function boundOptions({ boundOptions, input }: CallTerms) {
   return { inputTokens: input.upperBound, at: Date.now(), ...boundOptions }
 }
 
 /** What a planned call reserves, and the prices of what it may report. */
-export function reservedCost(described: BoundedCall, { bound }: CallPlan, { prices }: Guard): ReservedCost {
+export function reservedCost(described: CallTerms, { bound }: CallPlan, { prices }: Guard): ReservedCost {
   const { priceKey, boundOptions: options } = described
+  if (described.fixedBound !== undefined) return reservedBatch(described.fixedBound)
   return {
     nanoUsd: bound.nanoUsd,
     tokens: bound.tokens,
@@ -77,6 +80,17 @@ export function reservedCost(described: BoundedCall, { bound }: CallPlan, { pric
           byok: reported.cost?.isByok,
         }),
       ),
+  }
+}
+
+/** What a batch reserves. The answer to its start reports only that nothing has run. */
+function reservedBatch({ nanoUsd, tokens }: NonNullable<CallTerms["fixedBound"]>): ReservedCost {
+  return {
+    nanoUsd,
+    tokens,
+    inputTokens: tokens,
+    boundOf: () => nanoUsd,
+    costOf: () => ({ costNanoUsd: 0, tokens: 0, costSource: "none", tableCostNanoUsd: undefined }),
   }
 }
 

@@ -1,4 +1,5 @@
 import { isRecord, parseJson } from "@p2/core"
+import { readForm } from "../protocols/form-fields"
 import type { ProviderCall } from "../protocols/protocol"
 
 /** The largest request body that is buffered, if it is a stream or a blob: 32 MiB. */
@@ -10,6 +11,8 @@ export type ReadCall =
       status: "read"
       call: ProviderCall
       signal: AbortSignal | undefined
+      /** The body, if it is a form. */
+      form: FormData | undefined
       /** Arguments for the inner fetch: those of the call, with changes. */
       argumentsFor(changes: CallChanges): Parameters<typeof fetch>
     }
@@ -26,10 +29,8 @@ type FetchInput = Parameters<typeof fetch>[0]
 type FetchInit = NonNullable<Parameters<typeof fetch>[1]>
 type BodyToSend = NonNullable<FetchInit["body"]> | null
 
-/** What was found in the place of a body: `json` is defined if it is a JSON object. */
-type ReadBody =
-  | { status: "read"; body: BodyToSend; json: Record<string, unknown> | undefined; isEmpty: boolean }
-  | { status: "too-large" }
+/** A body, as it is sent and as it is described. */
+type ReadBody = { status: "read"; body: BodyToSend; described: ProviderCall["body"] } | { status: "too-large" }
 
 /**
  * Reads the arguments of `fetch`. A body that can be read only once is buffered, so that what is described is what is sent.
@@ -43,20 +44,22 @@ export async function readCall(input: FetchInput, init: FetchInit = {}): Promise
   const given = init.body ?? request?.body ?? undefined
   const contentType = headers.get("content-type") ?? ""
   const isEncoded = (headers.get("content-encoding") ?? "identity") !== "identity"
-  const read = await readBody(given, isEncoded)
+  const read = await readBody(given, { contentType, isEncoded })
   if (read.status === "too-large") {
     const message = `The request body exceeds ${MAX_BODY_BYTES / 2 ** 20} MiB, which is the most that the guard buffers.`
     return { status: "too-large", call: { method, url, headers, body: { kind: "opaque", contentType } }, message }
   }
-  const call: ProviderCall = { method, url, headers, body: describeBody(read, contentType) }
+  const call: ProviderCall = { method, url, headers, body: read.described }
   const signal = init.signal ?? request?.signal ?? undefined
   return {
     status: "read",
     call,
     signal,
+    form: read.body instanceof FormData ? read.body : undefined,
     argumentsFor: (changes) => {
       const { headers: ownHeaders = headers, body = read.body, signal: ownSignal = signal, ...others } = changes
-      const own: FetchInit = { ...init, ...others, method, headers: ownHeaders, body, signal: ownSignal ?? null }
+      const sentHeaders = body instanceof FormData ? withoutContentType(ownHeaders) : ownHeaders
+      const own: FetchInit = { ...init, ...others, method, headers: sentHeaders, body, signal: ownSignal ?? null }
       // A buffered body is no stream any more.
       if ("duplex" in own) delete own.duplex
       return request === undefined ? [url.href, own] : [new Request(request, own)]
@@ -64,36 +67,75 @@ export async function readCall(input: FetchInput, init: FetchInit = {}): Promise
   }
 }
 
+/** For a form, fetch sets the content type with the boundary that it uses. */
+function withoutContentType(headers: Headers): Headers {
+  const remaining = new Headers(headers)
+  remaining.delete("content-type")
+  return remaining
+}
+
 function isRequest(input: FetchInput): input is Request {
   return typeof input === "object" && "headers" in input
 }
 
-function describeBody(read: Extract<ReadBody, { status: "read" }>, contentType: string): ProviderCall["body"] {
-  if (read.isEmpty) return { kind: "none" }
-  if (read.json !== undefined) return { kind: "json", value: read.json }
-  return { kind: "opaque", contentType }
+/** What the headers say about a body. */
+interface BodyHeaders {
+  contentType: string
+  isEncoded: boolean
 }
 
-async function readBody(body: unknown, isEncoded: boolean): Promise<ReadBody> {
-  if (body === undefined || body === null) return { status: "read", body: null, json: undefined, isEmpty: true }
-  // Sent as they are: forms never carry JSON that a protocol understands, and can be read more than once.
-  if (body instanceof FormData || body instanceof URLSearchParams)
-    return { status: "read", body, json: undefined, isEmpty: false }
-  if (typeof body === "string") return textBody(body, body, isEncoded)
+async function readBody(body: unknown, headers: BodyHeaders): Promise<ReadBody> {
+  if (body === undefined || body === null) return { status: "read", body: null, described: { kind: "none" } }
+  if (body instanceof FormData) return formBody(body)
+  if (body instanceof URLSearchParams) return { status: "read", body, described: opaque(headers) }
+  if (typeof body === "string") return textBody(body, body, headers)
   if (body instanceof ArrayBuffer || ArrayBuffer.isView(body))
-    return textBody(new TextDecoder().decode(body as Uint8Array), body as BodyToSend, isEncoded)
+    return bytesBody(body as Uint8Array<ArrayBuffer>, headers)
   const stream = body instanceof Blob ? body.stream() : body
   const bytes = isStream(stream) ? await readUpTo(stream, MAX_BODY_BYTES) : undefined
   // Neither a body that fetch knows nor a stream: fetch sends its string.
   if (bytes === undefined)
-    return isStream(stream) ? { status: "too-large" } : textBody(String(body), String(body), false)
-  return textBody(new TextDecoder().decode(bytes), bytes as BodyToSend, isEncoded)
+    return isStream(stream)
+      ? { status: "too-large" }
+      : textBody(String(body), String(body), { ...headers, isEncoded: false })
+  return bytesBody(bytes, headers)
 }
 
-/** A server may parse a body as JSON whatever its content type says, so the text decides. */
-function textBody(text: string, body: BodyToSend, isEncoded: boolean): ReadBody {
-  const value = isEncoded ? undefined : parseJson(text)
-  return { status: "read", body, json: isRecord(value) ? value : undefined, isEmpty: text === "" }
+/** A copy of a form, so that what is described is what is sent. */
+async function formBody(form: FormData): Promise<ReadBody> {
+  const copy = new FormData()
+  for (const [name, value] of form as unknown as Iterable<[string, string | Blob]>) copy.append(name, value as Blob)
+  return { status: "read", body: copy, described: { kind: "form", fields: await readForm(copy) } }
+}
+
+/** A multipart form is parsed, and sent as it was parsed: another parser may read the same bytes otherwise. */
+async function bytesBody(bytes: Uint8Array<ArrayBuffer>, headers: BodyHeaders): Promise<ReadBody> {
+  const { contentType, isEncoded } = headers
+  if (!isEncoded && /^multipart\/form-data\s*;/i.test(contentType)) {
+    const form = await parseForm(bytes, contentType)
+    if (form !== undefined) return formBody(form)
+  }
+  return textBody(new TextDecoder().decode(bytes), bytes, headers)
+}
+
+/** Undefined: the bytes are not a valid form. */
+async function parseForm(bytes: Uint8Array<ArrayBuffer>, contentType: string): Promise<FormData | undefined> {
+  try {
+    return await new Response(bytes, { headers: { "content-type": contentType } }).formData()
+  } catch {
+    return undefined
+  }
+}
+
+/** A server may parse a body as JSON regardless of its content type, so the text decides. */
+function textBody(text: string, body: BodyToSend, headers: BodyHeaders): ReadBody {
+  if (text === "") return { status: "read", body, described: { kind: "none" } }
+  const value = headers.isEncoded ? undefined : parseJson(text)
+  return { status: "read", body, described: isRecord(value) ? { kind: "json", value } : opaque(headers) }
+}
+
+function opaque({ contentType }: BodyHeaders): ProviderCall["body"] {
+  return { kind: "opaque", contentType }
 }
 
 function isStream(value: unknown): value is AsyncIterable<Uint8Array> {
@@ -101,7 +143,10 @@ function isStream(value: unknown): value is AsyncIterable<Uint8Array> {
 }
 
 /** Undefined: the stream is longer. */
-async function readUpTo(stream: AsyncIterable<Uint8Array | string>, maxBytes: number): Promise<Uint8Array | undefined> {
+async function readUpTo(
+  stream: AsyncIterable<Uint8Array | string>,
+  maxBytes: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const chunks: Uint8Array[] = []
   let length = 0
   for await (const chunk of stream) {

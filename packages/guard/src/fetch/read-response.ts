@@ -2,8 +2,8 @@ import { parseJson } from "@p2/core"
 import type { Meter } from "../protocols/meter"
 import { joinBytes, withBody } from "../transport/read-ahead"
 
-/** The largest response that is read as a whole: 64 MiB, for generated images. */
-const MAX_RESPONSE_BYTES = 64 * 1024 * 1024
+/** The largest response that is read as a whole: 256 MiB, for ten images of 3840 × 2160 as base64. */
+const MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 
 /** A body that was read as a whole. `broken`: the connection closed early, the call was aborted, or the body is too large. */
 export type WholeBody = { bytes: Uint8Array<ArrayBuffer> } & (

@@ -1,16 +1,16 @@
 import type { Budget, BudgetExceededError, Subject } from "@p2/budget"
 import { type ReservedAttempt, reserveAttempt } from "../charge/attempt"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
-import type { InputBound } from "../input-bound/input-bounds"
-import type { BoundedCall, PricedCall } from "../protocols/protocol"
+import type { TightenedCall } from "../input-bound/input-bounds"
+import type { CallTerms, PricedCall } from "../protocols/protocol"
 import type { Guard } from "./guard-options"
 import { type CallPlan, planCall, planWithin } from "./plan-call"
 import type { ReadCall } from "./read-call"
-import { inCurrentScope, mergeSubjects } from "./scope"
+import { inCurrentScope, mergeSubjects } from "./scope/scope"
 
 /** A call to reserve. */
 export interface CallToReserve {
-  described: BoundedCall
+  described: CallTerms
   /** The subject of this call, which completes those of the guard and the scopes around it. */
   subject: Subject | undefined
   signal: AbortSignal | undefined
@@ -36,7 +36,7 @@ export interface DescribedCall {
 }
 
 /** A call whose upper bound is reserved. */
-export type ReservedCall = DescribedCall & Reserved & Pick<InputBound, "onInputReported">
+export type ReservedCall = DescribedCall & Reserved & Pick<TightenedCall, "onInputReported">
 
 export type ReserveOutcome =
   | { status: "reserved"; reserved: Reserved }

@@ -1,7 +1,9 @@
 import { isRecord } from "@p2/core"
+import type { Meter } from "../protocols/meter"
 import type { PricedCall, ProviderCall } from "../protocols/protocol"
 import { EventObserver } from "../transport/event-observer"
-import { type BodyEnd, readAhead, withBody } from "../transport/read-ahead"
+import { FileObserver } from "../transport/file-observer"
+import { type BodyEnd, type BodyObserver, readAhead, withBody } from "../transport/read-ahead"
 import { isEventStream } from "../transport/read-body"
 import { SecondRequestError, watchSend } from "../transport/send-watch"
 import { continueInBackground } from "./background"
@@ -15,8 +17,6 @@ import { redirectResponse } from "./synthetic-response"
 /** A call that was sent: how to abort it, and how to settle it. */
 interface SentCall {
   described: PricedCall
-  /** The body as the caller wrote it. */
-  body: ProviderCall["body"]
   controller: AbortController
   /** Stops following the caller's signal. */
   unlink(): void
@@ -56,16 +56,25 @@ export async function sendReserved(guard: Guard, call: ReservedCall): Promise<Re
     const { state, usage, continues: continued } = end.meter?.read() ?? {}
     if (response.ok && state === "complete" && usage !== undefined) call.onInputReported(usage.usage.inputTokens)
     if (continued === undefined) return settleCall(guard, call, { ...arrived, ...end })
-    const { status } = await continueInBackground(guard, call, continued.idempotencyKey)
+    const { status } = await continueInBackground(guard, call, continued)
     if (status === "continued") return
-    // Another call has this response id, so no poll can settle this call. It is charged whatever `charge` chooses.
+    // Another call has this response id, so no poll can settle this call. It is charged regardless of `charge`.
     await settleCall({ ...guard, charge: {} }, call, { ...arrived, ...end, errorCode: "response-repeated" })
   }
-  const sent = { described, body: read.call.body, controller, unlink, settle, endedBy }
+  const sent = { described, controller, unlink, settle, endedBy }
   const upstream = response.body
-  if (upstream !== null && response.ok && isEventStream(response.headers, described))
-    return streamed(guard, response, upstream, sent)
-  return whole(response, sent)
+  if (upstream === null || !response.ok) return whole(response, sent)
+  if (isEventStream(response.headers, described)) {
+    const hidesUsage = !requestsUsage(read.call.body)
+    return passedOn(guard, response, upstream, {
+      ...sent,
+      observerOf: (meter) => new EventObserver(meter, { hidesUsage }),
+    })
+  }
+  const isFile = described.answersWithFile === true && !/json|html/i.test(response.headers.get("content-type") ?? "")
+  return isFile
+    ? passedOn(guard, response, upstream, { ...sent, observerOf: (meter) => new FileObserver(meter) })
+    : whole(response, sent)
 }
 
 /** Reads the whole body, settles, and returns it. */
@@ -84,12 +93,13 @@ async function whole(response: Response, { described, unlink, settle, endedBy }:
 }
 
 /** Returns the body while it is read, and settles when it ends. */
-function streamed(
+function passedOn(
   guard: Guard,
   response: Response,
   upstream: ReadableStream<Uint8Array>,
-  { described, body, controller, unlink, settle, endedBy }: SentCall,
+  call: SentCall & { observerOf(meter: Meter): BodyObserver },
 ): Response {
+  const { described, controller, unlink, settle, endedBy } = call
   const meter = described.createMeter()
   const onEnd = async (end: BodyEnd) => {
     unlink()
@@ -101,7 +111,7 @@ function streamed(
     })
   }
   const { signal } = controller
-  const observer = new EventObserver(meter, { hidesUsage: !requestsUsage(body) })
+  const observer = call.observerOf(meter)
   const { bodyIdleMs, maxBytesAhead } = guard
   return withBody(response, readAhead(upstream, { observer, bodyIdleMs, maxBytesAhead, signal, onEnd }).body)
 }
@@ -124,16 +134,18 @@ const ERRORS = {
 } as const
 
 /** What is changed in the call: never retried, never redirected, and readable by the meter. */
-function changesOf({ described, plan }: ReservedCall, headers: Headers, signal: AbortSignal): CallChanges {
+function changesOf({ read, described, plan }: ReservedCall, headers: Headers, signal: AbortSignal): CallChanges {
   const { maxOutputTokens, bound } = plan
+  // Not every fetch decodes what the caller accepts.
+  headers.set("accept-encoding", "identity")
+  headers.delete("content-length")
+  const changes = { headers, signal, redirect: redirectMode() }
+  if (read.call.body.kind !== "json") return changes
   const body = described.bodyToSend({
     maxOutputTokens: maxOutputTokens === described.maxOutputTokens ? undefined : maxOutputTokens,
     maxPrice: bound.maxPrice,
   })
-  // Not every fetch decodes what the caller accepts.
-  headers.set("accept-encoding", "identity")
-  headers.delete("content-length")
-  return { headers, body: JSON.stringify(body), signal, redirect: redirectMode() }
+  return { ...changes, body: JSON.stringify(body) }
 }
 
 let knownRedirectMode: "error" | "manual" | undefined

@@ -5,14 +5,14 @@ import type { Charge } from "../charge/charge"
 import { decideCharge } from "../charge/decide-charge"
 import type { AttemptEvidence } from "../charge/evidence"
 import type { Meter, MeterReading } from "../protocols/meter"
-import type { BoundedCall } from "../protocols/protocol"
+import type { CallTerms } from "../protocols/protocol"
 import type { Guard, GuardAttempt } from "./guard-options"
 import { reservedCost } from "./plan-call"
 import type { Reserved } from "./reserve-call"
 
-/** A call whose upper bound is reserved. */
-interface SettledCall extends Pick<Reserved, "plan" | "attempt"> {
-  described: BoundedCall
+/** A reserved call: its terms, its plan and its reservation. */
+interface CallToSettle extends Pick<Reserved, "plan" | "attempt"> {
+  described: CallTerms
 }
 
 /** How an attempt ended. */
@@ -30,7 +30,7 @@ export interface AttemptEnd extends Pick<AttemptEvidence, "sent" | "httpStatus" 
  * catch for it: a settle that the store fails is `pending` and sent again, the ledger cuts the provider's strings, and no other
  * caller has the key of the reservation, so it cannot be settled with other amounts.
  */
-export async function settleCall(guard: Guard, call: SettledCall, end: AttemptEnd): Promise<void> {
+export async function settleCall(guard: Guard, call: CallToSettle, end: AttemptEnd): Promise<void> {
   const { described, plan, attempt } = call
   const reading = end.meter?.read()
   const { sent, httpStatus, endedBy } = end
@@ -64,7 +64,7 @@ export async function settleCall(guard: Guard, call: SettledCall, end: AttemptEn
 /** The fields of a settled attempt for `onAttempt`. Warns if its model costs more than was reserved for the first time. */
 export function chargedFields(
   guard: Guard,
-  called: Pick<BoundedCall, "provider" | "model">,
+  called: Pick<CallTerms, "provider" | "model">,
   { charge, reservedNanoUsd, settlement }: { charge: Charge; reservedNanoUsd: NanoUsd; settlement: SettleResult },
 ): Partial<GuardAttempt> {
   const isPending = settlement.status === "pending"
@@ -76,12 +76,7 @@ export function chargedFields(
 }
 
 /** Once per model. Calibrated bounds are estimates, which some calls exceed. */
-function warnOfOverrun(
-  guard: Guard,
-  called: Pick<BoundedCall, "provider" | "model">,
-  cost: NanoUsd,
-  reserved: NanoUsd,
-) {
+function warnOfOverrun(guard: Guard, called: Pick<CallTerms, "provider" | "model">, cost: NanoUsd, reserved: NanoUsd) {
   const name = `${called.provider}/${called.model}`
   if (guard.inputBound === "calibrated" || guard.overrunModels.has(name)) return
   guard.overrunModels.add(name)
@@ -98,7 +93,7 @@ const HOSTED_TOOLS = ["webSearches", "fileSearches", "codeInterpreterSessions"] 
 /** Calls `onAttempt`. What it throws is ignored, because it must not lose the answer. */
 export function reportAttempt(
   { onAttempt }: Guard,
-  { provider, model }: Pick<BoundedCall, "provider" | "model">,
+  { provider, model }: Pick<CallTerms, "provider" | "model">,
   attempt: Partial<GuardAttempt> & Pick<GuardAttempt, "status">,
 ): void {
   const nothing = {
@@ -117,7 +112,7 @@ export function reportAttempt(
   } catch {}
 }
 
-/** A reader that leaves after the end of the answer, but before the end of the body, has all of it. */
+/** A reader that cancels after the end of the answer, but before the end of the body, has the whole answer. */
 function statusOf({ httpStatus }: AttemptEnd, reading: MeterReading | undefined): "succeeded" | "failed" {
   const isOk = httpStatus !== undefined && httpStatus >= 200 && httpStatus < 300
   return isOk && reading?.state === "complete" ? "succeeded" : "failed"

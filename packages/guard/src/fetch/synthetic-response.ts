@@ -2,8 +2,8 @@ import type { BudgetExceededError } from "@p2/budget"
 import type { P2Error } from "@p2/core"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
 import type { ProviderCall } from "../protocols/protocol"
-import { circuitDetails } from "./circuit-error-from"
-import { rememberDenial } from "./remembered-denials"
+import { circuitDetails } from "./errors/circuit-error-from"
+import { rememberDenial } from "./errors/remembered-denials"
 
 /** The wire format in which an SDK expects errors. */
 type ErrorShape = "openai" | "anthropic" | "google"

@@ -19,8 +19,8 @@ export interface CallToBound {
   signal: AbortSignal | undefined
 }
 
-/** A call whose input has a bound that is at most the hard one. */
-export interface InputBound {
+/** A call whose bound of the input is at most the hard one, and what to do when its input is reported. */
+export interface TightenedCall {
   described: PricedCall
   /** The provider reported the input tokens of the call, in a complete answer. */
   onInputReported(inputTokens: number): void
@@ -31,10 +31,10 @@ export interface InputBound {
  * @throws RangeError for a body that is nested too deeply to be written, and so cannot be sent
  */
 export interface InputBounds {
-  bound(call: CallToBound): Promise<InputBound>
+  bound(call: CallToBound): Promise<TightenedCall>
 }
 
-export function hardBound(described: PricedCall): InputBound {
+export function hardBound(described: PricedCall): TightenedCall {
   return { described, onInputReported: () => {} }
 }
 

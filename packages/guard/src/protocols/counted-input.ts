@@ -10,7 +10,7 @@ export interface CountableInput {
   messages: Message[]
   tools: ToolDefinition[]
   answerFormat: AnswerFormat | undefined
-  /** JSON and text that may reach the model beside the messages. Twice its tokens is the bound. */
+  /** JSON and text that may reach the model besides the messages. Twice its tokens is the bound. */
   otherText: string[]
   /** Tokens of instructions that the provider adds, by a sourced margin. */
   addedTokens: number
@@ -46,7 +46,7 @@ export function countInput({ countedAs, window }: CalledModel, input: CountableI
           "the context window of the model is unknown",
           "Add `contextWindow` to a price of your own with createPriceTable, or omit it.",
         )
-      // No request can exceed the window, whatever the provider adds to it.
+      // No request can exceed the window, even if the provider adds text.
       upperBound = Math.max(window, upperBound)
     }
     return { status: "counted", estimate, upperBound: Math.max(estimate, upperBound), isShown: unseen.length === 0 }

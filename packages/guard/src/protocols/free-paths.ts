@@ -2,7 +2,7 @@ import type { CallDescription, ProtocolContext, ProviderCall } from "./protocol"
 import { rejected } from "./rejection"
 import { providerOf } from "./variants/called-model"
 
-/** Calls that are never billed, or that are rejected because what they start is billed with no end. */
+/** Calls that are never billed, or that are rejected because they start an unlimited charge. */
 interface PathRule {
   methods: string
   /** The path after the base URL. */
@@ -56,7 +56,7 @@ const PATH_RULES: readonly PathRule[] = [
   {
     methods: "POST",
     path: /^\/batches$/,
-    rejected: `The cost of a batch has no upper bound: its calls are in a file that this guard did not see. ${UNSUPPORTED}`,
+    rejected: `The cost of a batch of this provider has no upper bound. ${UNSUPPORTED}`,
     mayPass: true,
   },
   {
@@ -66,15 +66,18 @@ const PATH_RULES: readonly PathRule[] = [
   },
   {
     methods: "POST",
-    path: /^\/(images|audio|videos|realtime|assistants|threads|evals)(\/.+)?$/,
+    path: /^\/(videos|realtime|assistants|threads|evals)(\/.+)?$/,
     rejected: `The cost of this endpoint has no upper bound. ${UNSUPPORTED}`,
     mayPass: true,
   },
 ]
 
-/** Describes a call that runs no model. HEAD and OPTIONS have no answer that could be billed. */
+/**
+ * Describes a call that runs no model. HEAD and OPTIONS have no answer that could be billed. A `data:` URL makes no request:
+ * OpenAI's SDK fetches one before it sends a form.
+ */
 export function describePath({ method, url }: ProviderCall, context: ProtocolContext): CallDescription | undefined {
-  if (method === "HEAD" || method === "OPTIONS") return { status: "free" }
+  if (method === "HEAD" || method === "OPTIONS" || url.protocol === "data:") return { status: "free" }
   const relative = url.pathname.replace(BASE_PATH, "")
   const provider = providerOf(url, context)?.name
   const rule = PATH_RULES.find(

@@ -14,7 +14,7 @@ export function shownField(path: string): string {
   return `\`${names.join(".")}\``
 }
 
-/** Whether every part of a dotted name, a path or a MIME type is an identifier, and none looks like a key. */
+/** Whether every part of a dotted name, a path or a MIME type is an identifier and none looks like a key. */
 function isShown(value: string): boolean {
   return value !== "" && value.split(/[.:/]/).every((part) => part === "" || describeName(part) === part)
 }

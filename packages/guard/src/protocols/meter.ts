@@ -34,9 +34,9 @@ export interface MeterReading {
   error: ReportedError | undefined
   /**
    * The response is generated in the background and has not ended: the answer of a later call, perhaps in another process,
-   * settles the reservation, which gets this idempotency key.
+   * settles the reservation, which gets this idempotency key. @defaultValue `leaseMs`: 24 hours
    */
-  continues?: { idempotencyKey: string } | undefined
+  continues?: { idempotencyKey: string; leaseMs?: number } | undefined
 }
 
 /** Reads the usage of one response. */

@@ -1,4 +1,6 @@
+import type { NanoUsd } from "@p2/core"
 import type { BoundOptions, PriceTable } from "@p2/pricing"
+import type { BatchFormat } from "./batch-format"
 import type { Meter } from "./meter"
 
 /** One HTTP call of an SDK, before it is sent. Body, URL and headers together decide what it can cost. */
@@ -6,27 +8,44 @@ export interface ProviderCall {
   method: string
   url: URL
   headers: Headers
-  /** The parsed JSON body. `none`: the call has no body. `opaque`: the body is not a JSON object (a form, a file). */
+  /** The parsed body. `form`: a multipart form, whose files are {@link FormFile}s. `none`: the call has no body. `opaque`: any other body, such as a file. */
   body:
     | { kind: "json"; value: Readonly<Record<string, unknown>> }
+    | { kind: "form"; fields: Readonly<Record<string, unknown>> }
     | { kind: "none" }
     | { kind: "opaque"; contentType: string }
 }
 
-/** What a protocol needs beside the call. */
+/** A file of a form. */
+export interface FormFile {
+  name: string
+  type: string
+  /** In bytes. */
+  size: number
+  /** The first bytes, at most 64. */
+  head: Uint8Array
+}
+
+/** What a protocol needs besides the call. */
 export interface ProtocolContext {
   prices: PriceTable
   /** Azure: the model behind each deployment name. */
   deployments: Readonly<Record<string, string>>
   /** The provider at hosts that are not in the table of providers; undefined: such a host is rejected, unless the model has a price of the caller's own. */
   provider?: string | undefined
-  /** `max_tool_calls` of OpenAI's Responses, sent where a call has hosted tools and no maximum; undefined: such a call is rejected. */
+  /** `max_tool_calls` of OpenAI's Responses, sent if a call has hosted tools and no maximum; undefined: such a call is rejected. */
   maxToolCalls?: number | undefined
   /**
-   * The service tier that is sent to OpenAI where a call states none. Without it a setting of the project decides, and the bound
+   * The service tier that is sent to OpenAI if a call states none. Without it a setting of the project decides, and the bound
    * assumes the most expensive tier; undefined: none is sent.
    */
   serviceTier?: string | undefined
+  /** The most output tokens of one generated image, for models and qualities whose tokens no source lists; undefined: such a call is rejected. */
+  maxImageTokens?: number | undefined
+  /** The most seconds of an audio file whose length its bytes do not prove; undefined: such a call is rejected if it is billed by the second. */
+  maxAudioSeconds?: number | undefined
+  /** The most output tokens of speech, for models that are billed by them; undefined: such a call is rejected. */
+  maxSpeechTokens?: number | undefined
 }
 
 /** Why a call is not sent. Every reason has a remedy in its message. */
@@ -44,7 +63,7 @@ export type RejectionReason =
 /** What a call can cost. */
 export type CallDescription =
   /** Never billed: lists of models, files, token counting, moderations. */
-  { status: "free" } | Rejection | PricedCall | ResumedCall
+  { status: "free" } | Rejection | PricedCall | ResumedCall | BatchUpload | BatchStart | BatchPoll
 
 export interface Rejection {
   status: "rejected"
@@ -60,7 +79,7 @@ export interface CallInput {
   prompt?: Prompt | undefined
 }
 
-/** How the input comes about. */
+/** How the input is computed. */
 export interface Prompt {
   /** The call shows the whole prompt. False: it has files, or earlier turns that the provider stores. */
   isShown: boolean
@@ -68,8 +87,8 @@ export interface Prompt {
   passes: number
 }
 
-/** What decides the upper bound of a call. */
-export interface BoundedCall {
+/** What decides the upper bound of a call: its provider, price, input and limits. */
+export interface CallTerms {
   /** As in the usage entry: `openai`, `azure`, `anthropic`, `gemini`, `openrouter`, … */
   provider: string
   /** The model as the caller named it, and the id of its price. */
@@ -82,14 +101,23 @@ export interface BoundedCall {
   minOutputTokens: number
   /** Everything else that decides the bound. */
   boundOptions: Omit<BoundOptions, "inputTokens" | "maxOutputTokens" | "at" | "deadline">
+  /** The upper bound of a batch: the sum of those of its calls. @defaultValue computed from the fields above */
+  fixedBound?: { nanoUsd: NanoUsd; tokens: number } | undefined
 }
 
-/** A call with an upper bound. */
-export interface PricedCall extends BoundedCall {
+/** A call that is billed: its terms, and how it is sent and read. */
+export interface PricedCall extends CallTerms {
   status: "priced"
+  /** The models of the calls of a batch. @defaultValue the model of the call */
+  models?: readonly string[]
   /** The answer is requested as server-sent events. */
   streamed: boolean
-  /** The body to send: with the output limit, with usage requested in a stream, with OpenRouter's highest prices. */
+  /** The answer is a file, such as audio: its bytes say nothing about its usage. @defaultValue false */
+  answersWithFile?: boolean
+  /**
+   * The JSON body to send: with the output limit, with usage requested in a stream, with OpenRouter's highest prices. A form is
+   * sent as it is.
+   */
   bodyToSend(changes: {
     maxOutputTokens?: number | undefined
     maxPrice?: { prompt: number; completion: number; request?: number } | undefined
@@ -109,6 +137,31 @@ export interface ResumedCall {
   /** The region of the URL, for the cost. */
   region: string | undefined
   createMeter(): Meter
+}
+
+/** The upload of a file with the calls of a batch. It costs nothing; the calls are bounded while it is sent. */
+export interface BatchUpload {
+  status: "batch-upload"
+}
+
+/** The start of a batch. Its upper bound is the sum of those of the calls in its file. */
+export interface BatchStart {
+  status: "batch-start"
+  provider: string
+  fileId: string
+  /** The path of every call in the file, such as `/v1/chat/completions`. */
+  endpoint: string
+  /** How long the batch stays reserved: its completion window and an hour. */
+  leaseMs: number
+}
+
+/** The poll of a batch. If the batch has ended, its output settles the reservation. */
+export interface BatchPoll {
+  status: "batch-poll"
+  provider: string
+  idempotencyKey: string
+  /** Reads the batch and its output. */
+  format: BatchFormat
 }
 
 /** One wire format. Pure: the same call always gives the same description. */

@@ -1,9 +1,9 @@
 import type { Subject } from "@p2/budget"
 import { InvalidArgumentError } from "@p2/core"
-import { takeSubject } from "../fetch/call-subject"
 import { guardedFetch } from "../fetch/guard-fetch"
 import type { Guard, GuardAttempt } from "../fetch/guard-options"
-import { mergeSubjects } from "../fetch/scope"
+import { takeSubject } from "../fetch/scope/call-subject"
+import { mergeSubjects } from "../fetch/scope/scope"
 import { calledModels } from "./called-models"
 import { queryWithoutToken, readToken } from "./credentials"
 import { headersToSend } from "./passed-headers"
@@ -17,8 +17,8 @@ import { formatAt, type PathFormat, type Upstream } from "./upstream"
 export type ProxyHandler = (request: Request) => Promise<Response>
 
 /**
- * Creates a proxy between programs and providers, which reserves and settles each call as `guardFetch` does. Callers send a
- * token of the proxy's own in the place of the provider's key, wherever their SDK puts it; the proxy sends the key.
+ * Creates a proxy between programs and providers, which reserves and settles each call as `guardFetch` does. Callers send the
+ * proxy's token instead of the provider's key, wherever their SDK puts it; the proxy sends the key.
  *
  * @throws InvalidArgumentError if an option is invalid
  *
@@ -49,6 +49,8 @@ async function answer(settings: ProxySettings, request: Request): Promise<Respon
   if (rejected !== undefined) return rejected
   // Some agent programs look whether their base URL answers.
   if (request.method === "HEAD" && isBaseURL(settings, url, route)) return new Response(null, { status: 200 })
+  const unavailable = route.upstream?.unavailable
+  if (unavailable !== undefined) return fail("upstream_unavailable", unavailable)
   const sent = readToken(request.headers, url)
   if (sent.status === "ambiguous") return fail("invalid_token", "The request has several different tokens. Send one.")
   const token = sent.status === "sent" ? sent.token : undefined
@@ -89,11 +91,17 @@ function checkRequest(settings: ProxySettings, { headers }: Request, url: URL, f
   const { allowedHosts, allowedOrigins } = settings
   const host = (headers.get("host") ?? url.host).toLowerCase()
   if (allowedHosts !== undefined && !allowedHosts.has(host))
-    return fail("host_not_allowed", "The proxy does not answer for this host. See `allowedHosts`.")
+    return fail(
+      "host_not_allowed",
+      "The proxy does not answer for this host. List it in `allowedHosts` of `createProxy`, or in `hosts` of `p2 serve`.",
+    )
   const origin = headers.get("origin")?.toLowerCase()
   if (allowedOrigins !== undefined && origin !== undefined && !allowedOrigins.has(origin))
-    return fail("origin_not_allowed", "The proxy does not answer pages of this origin. See `allowedOrigins`.")
-  // A list may have HTTP/2 (`h2c`), which a server may ignore; a WebSocket cannot go on as a request.
+    return fail(
+      "origin_not_allowed",
+      "The proxy does not answer pages of this origin. `allowedOrigins` of `createProxy` lists those that it answers.",
+    )
+  // A list may have HTTP/2 (`h2c`), which a server may ignore; a WebSocket cannot continue as a request.
   if (/\bwebsocket\b/i.test(headers.get("upgrade") ?? ""))
     return fail("upgrade_not_supported", "The proxy does not serve WebSockets. Send requests over HTTP.", {
       upgrade: "HTTP/1.1",
@@ -130,8 +138,8 @@ async function forward(settings: ProxySettings, request: Request, route: Accepte
         "body_too_large",
         `The request body exceeds ${settings.maxBodyBytes} bytes, which is the most that the proxy accepts.`,
       )
-    if (!mayCall(caller, settings, method, calledModelsOf(caller, url, body.bytes)))
-      return fail("model_not_allowed", `This token may use: ${caller.models?.join(", ")}.`)
+    const failModel = () => fail("model_not_allowed", `This token may use: ${caller.models?.join(", ")}.`)
+    if (!mayCall(caller, settings, method, calledModelsOf(caller, url, body.bytes))) return failModel()
     url.search = queryWithoutToken(url, token)
     const { subject, headers } = subjectOf(caller, request.headers)
     const key = await upstream.apiKey()
@@ -140,9 +148,14 @@ async function forward(settings: ProxySettings, request: Request, route: Accepte
     if (key !== undefined) sent.set(format.keyHeader, `${format.keyPrefix}${key}`)
     const call = { method, headers: sent, body: body.bytes ?? null, signal, redirect: "manual" as const }
     let attempt: GuardAttempt | undefined
-    const guard = guardOf(settings, upstream, caller, subject, (ended) => {
+    const guarded = guardOf(settings, upstream, caller, subject, (ended) => {
       attempt = ended
     })
+    const { models: allowed } = caller
+    // The models of a form or of a batch, which the body does not show as a field of its own.
+    const rejectModels = (models: readonly string[]) =>
+      allowed === undefined || models.every((model) => allowed.includes(model)) ? undefined : failModel()
+    const guard = { ...guarded, rejectModels }
     const response = await guardedFetch(guard, url.href, call)
     if (isRedirect(response.status)) {
       response.body?.cancel().catch(() => {})

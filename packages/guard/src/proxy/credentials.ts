@@ -4,7 +4,7 @@ import type { Authenticate, ProxyCaller } from "./proxy-options"
 /** Where SDKs put their key. Google's also put it into the query, as `key`. */
 export const CREDENTIAL_HEADERS = ["authorization", "x-api-key", "x-goog-api-key", "api-key"] as const
 
-/** The token that a caller sent in the place of the provider's key. */
+/** The token that a caller sent instead of the provider's key. */
 export type SentToken =
   | { status: "none" }
   | { status: "sent"; token: string }
@@ -33,7 +33,7 @@ export function queryWithoutToken({ search, searchParams }: URL, token: string |
  * Accepts one token, compared in constant time, for one caller.
  *
  * @param token at least 16 characters
- * @param caller what its calls may spend. @defaultValue the budget of the proxy, without a subject
+ * @param caller the subject and the budget of its calls. @defaultValue the budget of the proxy, without a subject
  * @throws InvalidArgumentError if the token is shorter
  * @example
  * createProxy({ budget, upstreams, authenticate: acceptToken(token, { subject: { userId: "ada" } }) })
@@ -49,7 +49,7 @@ export function acceptToken(token: string, caller: ProxyCaller = {}): Authentica
   return (sent) => (sent !== undefined && isEqual(sent, token) ? caller : undefined)
 }
 
-/** Compares every character whatever differs, so that the time does not tell how many are right. */
+/** Compares all characters, so that the time does not reveal how many match. */
 function isEqual(sent: string, expected: string): boolean {
   let difference = sent.length ^ expected.length
   for (let index = 0; index < expected.length; index++)

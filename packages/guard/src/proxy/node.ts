@@ -9,7 +9,7 @@ export interface ServeOptions {
   hostname?: string | undefined
   /** @defaultValue 0: a free port */
   port?: number | undefined
-  /** How long a request may take to arrive, in milliseconds: its headers a third of it. @defaultValue 60,000 */
+  /** How long a request may take to arrive, in milliseconds; its headers may take a third of this. @defaultValue 60,000 */
   requestTimeoutMs?: number | undefined
   /** The largest headers of a request, in bytes, else status 431. @defaultValue 16,384 */
   maxHeaderBytes?: number | undefined
@@ -164,8 +164,22 @@ async function writeResponse(response: Response, incoming: IncomingMessage, outg
     return
   }
   const reader = body.getReader()
+  let cancelled: Promise<void> | undefined
   // A reader that left cancels the upstream also while no bytes come.
-  outgoing.on("close", () => void reader.cancel().catch(() => {}))
+  outgoing.on("close", () => {
+    cancelled = reader.cancel().catch(() => {})
+  })
+  await writeBody(response, reader, outgoing, fields)
+  // Resolves when the call is settled.
+  await cancelled
+}
+
+async function writeBody(
+  { status, headers }: Response,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  outgoing: ServerResponse,
+  fields: Record<string, string>,
+): Promise<void> {
   const isStream = /event-stream/.test(headers.get("content-type") ?? "")
   if (!isStream) {
     const [first, second] = [await reader.read(), await reader.read()]
@@ -208,7 +222,7 @@ const UPGRADE_BODY = JSON.stringify({
   },
 })
 
-/** Status 426 tells a program to go on over HTTP: https://www.rfc-editor.org/rfc/rfc9110.html#section-15.5.22 */
+/** Status 426 tells a program to fall back to HTTP: https://www.rfc-editor.org/rfc/rfc9110.html#section-15.5.22 */
 function rejectUpgrade(socket: Socket): void {
   const head = [
     "HTTP/1.1 426 Upgrade Required",

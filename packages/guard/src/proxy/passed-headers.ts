@@ -36,7 +36,7 @@ export function headersToSend(headers: Headers, token: string | undefined): Head
   return passed
 }
 
-/** Removes the headers of a response that are not passed on. A header that contains the key is not. */
+/** Removes the response headers that are not forwarded, including any that contains the key. */
 export function removeHeaders(headers: Headers, key: string | undefined): void {
   const named = namedByConnection(headers)
   for (const [name, value] of [...headers])

@@ -17,6 +17,12 @@ const ERRORS = {
     anthropic: "authentication_error",
     google: "UNAUTHENTICATED",
   },
+  upstream_unavailable: {
+    status: 401,
+    openai: "authentication_error",
+    anthropic: "authentication_error",
+    google: "UNAUTHENTICATED",
+  },
   host_not_allowed: {
     status: 403,
     openai: "permission_error",

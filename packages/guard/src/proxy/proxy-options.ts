@@ -1,7 +1,7 @@
 import type { Budget, Subject } from "@p2/budget"
 import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
 import { type Guard, type GuardAttempt, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
-import { SUBJECT_NAMES } from "../fetch/scope"
+import { SUBJECT_NAMES } from "../fetch/scope/scope"
 import { readUpstream, type Upstream, type UpstreamOptions } from "./upstream"
 
 /** The options that a proxy shares with `guardFetch`. */
@@ -9,11 +9,16 @@ type SharedOptions = Pick<
   GuardOptions,
   | "maxOutputTokens"
   | "clampTo"
+  | "inputBound"
   | "wait"
   | "charge"
   | "unknownEndpoints"
   | "onWarning"
   | "maxToolCalls"
+  | "maxImageTokens"
+  | "maxAudioSeconds"
+  | "maxSpeechTokens"
+  | "batchUpperBound"
   | "serviceTier"
   | "prices"
   | "fetch"
@@ -22,7 +27,7 @@ type SharedOptions = Pick<
 
 /** Options of `createProxy`. */
 export interface ProxyOptions extends SharedOptions {
-  /** Whose limits every call must fit, unless `authenticate` names another budget. */
+  /** The budget whose limits every call must fit, unless `authenticate` returns another budget. */
   budget: Budget
   /**
    * The providers, by the first segment of the path: `{ openai: { apiKey } }` serves `/openai/v1`. A provider of the table in
@@ -43,9 +48,9 @@ export interface ProxyOptions extends SharedOptions {
 }
 
 /**
- * Decides who calls. Undefined: nobody, so the call gets status 401. If it throws, the call gets status 503.
+ * Identifies the caller. Undefined: unknown, so the call gets status 401. If it throws, the call gets status 503.
  *
- * @param token what the caller sent in the place of the provider's key; undefined: nothing
+ * @param token what the caller sent instead of the provider's key; undefined: nothing
  */
 export type Authenticate = (
   token: string | undefined,
@@ -84,8 +89,9 @@ const MAX_BODY_BYTES = 32 * 1024 * 1024
 const MAX_BYTES_AHEAD = 64 * 1024
 
 const GUARD_NAMES = [
-  ...(["maxOutputTokens", "clampTo", "wait", "charge", "unknownEndpoints"] as const),
-  ...(["maxToolCalls", "serviceTier", "prices", "fetch", "bodyIdleMs", "onWarning"] as const),
+  ...(["maxOutputTokens", "clampTo", "inputBound", "wait", "charge", "unknownEndpoints"] as const),
+  ...(["maxToolCalls", "maxImageTokens", "maxAudioSeconds", "maxSpeechTokens", "batchUpperBound"] as const),
+  ...(["serviceTier", "prices", "fetch", "bodyIdleMs", "onWarning"] as const),
 ]
 const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "upstreams", "authenticate", "basePath", "allowedHosts", "allowedOrigins", "maxBodyBytes", "onAttempt"],

@@ -46,7 +46,7 @@ async function withoutKey(response: Response, key: string): Promise<Uint8Array<A
 
 /** Dollars, exact to the nano-dollar. A limit without dollars has no remaining amount. */
 function costHeaders(attempt: GuardAttempt | undefined): Record<string, string> {
-  // Nobody knows what a call without a limit costs.
+  // The cost of a call without a limit is unknown.
   if (attempt === undefined || attempt.status === "passed") return {}
   const remaining = remainingOf(attempt)
   return {

@@ -3,7 +3,7 @@ import { joinBytes } from "../transport/bytes"
 /** A request body that was read, up to a limit. */
 export type RequestBody = { status: "read"; bytes: Uint8Array<ArrayBuffer> | undefined } | { status: "too-large" }
 
-/** Reads the body. A declared length that is too large is not read. Rejects if the caller leaves. */
+/** Reads the body, unless its declared length is too large. Rejects if the caller disconnects. */
 export async function readRequestBody(request: Request, maxBytes: number): Promise<RequestBody> {
   const { body } = request
   if (body === null) return { status: "read", bytes: undefined }

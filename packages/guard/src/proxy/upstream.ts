@@ -10,6 +10,8 @@ export interface UpstreamOptions {
   baseURL?: string | undefined
   /** The provider's key, or a function that returns it for each call. It replaces what the caller sent. @defaultValue no key is sent */
   apiKey?: string | (() => string | Promise<string>) | undefined
+  /** Answers every call with status 401 and this message, for example because the key is not set. @defaultValue the upstream is available */
+  unavailable?: string | undefined
   /** Headers that are added to every call and override the caller's, such as `openai-project`. */
   headers?: Readonly<Record<string, string>> | undefined
   /** The provider whose prices apply at a host that is not in the table of providers. @defaultValue the name of the upstream */
@@ -28,12 +30,13 @@ export interface Upstream {
   provider: string
   deployments: Readonly<Record<string, string>>
   headers: Readonly<Record<string, string>>
+  unavailable: string | undefined
   apiKey(): Promise<string | undefined>
   /** The URL for a path below the name of the upstream. */
   urlOf(path: string, query: string): URL
 }
 
-const NAMES: ReadonlySet<string> = new Set(["baseURL", "apiKey", "headers", "provider", "deployments"])
+const NAMES: ReadonlySet<string> = new Set(["baseURL", "apiKey", "unavailable", "headers", "provider", "deployments"])
 const ADVICE = { url: "Did you mean `baseURL`?", key: "Did you mean `apiKey`?", token: "Did you mean `apiKey`?" }
 
 /** The roots of APIs whose paths begin with a version that callers may write or omit. */
@@ -50,8 +53,17 @@ export function readUpstream(name: string, options: UpstreamOptions): Upstream {
   checkOptions(options, NAMES, argument, ADVICE)
   const known = KNOWN_PROVIDERS.find((each) => each.name === name)
   const { baseURL = ROOTS[name] ?? known?.baseURL, apiKey, headers = {}, provider = name, deployments = {} } = options
+  const { unavailable } = options
   if (apiKey !== undefined && typeof apiKey !== "function" && !isHeaderValue(apiKey))
     throw new InvalidArgumentError(`${argument}.apiKey`, "a key, or a function that returns one", hideString(apiKey))
+  if (unavailable !== undefined && (typeof unavailable !== "string" || unavailable === ""))
+    throw new InvalidArgumentError(`${argument}.unavailable`, "a message", unavailable)
+  if (unavailable !== undefined && apiKey !== undefined)
+    throw new InvalidArgumentError(
+      `${argument}.unavailable`,
+      "absent, because there is an `apiKey`",
+      hideString(unavailable),
+    )
   for (const [header, value] of Object.entries(headers)) {
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(header))
       throw new InvalidArgumentError(`${argument}.headers`, "names of headers", hideString(header))
@@ -61,7 +73,7 @@ export function readUpstream(name: string, options: UpstreamOptions): Upstream {
   const dialect = dialectOf(provider)
   const base = readBase(baseURL, argument)
   return {
-    ...{ name, dialect, provider, deployments, headers },
+    ...{ name, dialect, provider, deployments, headers, unavailable },
     apiKey: async () => (typeof apiKey === "function" ? apiKey() : apiKey),
     urlOf: (path, query) => new URL(`${base.origin}${pathAt(dialect, base.pathname, path, known?.baseURL)}${query}`),
   }

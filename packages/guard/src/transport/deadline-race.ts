@@ -1,4 +1,5 @@
 import { AbortedError } from "@p2/core"
+import { onAbort } from "./on-abort"
 
 /**
  * `total`: the whole call. `connect`: until the request is written. `first-content`: until the first content of a stream.
@@ -27,6 +28,7 @@ export class DeadlineRace<DeadlineError extends Error> {
   readonly #callerSignal: AbortSignal | undefined
   readonly #createError: (name: DeadlineName, timeoutMs: number) => DeadlineError
   #deadlines: Partial<Record<DeadlineName, Deadline | undefined>> = {}
+  #stopListening: (() => void) | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerFiresAt = Number.POSITIVE_INFINITY
   /** Rejects the current wait. */
@@ -43,7 +45,7 @@ export class DeadlineRace<DeadlineError extends Error> {
     this.#createError = createError
     if (callerSignal === undefined) return
     if (callerSignal.aborted) this.#onCallerAbort()
-    else callerSignal.addEventListener("abort", this.#onCallerAbort, { once: true })
+    else this.#stopListening = onAbort(callerSignal, this.#onCallerAbort)
   }
 
   /** For the transport. */
@@ -93,7 +95,7 @@ export class DeadlineRace<DeadlineError extends Error> {
   /** Stops the timer and the listener. Aborts the transport if it may still be running. */
   finish(options: { abortTransport: boolean }): void {
     clearTimeout(this.#timer)
-    this.#callerSignal?.removeEventListener("abort", this.#onCallerAbort)
+    this.#stopListening?.()
     if (options.abortTransport) this.#controller.abort()
   }
 

@@ -50,7 +50,7 @@ export interface ReadAheadBody {
 
 /**
  * Reads a body ahead of its reader, so that the observer sees the end of a body that is read late or not at all. Stops
- * reading while the reader is more than `maxBytesAhead` behind. When the reader leaves, the upstream is cancelled.
+ * reading while the reader is more than `maxBytesAhead` behind. When the reader cancels, the upstream is cancelled.
  *
  * @example
  * const { body, end } = readAhead(response.body, { observer, bodyIdleMs: 120_000, signal })

@@ -9,7 +9,7 @@ import { isRejectedByFetch } from "./fetch-errors"
 export type SendState = "unseen" | "waiting" | "written"
 
 export interface SendWatchOptions {
-  /** The headers of the call. An id of the request is added, by which its reports are recognized. */
+  /** The headers of the call. The watch adds an id of the request, to recognize its reports. */
   headers: Headers
   /** The id, unique among the calls of this process. @defaultValue a random one */
   id?: string | undefined

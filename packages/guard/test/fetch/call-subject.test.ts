@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { takeSubject } from "../../src/fetch/call-subject"
+import { takeSubject } from "../../src/fetch/scope/call-subject"
 
 describe("takeSubject", () => {
   it("reads the subject, and removes its headers", () => {

@@ -1,10 +1,14 @@
 import { expect, it } from "vitest"
+import { wavFile } from "../protocols/features/openai-audio"
 import { balance, CALL, COMPLETION, COST, guardOver, json, post } from "./guarded-server"
 
 /** A guard whose provider answers with one JSON body, and its call. */
 async function charged(url: string, call: object, answer: object, status = 200) {
   const guard = guardOver(() => json(answer, { status }))
-  const response = await guard.fetch(url, { method: "POST", body: JSON.stringify(call) })
+  const response = await guard.fetch(url, {
+    method: "POST",
+    body: call instanceof FormData ? call : JSON.stringify(call),
+  })
   await response.text()
   const [entry] = (await guard.budget.usage.list()).entries
   return { entry, attempt: guard.attempts[0]!, spent: (await balance(guard.budget)).spent }
@@ -20,7 +24,17 @@ const claudeAnswer = {
   content: [{ type: "text", text: "Hi" }],
 }
 
+const transcription = new FormData()
+transcription.append("model", "whisper-1")
+transcription.append("file", new File([wavFile(1).head], "a.wav"))
+
 it.each([
+  [
+    "a transcription by the second",
+    "https://api.openai.com/v1/audio/transcriptions",
+    transcription,
+    { text: "Hello", usage: { type: "duration", seconds: 0 } },
+  ],
   ["Anthropic", MESSAGES, claude, { ...claudeAnswer, usage: { input_tokens: 0, output_tokens: 0 } }],
   [
     "Responses",

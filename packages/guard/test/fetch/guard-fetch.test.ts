@@ -197,7 +197,7 @@ describe("a call that is not sent", () => {
     ])
   })
 
-  it.each(["batches", "images/generations", "audio/speech"])(
+  it.each(["videos", "assistants", "evals"])(
     "is sent without a limit if this guard cannot bound it, and the options say so: /v1/%s",
     async (path) => {
       const call = (fetch: typeof globalThis.fetch) =>

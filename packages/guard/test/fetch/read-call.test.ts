@@ -47,13 +47,42 @@ describe("readCall", () => {
   })
 
   it.each([
-    ["a form", formOf({ a: "b" }), /name="a"\r\n\r\nb/],
     ["parameters", new URLSearchParams({ a: "b" }), /^a=b$/],
     ["text that is no JSON object", "[1]", /^\[1\]$/],
   ])("describes %s as opaque, and sends it as it is", async (_name, body, text) => {
     const read = await readOk(URL_TEXT, { method: "POST", body, headers: { "content-type": "text/x" } })
     expect(read.call.body).toEqual({ kind: "opaque", contentType: "text/x" })
     expect(await (await sentBy(read.argumentsFor({}))).text()).toMatch(text)
+  })
+
+  it.each(["as it is", "as bytes", "as a stream"])("describes a form %s, and sends what it described", async (form) => {
+    const original = formOf({ model: "m" })
+    original.append("image[]", new File(["pixels"], "a.png", { type: "image/png" }))
+    const encoded = new Response(original)
+    const headers = {
+      "content-type": form === "as it is" ? "multipart/form-data" : encoded.headers.get("content-type")!,
+    }
+    const buffer = await encoded.arrayBuffer()
+    const body = { "as it is": original, "as bytes": buffer, "as a stream": new Blob([buffer]).stream() }[form]!
+    const read = await readOk(URL_TEXT, { method: "POST", body, headers, duplex: "half" })
+    // A later change of the caller's form does not change the call.
+    original.set("model", "other")
+    expect(read.call.body.kind).toBe("form")
+    if (read.call.body.kind === "form")
+      expect(read.call.body.fields).toMatchObject({
+        model: "m",
+        image: [{ name: "a.png", type: "image/png", size: 6, head: new TextEncoder().encode("pixels") }],
+      })
+    const sent = await (await sentBy(read.argumentsFor({ headers: new Headers(headers) }))).formData()
+    expect(sent.get("model")).toBe("m")
+    const file = sent.get("image[]") as File
+    expect([file.name, file.type, await file.text()]).toEqual(["a.png", "image/png", "pixels"])
+  })
+
+  it("describes a damaged form as opaque", async () => {
+    const headers = { "content-type": "multipart/form-data; boundary=x" }
+    const read = await readOk(URL_TEXT, { method: "POST", body: "--y\r\n", headers })
+    expect(read.call.body.kind).toBe("opaque")
   })
 
   it("describes a compressed body as opaque", async () => {

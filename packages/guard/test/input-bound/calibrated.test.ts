@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { Draw } from "../../fuzz/draw"
 import { kindOf } from "../../src/input-bound/calibrated/kind-of-call"
 import { MIN_REPORTS, RatioClasses } from "../../src/input-bound/calibrated/ratio-classes"
-import { findProtocol, type ProviderCall } from "../../src/protocols"
+import { describeCall, type ProviderCall } from "../../src/protocols"
 import { balance, guardOver, json } from "../fetch/guarded-server"
 
 const RISK = 1 / 200
@@ -72,7 +72,7 @@ describe("the class of a call", () => {
     const url = new URL("https://api.anthropic.com/v1/messages")
     const value = { model: "claude-sonnet-4-5", max_tokens: 100, messages: [], ...body }
     const call: ProviderCall = { method: "POST", url, headers: new Headers(), body: { kind: "json", value } }
-    const described = findProtocol(call, { prices: prices, deployments: {} })
+    const described = describeCall(call, { prices: prices, deployments: {} })
     if (described.status !== "priced") throw new Error(described.status)
     return kindOf(call, described)
   }

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest"
+import { fuzzBatches } from "../../fuzz/fuzz-batches"
 import { fuzzLedger } from "../../fuzz/fuzz-ledger"
 import { FUZZED } from "../../fuzz/fuzzed-protocols"
 
@@ -8,4 +9,10 @@ it.each(FUZZED)("bounds and reads $name as its imitation bills", { timeout: 60_0
   expect(played).toBe(80)
   expect(reported).toBeGreaterThan(20)
   expect(rejected).toBeLessThan(40)
+})
+
+it("bounds and charges batches as their imitation bills", { timeout: 60_000 }, async () => {
+  const { played, calls } = await fuzzBatches({ batches: 20, seed: "test" })
+  expect(played).toBe(20)
+  expect(calls).toBeGreaterThan(40)
 })

@@ -1,24 +1,32 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { findProtocol } from "../../src/protocols"
+import { describeCall } from "../../src/protocols"
+import { SPEECH_FIELDS, TRANSCRIPTION_FIELDS } from "../../src/protocols/openai-audio/audio-fields"
+import { BATCH_FIELDS } from "../../src/protocols/openai-batch/describe-batch"
 import { CHAT_FIELDS } from "../../src/protocols/openai-chat/chat-fields"
+import { IMAGE_FIELDS } from "../../src/protocols/openai-images/image-fields"
 import { RESPONSES_FIELDS } from "../../src/protocols/openai-responses/responses-fields"
-import { boundOf, callTo, context } from "./features/feature"
+import { boundOf, callTo, context, formCallTo } from "./features/feature"
+import { SPEECH, TRANSCRIPTIONS } from "./features/openai-audio"
 import { CHAT } from "./features/openai-chat"
+import { IMAGE_EDITS, IMAGES } from "./features/openai-images"
 import { EMBEDDINGS, RESPONSES } from "./features/openai-responses"
 import { VARIANTS } from "./features/openai-variants"
 
 const FIELDS = [
-  ...[CHAT_FIELDS, RESPONSES_FIELDS].flatMap(({ free, read, counted, rejected = {} }) => [
-    ...(free ?? []),
-    ...(read ?? []),
-    ...(counted ?? []),
-    ...Object.keys(rejected),
-  ]),
+  ...[CHAT_FIELDS, RESPONSES_FIELDS, IMAGE_FIELDS, TRANSCRIPTION_FIELDS, SPEECH_FIELDS, BATCH_FIELDS].flatMap(
+    ({ free, read, counted, rejected = {} }) => [
+      ...(free ?? []),
+      ...(read ?? []),
+      ...(counted ?? []),
+      ...Object.keys(rejected),
+    ],
+  ),
   ...VARIANTS.rows.flatMap(({ body }) => Object.keys(body)),
 ]
 
-const VALUES = [CHAT, RESPONSES, EMBEDDINGS, VARIANTS].flatMap(({ body, rows }) =>
+const TABLES = [CHAT, RESPONSES, EMBEDDINGS, VARIANTS, IMAGES, IMAGE_EDITS, TRANSCRIPTIONS, SPEECH]
+const VALUES = TABLES.flatMap(({ body, rows }) =>
   [body, ...rows.map((row) => row.body)].flatMap((each) => Object.values(each)),
 )
 
@@ -45,6 +53,11 @@ const ENDPOINTS = [
   ["https://api.openai.com/v1/chat/completions", "gpt-4o-mini"],
   ["https://api.openai.com/v1/responses", "gpt-5-mini"],
   ["https://api.openai.com/v1/embeddings", "text-embedding-3-small"],
+  ["https://api.openai.com/v1/images/generations", "gpt-image-2"],
+  ["https://api.openai.com/v1/images/edits", "dall-e-2"],
+  ["https://api.openai.com/v1/audio/speech", "tts-1"],
+  ["https://api.openai.com/v1/audio/transcriptions", "gpt-4o-transcribe"],
+  ["https://api.openai.com/v1/batches", "gpt-4o-mini"],
   ["https://openrouter.ai/api/v1/chat/completions", "openai/gpt-4o-mini"],
   ["https://openrouter.ai/api/v1/responses", "openai/gpt-4o-mini"],
   ["https://me.openai.azure.com/openai/deployments/small/chat/completions", "small"],
@@ -58,8 +71,9 @@ describe.each(ENDPOINTS)("%s", (url, model) => {
   it("never throws", () => {
     fc.assert(
       fc.property(bodies, fc.boolean(), (body, hasModel) => {
-        const description = findProtocol(callTo(url, hasModel ? { ...body, model } : body), context)
-        expect(["priced", "rejected"]).toContain(description.status)
+        const callOf = url.endsWith("transcriptions") || url.endsWith("edits") ? formCallTo : callTo
+        const description = describeCall(callOf(url, hasModel ? { ...body, model } : body), context)
+        expect(["priced", "rejected", "batch-start"]).toContain(description.status)
         if (description.status !== "priced") return
         const { estimate, upperBound } = description.input
         expect(estimate).toBeLessThanOrEqual(upperBound)
@@ -75,5 +89,5 @@ describe.each(ENDPOINTS)("%s", (url, model) => {
 
 it("rejects a path with an invalid escape", () => {
   const url = "https://me.openai.azure.com/openai/deployments/%E0%A4%A/chat/completions"
-  expect(findProtocol(callTo(url, { messages: [] }), context).status).toBe("rejected")
+  expect(describeCall(callTo(url, { messages: [] }), context).status).toBe("rejected")
 })

@@ -1,6 +1,6 @@
 import { createPriceTable } from "@p2/pricing"
 import { describe, expect, it } from "vitest"
-import { findProtocol, type PricedCall, type ProtocolContext } from "../../src/protocols"
+import { describeCall, type PricedCall, type ProtocolContext } from "../../src/protocols"
 import { callTo, context } from "./features/feature"
 
 const messages = [{ role: "user", content: "Describe who is David Copperfield" }]
@@ -8,7 +8,7 @@ const OPENAI = "https://api.openai.com/v1/chat/completions"
 const OPENROUTER = "https://openrouter.ai/api/v1/chat/completions"
 
 function describeChat(body: Record<string, unknown>, url = OPENAI, more: Partial<ProtocolContext> = {}) {
-  return findProtocol(callTo(url, { messages, ...body }), { ...context, ...more })
+  return describeCall(callTo(url, { messages, ...body }), { ...context, ...more })
 }
 
 function pricedChat(body: Record<string, unknown>, url = OPENAI, more: Partial<ProtocolContext> = {}): PricedCall {
@@ -50,7 +50,7 @@ describe("chat completions", () => {
 
   it("rejects a body that is not JSON", () => {
     const call = { ...callTo(OPENAI), body: { kind: "opaque", contentType: "text/plain" } as const }
-    expect(findProtocol(call, context)).toMatchObject({ status: "rejected", reason: "invalid-body" })
+    expect(describeCall(call, context)).toMatchObject({ status: "rejected", reason: "invalid-body" })
   })
 })
 
@@ -138,7 +138,7 @@ describe("the service tier of the context", () => {
       const prompt = url === OPENAI ? { messages } : { input: "Hello" }
       const describeIt = (more: Record<string, unknown>) => {
         const sent = { model: "gpt-5-mini", ...prompt, ...more }
-        const description = findProtocol(callTo(url, sent), { ...context, serviceTier: "default" })
+        const description = describeCall(callTo(url, sent), { ...context, serviceTier: "default" })
         if (description.status !== "priced") throw new Error(JSON.stringify(description))
         return description
       }

@@ -1,6 +1,6 @@
 import { createPriceTable } from "@p2/pricing"
 import { describe, expect, it } from "vitest"
-import { findProtocol, type PricedCall, type ProtocolContext, type ProviderCall } from "../../src/protocols"
+import { describeCall, type PricedCall, type ProtocolContext, type ProviderCall } from "../../src/protocols"
 
 const context: ProtocolContext = { prices: createPriceTable({}, { extends: "published" }), deployments: {} }
 
@@ -12,7 +12,7 @@ function callTo(url: string, value: Record<string, unknown> | undefined, method 
 const URL_OF_RESPONSES = "https://api.openai.com/v1/responses"
 
 function priced(body: Record<string, unknown>, more: Partial<ProtocolContext> = {}): PricedCall {
-  const description = findProtocol(callTo(URL_OF_RESPONSES, body), { ...context, ...more })
+  const description = describeCall(callTo(URL_OF_RESPONSES, body), { ...context, ...more })
   if (description.status !== "priced") throw new Error(JSON.stringify(description))
   return description
 }
@@ -39,7 +39,7 @@ describe("responses", () => {
   })
 
   it("rejects what has no bound", () => {
-    const describe = (body: Record<string, unknown>) => findProtocol(callTo(URL_OF_RESPONSES, body), context)
+    const describe = (body: Record<string, unknown>) => describeCall(callTo(URL_OF_RESPONSES, body), context)
     expect(describe({ model: "gpt-5", input: "Hello", tools: [{ type: "web_search" }] })).toMatchObject({
       status: "rejected",
       reason: "unbounded-cost",
@@ -49,9 +49,9 @@ describe("responses", () => {
   })
 
   it("derives the key of a background response from its id", () => {
-    const { status, ...poll } = findProtocol(callTo(`${URL_OF_RESPONSES}/resp_1`, undefined, "GET"), context)
+    const { status, ...poll } = describeCall(callTo(`${URL_OF_RESPONSES}/resp_1`, undefined, "GET"), context)
     expect({ status, ...poll }).toMatchObject({ status: "resumed", idempotencyKey: "response:resp_1" })
-    expect(findProtocol(callTo(`${URL_OF_RESPONSES}/resp_1`, undefined, "DELETE"), context)).toEqual({ status: "free" })
+    expect(describeCall(callTo(`${URL_OF_RESPONSES}/resp_1`, undefined, "DELETE"), context)).toEqual({ status: "free" })
   })
 
   it.each([
@@ -61,7 +61,7 @@ describe("responses", () => {
     ["gpt-4o", false],
   ])("accepts preview searches of %s: %s", (model, isAccepted) => {
     const body = { model, input: "Hello", tools: [{ type: "web_search_preview_2025_03_11" }], max_tool_calls: 1 }
-    expect(findProtocol(callTo(URL_OF_RESPONSES, body), context).status).toBe(isAccepted ? "priced" : "rejected")
+    expect(describeCall(callTo(URL_OF_RESPONSES, body), context).status).toBe(isAccepted ? "priced" : "rejected")
   })
 
   it("counts citations and fields without a rule", () => {
@@ -93,7 +93,7 @@ describe("responses", () => {
   it("rejects a body that is nested too deeply", () => {
     const nested = JSON.parse(`${"[".repeat(100_000)}${"]".repeat(100_000)}`)
     expect(
-      findProtocol(callTo(URL_OF_RESPONSES, { model: "gpt-5", input: [{ type: "mcp_call", nested }] }), context),
+      describeCall(callTo(URL_OF_RESPONSES, { model: "gpt-5", input: [{ type: "mcp_call", nested }] }), context),
     ).toEqual({
       status: "rejected",
       reason: "invalid-body",

@@ -2,8 +2,11 @@ import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { describe, expect, it } from "vitest"
-import { findProtocol } from "../../src/protocols"
+import { describeCall } from "../../src/protocols"
+import { SPEECH_FIELDS, TRANSCRIPTION_FIELDS } from "../../src/protocols/openai-audio/audio-fields"
+import { BATCH_FIELDS } from "../../src/protocols/openai-batch/describe-batch"
 import { CHAT_FIELDS } from "../../src/protocols/openai-chat/chat-fields"
+import { IMAGE_FIELDS } from "../../src/protocols/openai-images/image-fields"
 import { responsesFieldsOf } from "../../src/protocols/openai-responses/responses-fields"
 import type { BodyFields } from "../../src/protocols/variants/body-fields"
 import { callTo, context } from "./features/feature"
@@ -17,7 +20,7 @@ function typesOf(sdk: string, file: string): string {
 
 /** The body of an interface, at the top or inside a namespace. */
 function interfaceOf(types: string, name: string): string {
-  const start = new RegExp(`^( *)(?:export )?interface ${name} \\{`, "m").exec(types)
+  const start = new RegExp(`^( *)(?:export )?interface ${name}(?:<.*>)? \\{`, "m").exec(types)
   if (start === null) throw new Error(`There is no interface ${name}.`)
   const end = types.indexOf(`\n${start[1]}}`, start.index)
   return types.slice(start.index, end)
@@ -72,7 +75,24 @@ describe.each(["openai", "openai7"])("the types of %s", (sdk) => {
         input: "a",
         ...(field === "model" || field === "input" ? {} : { [field]: "a" }),
       }
-      expect(findProtocol(callTo("https://api.openai.com/v1/embeddings", body), context).status).toBe("priced")
+      expect(describeCall(callTo("https://api.openai.com/v1/embeddings", body), context).status).toBe("priced")
+    }
+  })
+
+  it("have no field of an image, speech, transcription or batch without a rule", () => {
+    const tables = [
+      ["images", "ImageGenerateParamsBase", IMAGE_FIELDS],
+      ["images", "ImageEditParamsBase", IMAGE_FIELDS],
+      ["images", "ImageCreateVariationParams", IMAGE_FIELDS],
+      ["audio/speech", "SpeechCreateParams", SPEECH_FIELDS],
+      ["audio/transcriptions", "TranscriptionCreateParamsBase", TRANSCRIPTION_FIELDS],
+      ["audio/translations", "TranslationCreateParams", TRANSCRIPTION_FIELDS],
+      ["batches", "BatchCreateParams", BATCH_FIELDS],
+    ] as const
+    for (const [file, name, table] of tables) {
+      const fields = fieldsOf(typesOf(sdk, file), name)
+      expect(fields.length).toBeGreaterThan(2)
+      expect(fields.filter((field) => !knownIn(table).has(field))).toEqual([])
     }
   })
 
@@ -94,6 +114,6 @@ describe.each(["openai", "openai7"])("the types of %s", (sdk) => {
 
 function isUnknown(body: Record<string, unknown>): boolean {
   const call = callTo("https://api.openai.com/v1/responses", { model: "gpt-5", ...body })
-  const description = findProtocol(call, context)
+  const description = describeCall(call, context)
   return description.status === "rejected" && description.reason === "unknown-field"
 }

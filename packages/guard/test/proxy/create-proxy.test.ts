@@ -8,6 +8,16 @@ import { CALL, COMPLETION, COST, EVENTS, events, json, type Sent } from "../fetc
 const TOKEN = "token-0123456789abcdef"
 const KEY = "sk-key-0123456789abcdef"
 
+const ANTHROPIC_CALL = {
+  model: "claude-sonnet-4-5",
+  max_tokens: 100,
+  messages: [{ role: "user", content: "What is the capital of France? ".repeat(400) }],
+}
+const ANTHROPIC_MESSAGE = {
+  ...{ id: "msg_1", type: "message", role: "assistant", model: "claude-sonnet-4-5", stop_reason: "end_turn" },
+  content: [{ type: "text", text: "Paris" }],
+}
+
 interface World {
   call(path: string, init?: RequestInit): Promise<Response>
   sent: Sent[]
@@ -381,6 +391,50 @@ describe("callers", () => {
   })
 })
 
+describe("bounds of the input", () => {
+  it("come from the provider's count, requested with the key of the upstream", async () => {
+    const count = { input_tokens: 2_900 }
+    const usage = { input_tokens: 2_900, output_tokens: 2, service_tier: "standard" }
+    const { call, sent, attempts } = proxyOver(
+      ({ url }) => json(url.endsWith("/count_tokens") ? count : { ...ANTHROPIC_MESSAGE, usage }),
+      { inputBound: "provider" },
+    )
+    expect((await call("/anthropic/v1/messages", { body: JSON.stringify(ANTHROPIC_CALL) })).status).toBe(200)
+    expect(sent.map(({ url, headers }) => [url, headers.get("x-api-key")])).toEqual([
+      ["https://api.anthropic.com/v1/messages/count_tokens", KEY],
+      ["https://api.anthropic.com/v1/messages", KEY],
+    ])
+    // 2,900 tokens and a margin of 5 % and 64 at $3 per million, and 100 output tokens at $15.
+    expect(attempts[0]![0].reservedNanoUsd).toBe((2_900 * 1.05 + 64) * 3_000 + 100 * 15_000)
+  })
+})
+
+describe("an upstream that is not available", () => {
+  const message = "Set OPENAI_API_KEY before `p2 run`."
+  const upstreams = { openai: { unavailable: message }, anthropic: { unavailable: message }, groq: { apiKey: KEY } }
+
+  it("answers every call with status 401 and the reason, in the provider's format, also without a token", async () => {
+    const { call, sent } = proxyOver(undefined, { upstreams })
+    for (const headers of [{}, { authorization: "" }]) {
+      const response = await call(CHAT, { headers })
+      expect(response.status).toBe(401)
+      expect(await errorOf(response)).toEqual({
+        ...{ message, type: "authentication_error", param: null, code: "upstream_unavailable" },
+      })
+      expect(response.headers.get("x-should-retry")).toBe("false")
+    }
+    const anthropic = await call("/anthropic/v1/messages", { body: "{}" })
+    expect(await anthropic.json()).toMatchObject({ type: "error", error: { message, type: "authentication_error" } })
+    expect(sent).toEqual([])
+  })
+
+  it("answers HEAD, and other upstreams work", async () => {
+    const { call } = proxyOver(undefined, { upstreams })
+    expect((await call("/openai", { method: "HEAD" })).status).toBe(200)
+    expect((await call("/groq/openai/v1/models", { method: "GET" })).status).toBe(200)
+  })
+})
+
 describe("checks before the token", () => {
   it("reject other hosts and origins if asked", async () => {
     const { call, sent } = proxyOver(undefined, { allowedHosts: ["127.0.0.1:4000"], allowedOrigins: [] })
@@ -474,6 +528,9 @@ describe("options", () => {
     ["maxBodyBytes", { maxBodyBytes: 2 ** 30 }, /`maxBodyBytes`/],
     ["allowedHosts", { allowedHosts: "localhost" }, /`allowedHosts`/],
     ["an option of the guard", { clampTo: "model" }, /`clampTo`/],
+    ["a bound of the input", { inputBound: "soft" }, /`inputBound`/],
+    ["an empty reason", { upstreams: { openai: { unavailable: "" } } }, /`upstreams.openai.unavailable`/],
+    ["a reason beside a key", { upstreams: { openai: { unavailable: "No.", apiKey: KEY } } }, /unavailable/],
   ]
   it.each(invalid)("rejects %s", (_name, options, message) => {
     const create = () => createProxy({ ...valid, ...options } as ProxyOptions)

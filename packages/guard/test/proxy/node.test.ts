@@ -309,4 +309,27 @@ describe("close", () => {
     expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }])
     expect((await balance()).reserved).toBe(0)
   })
+
+  it("ends streams that take too long, and waits until a slow store has settled them", async () => {
+    upstream.answer(({ response }) => {
+      response.writeHead(200, { "content-type": "text/event-stream" }).write("data: {}\n\n")
+    })
+    const store = memoryStore()
+    const settle = store.settle.bind(store)
+    store.settle = async (request) => {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      return settle(request)
+    }
+    const budget = createBudget({ store, limits: [{ scope: "total", limit: "1.00" }] })
+    const { server, attempts } = await serve({ budget })
+    const response = await post(server, { ...CALL, stream: true })
+    const read = response.text().then(
+      () => "complete",
+      () => "broken",
+    )
+    await server.close({ graceMs: 1 })
+    expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }])
+    expect((await budget.status())[0]!.reservedNanoUsd).toBe(0)
+    expect(await read).toBe("broken")
+  })
 })

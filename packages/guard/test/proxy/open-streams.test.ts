@@ -85,7 +85,8 @@ it(`${STREAMS} streams with readers that do not read need bounded memory, and se
     // Another reader gets everything while these wait, and the providers write as much as they can.
     const whole = EVENTS_EACH * Buffer.byteLength(filler) + Buffer.byteLength(EVENTS.join(""))
     expect(await readAll(await start())).toBe(whole)
-    expect((memoryInUse() - before) / STREAMS).toBeLessThan(MAX_BYTES_EACH)
+    // A busy process frees the buffers of the other reader some time after the collection.
+    await vi.waitFor(() => expect((memoryInUse() - before) / STREAMS).toBeLessThan(MAX_BYTES_EACH), 60_000)
     expect(server.pending).toBe(STREAMS)
     for (const response of responses) response.destroy()
     await vi.waitFor(() => expect(settled).toBe(STREAMS + 2), 60_000)

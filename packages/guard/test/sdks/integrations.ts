@@ -36,7 +36,8 @@ export function connect(server: LocalProvider, options: GuardOptions, onRequest 
   return {
     server,
     fetch: (...args) => {
-      onRequest()
+      // OpenAI's SDK fetches a `data:` URL before it sends a form.
+      if (!String(args[0]).startsWith("data:")) onRequest()
       return guarded(...args)
     },
     middleware: (request, next) => {

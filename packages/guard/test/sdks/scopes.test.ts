@@ -60,6 +60,7 @@ describe.each([
 ] as const)("%s", (_name, ai, createModel) => {
   it("keeps the steps of a stream in the scope in which it was created, when it is read outside", async () => {
     const budget = newBudget()
+    server.faults.always({ toolCalls: [{ name: "weather", arguments: { city: "Paris" } }] })
     const fetch = guardFetch({ budget, provider: "openai" })
     const model = createModel({ baseURL: server.baseURL, apiKey: "local", fetch }).chat("gpt-4o-mini")
     const inputSchema = z.object({ city: z.string() })

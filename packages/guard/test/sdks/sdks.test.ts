@@ -126,6 +126,14 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
     await expectCovered(guard)
   })
 
+  it("charges nothing for a status that is not billed", async () => {
+    const { budget, connection, attempts } = guardFor(integration, "1.00")
+    server.faults.next({ status: 400 })
+    await failure(integration.call(connection))
+    expect(attempts).toMatchObject([{ httpStatus: 400, costNanoUsd: 0, inDoubt: false }])
+    expect(await spentAndReserved(budget)).toEqual({ spent: 0, reserved: 0 })
+  })
+
   it("admits as many of 40 calls at once as the budget can pay", async () => {
     const probe = guardFor(integration, "1.00")
     await integration.call(probe.connection)

@@ -89,3 +89,13 @@ test("the transport can be ended without ending the race", () => {
   expect(race.signal).toMatchObject({ aborted: true, reason: { message: "twice" } })
   expect(race.error).toBeUndefined()
 })
+
+test("races that share a signal add one listener to it, and a race that has finished is not aborted", () => {
+  const controller = new AbortController()
+  const adding = vi.spyOn(controller.signal, "addEventListener")
+  const races = Array.from({ length: 20 }, () => open(controller.signal))
+  races[0]!.finish({ abortTransport: false })
+  controller.abort()
+  expect(adding).toHaveBeenCalledTimes(1)
+  expect(races.map(({ error }) => error !== undefined)).toEqual([false, ...Array(19).fill(true)])
+})

@@ -67,6 +67,7 @@ function searchesOf(request: ClaudeRequest, fault: Fault): number {
 function answerBlocks(request: ClaudeRequest, fault: Fault): Block[] {
   const text = (value: string): Block[] => [{ type: "text", text: value }]
   if (fault.refusal !== undefined) return text(fault.refusal)
+  if (fault.toolCall !== undefined) return [toolUse(fault.toolCall.name, fault.toolCall.arguments)]
   if (fault.answer !== undefined) return text(fault.answer)
   if (fault.empty) return text("")
   if (fault.invalidJson) return text('{"name": "David Copper')
@@ -77,11 +78,15 @@ function answerBlocks(request: ClaudeRequest, fault: Fault): Block[] {
     const input = fault.wrongShape
       ? { unexpected: true }
       : dataForSchema(tool.input_schema as Record<string, unknown>, context)
-    return [{ type: "tool_use", id: "toolu_local_1", name: tool.name, input }]
+    return [toolUse(String(tool.name), input)]
   }
   if (fault.wrongShape) return text('{"unexpected": true}')
   const schema = request.output_config?.format?.schema ?? request.output_format?.schema
   return text(schema === undefined ? plausibleText(context) : JSON.stringify(dataForSchema(schema, context)))
+}
+
+function toolUse(name: string, input: unknown): Block {
+  return { type: "tool_use", id: "toolu_local_1", name, input }
 }
 
 /** The tool that must be called, or the first one as long as no result has been sent. */

@@ -5,6 +5,7 @@ import { wait } from "../interruption"
 import { readBody, remember, type ServerContext } from "../server-context"
 import { densestNormalizedCount, usualCount } from "../text-count"
 import { answerClaude } from "./answer"
+import { handleMessageBatches } from "./batches"
 import { billClaude } from "./bill"
 import { countClaudeInput, readCache, totalInput } from "./count"
 import { CLAUDE_MODELS, findClaude } from "./rates"
@@ -39,6 +40,11 @@ export async function handleAnthropic(
     return sendError(response, 401, "invalid x-api-key")
   const route = path.replace(/^\/v1/, "")
   if (request.method === "GET" && route === "/models") return sendModels(response)
+  if (/^\/messages\/batches(\/|$)/.test(route)) {
+    const id = route.split("/")[3]
+    const isHandled = await handleMessageBatches(context, request, response, id, route.split("/")[4])
+    return isHandled ? undefined : sendError(response, 404, `No such batch: ${id}`)
+  }
   if (request.method !== "POST" || (route !== "/messages" && route !== "/messages/count_tokens"))
     return sendError(response, 404, `Not found: ${request.method} ${path}`)
   const text = await readBody(request)

@@ -39,6 +39,7 @@ const MODELS: Readonly<Record<string, ClaudeModel>> = {
   "claude-opus-4-1": { rates: rates(15, 75), contextWindow: 200_000, maxOutputTokens: 32_000, usPercent: 0 },
   "claude-opus-4-5": { rates: rates(5, 25), contextWindow: 200_000, maxOutputTokens: 64_000, usPercent: 0 },
   "claude-opus-4-7": { rates: rates(5, 25), contextWindow: 1_000_000, maxOutputTokens: 128_000, usPercent: 10 },
+  "claude-opus-4-8": { rates: rates(5, 25), contextWindow: 1_000_000, maxOutputTokens: 128_000, usPercent: 10 },
   "claude-opus-5": {
     rates: rates(5, 25),
     fastRates: rates(10, 50),

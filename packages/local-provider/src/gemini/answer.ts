@@ -62,6 +62,8 @@ export function answerGemini(
 }
 
 function answerParts(request: GeminiRequest, fault: Fault): Part[] {
+  if (fault.toolCall !== undefined)
+    return [{ functionCall: { name: fault.toolCall.name, args: fault.toolCall.arguments } }]
   if (fault.answer !== undefined) return [{ text: fault.answer }]
   if (fault.empty) return [{ text: "" }]
   if (fault.invalidJson) return [{ text: '{"name": "David Copper' }]

@@ -54,6 +54,7 @@ const MODELS: Readonly<Record<string, GeminiModel>> = {
   "gemini-3-flash-preview": { rates: rates(0.5, 3, 0.05, 1), ...LIMITS, thinks: true, search: PER_QUERY },
   "gemini-3.5-flash": { rates: rates(1.5, 9, 0.15), ...LIMITS, thinks: true, search: PER_QUERY },
   "gemini-3.5-flash-lite": { rates: rates(0.3, 2.5, 0.03), ...LIMITS, thinks: true, search: PER_QUERY },
+  "gemini-3.8-flash": { rates: rates(0.75, 3.75, 0.075), ...LIMITS, thinks: true, search: PER_QUERY },
   "gemini-3.1-pro-preview": {
     rates: rates(2, 12, 0.2),
     longRates: rates(4, 18, 0.4),

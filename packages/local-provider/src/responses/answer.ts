@@ -46,7 +46,7 @@ export function answerResponses(
   const hosted = hostedCalls(request, fault)
   return {
     output: [
-      ...(reasoningTokens > 0 ? [{ id: idOf("rs"), type: "reasoning", summary: [] }] : []),
+      ...(reasoningTokens > 0 ? [reasoningItem(request, reasoningTokens)] : []),
       ...hosted.items,
       isCut ? cutItem(item, room) : item,
     ],
@@ -63,6 +63,13 @@ export function answerResponses(
     fileSearches: hosted.items.filter(({ type }) => type === "file_search_call").length,
     containerGB: hosted.containerGB,
   }
+}
+
+/** The reasoning, encrypted if the request asks for it, so that a later request can send it back. */
+function reasoningItem({ include }: ResponsesRequest, tokens: number): Item {
+  const isEncrypted = Array.isArray(include) && include.includes("reasoning.encrypted_content")
+  const encrypted = isEncrypted ? { encrypted_content: randomBytes(6 * tokens).toString("base64") } : {}
+  return { id: idOf("rs"), type: "reasoning", summary: [], ...encrypted }
 }
 
 /** Hosted calls in turns, as many as the request allows. */
@@ -123,6 +130,7 @@ function answerItem(request: ResponsesRequest, fault: Fault): Item {
   })
   const text = (value: string) => message({ type: "output_text", text: value, annotations: [], logprobs: [] })
   if (fault.refusal !== undefined) return message({ type: "refusal", refusal: fault.refusal })
+  if (fault.toolCall !== undefined) return toolCallOf(fault.toolCall)
   if (fault.answer !== undefined) return text(fault.answer)
   if (fault.empty) return text("")
   if (fault.invalidJson) return text('{"name": "David Copper')
@@ -130,16 +138,25 @@ function answerItem(request: ResponsesRequest, fault: Fault): Item {
   const context = { random: new Random(prompt), subject: subjectOf(prompt) }
   const tool = toolToCall(request)
   if (tool !== undefined)
-    return {
-      id: idOf("fc"),
-      type: "function_call",
-      status: "completed",
-      name: tool.name,
-      call_id: "call_local_1",
-      arguments: JSON.stringify(dataForSchema((tool.parameters ?? { type: "object" }) as never, context)),
-    }
+    return functionCall(String(tool.name), dataForSchema((tool.parameters ?? { type: "object" }) as never, context))
   const schema = request.text?.format?.schema
   return text(schema === undefined ? plausibleText(context) : JSON.stringify(dataForSchema(schema, context)))
+}
+
+function toolCallOf({ name, arguments: input }: NonNullable<Fault["toolCall"]>): Item {
+  if (typeof input !== "string") return functionCall(name, input)
+  return { id: idOf("ctc"), type: "custom_tool_call", status: "completed", name, call_id: "call_local_1", input }
+}
+
+function functionCall(name: string, values: unknown): Item {
+  return {
+    id: idOf("fc"),
+    type: "function_call",
+    status: "completed",
+    name,
+    call_id: "call_local_1",
+    arguments: JSON.stringify(values),
+  }
 }
 
 /** The first function, as long as no result has been sent. */
@@ -152,6 +169,7 @@ function toolToCall(request: ResponsesRequest): Item | undefined {
 /** The generated text of an item. */
 export function textOf(item: Item): string {
   if (item.type === "function_call") return String(item.arguments)
+  if (item.type === "custom_tool_call") return String(item.input)
   const [part] = (item.content ?? []) as Item[]
   return String(part?.text ?? part?.refusal ?? "")
 }
@@ -159,6 +177,7 @@ export function textOf(item: Item): string {
 function cutItem(item: Item, tokens: number): Item {
   const text = cutToTokens(textOf(item), tokens)
   if (item.type === "function_call") return { ...item, arguments: text, status: "incomplete" }
+  if (item.type === "custom_tool_call") return { ...item, input: text, status: "incomplete" }
   const [part] = (item.content ?? []) as Item[]
   const field = part?.type === "refusal" ? "refusal" : "text"
   return { ...item, status: "incomplete", content: [{ ...part, [field]: text }] }

@@ -54,6 +54,12 @@ const MODELS: Readonly<Record<string, ResponsesModel>> = {
     maxOutputTokens: 128_000,
     reasons: true,
   },
+  "gpt-6.2-sol": {
+    tiers: { default: rates(2, 0.1, 10) },
+    contextWindow: 1_050_000,
+    maxOutputTokens: 128_000,
+    reasons: true,
+  },
   "o4-mini": {
     tiers: { default: rates(1.1, 0.275, 4.4), priority: rates(2, 0.5, 8), flex: rates(0.55, 0.1375, 2.2) },
     contextWindow: 200_000,

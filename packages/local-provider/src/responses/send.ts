@@ -148,6 +148,7 @@ function headersOf({ line, fault }: ResponsesCall, type: string): Record<string,
 /** An item as it starts in a stream: without what the deltas carry. */
 function emptied(item: Item): Item {
   if (item.type === "function_call") return { ...item, arguments: "", status: "in_progress" }
+  if (item.type === "custom_tool_call") return { ...item, input: "", status: "in_progress" }
   return item.type === "message" ? { ...item, content: [], status: "in_progress" } : item
 }
 
@@ -158,6 +159,10 @@ function eventNames(item: Item): { delta?: string; done?: string; extra: Record<
       done: "response.function_call_arguments.done",
       extra: {},
     }
+  if (item.type === "custom_tool_call") {
+    const prefix = "response.custom_tool_call_input"
+    return { delta: `${prefix}.delta`, done: `${prefix}.done`, extra: {} }
+  }
   if (item.type !== "message") return { extra: {} }
   const name = partOf(item).type === "refusal" ? "refusal" : "output_text"
   return { delta: `response.${name}.delta`, done: `response.${name}.done`, extra: { content_index: 0 } }
@@ -165,6 +170,7 @@ function eventNames(item: Item): { delta?: string; done?: string; extra: Record<
 
 function doneFields(item: Item): Record<string, unknown> {
   if (item.type === "function_call") return { arguments: item.arguments, name: item.name }
+  if (item.type === "custom_tool_call") return { input: item.input }
   const part = partOf(item)
   return part.type === "refusal" ? { refusal: part.refusal } : { text: part.text }
 }

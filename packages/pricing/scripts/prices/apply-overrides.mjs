@@ -5,6 +5,7 @@ import {
   FINE_TUNED_PRICES,
   GUARANTEED_UNTIL,
   HOSTED_TOOLS,
+  IMAGE_PRICES,
   IMAGES_AS_OUTPUT,
   OLD_PRICES,
   PIECE_PRICES,
@@ -30,8 +31,8 @@ const PER_PIECE = new Set(["request", "search", "fileSearch", "codeSession", "im
 /** Changes `rows` in place. */
 export function applyOverrides(rows) {
   for (const key of [...rows.keys()]) if (NOT_SOLD.names.test(key)) rows.delete(key)
-  for (const [key, entry] of Object.entries({ ...PIECE_PRICES, ...FINE_TUNED_PRICES, ...OLD_PRICES, ...PRICES }))
-    rows.set(key, overriddenRow(key, entry, rows.get(key)))
+  const complete = { ...PIECE_PRICES, ...IMAGE_PRICES, ...FINE_TUNED_PRICES, ...OLD_PRICES, ...PRICES }
+  for (const [key, entry] of Object.entries(complete)) rows.set(key, overriddenRow(key, entry, rows.get(key)))
   for (const row of rows.values()) {
     addClaudeWrites(row)
     addOpenRouterSearch(row)
@@ -63,7 +64,7 @@ function overriddenRow(key, entry, before) {
     key,
     provider: key.slice(0, slash),
     name: key.slice(slash + 1),
-    chat: !Object.hasOwn(PIECE_PRICES, key),
+    chat: !Object.hasOwn(PIECE_PRICES, key) && !Object.hasOwn(IMAGE_PRICES, key),
     sheets,
     ...(entry.free && { free: true }),
     from: [entry],

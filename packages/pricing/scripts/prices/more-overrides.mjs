@@ -41,6 +41,20 @@ export const PIECE_PRICES = {
   ),
 }
 
+/** Image models that are newer than both packages. The page says that their rates are those of `gpt-image-2`. */
+const GPT_IMAGE_2_5 = {
+  sheets: [{ input: "5", output: "30", cacheRead: "1.25", imageInput: "8", imageOutput: "30" }],
+  url: "https://docs.apiyi.com/en/news/gpt-image-2-5-launch.md",
+  day: READ,
+}
+
+export const IMAGE_PRICES = {
+  "openai/gpt-image-2.5-flare": GPT_IMAGE_2_5,
+  "openai/gpt-image-2.5-flare-2026-09-08": GPT_IMAGE_2_5,
+  "openai/gpt-image-2.5-sunburst": GPT_IMAGE_2_5,
+  "openai/gpt-image-2.5-sunburst-2026-09-08": GPT_IMAGE_2_5,
+}
+
 function fineTuned(rates, limits, hasBatch = true) {
   const sheets = hasBatch ? [rates, { serviceTier: "batch", factor: [1, 2] }] : [rates]
   return { sheets, ...limits, url: LITELLM, day: READ }

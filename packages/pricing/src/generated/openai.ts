@@ -32,6 +32,7 @@ s2026-11-23 https://developers.openai.com/api/docs/models/gpt-6.2-sol, https://d
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-audio (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-audio-mini (2026-11-27)
 s2026-11-10 @earendil-works/pi-ai 1.5.2
+s2026-11-30 https://docs.apiyi.com/en/news/gpt-image-2-5-launch.md
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-realtime-1.5 (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-realtime-2 (2026-11-27)
 s2026-09-23 @pydantic/genai-prices 0.1.8, https://developers.openai.com/api/docs/models/gpt-realtime-2.1-mini (2026-11-27)
@@ -360,11 +361,15 @@ popenai
 	gpt-image-1.5-2025-12-16	2p	1
 	gpt-image-2	2q	1
 	gpt-image-2-2026-04-21	2q	1
+	gpt-image-2.5-flare	2q	u
+	gpt-image-2.5-flare-2026-09-08	2q	u
+	gpt-image-2.5-sunburst	2q	u
+	gpt-image-2.5-sunburst-2026-09-08	2q	u
 	gpt-realtime	2r	1
-	gpt-realtime-1.5	2r	u
-	gpt-realtime-2	2s	v
+	gpt-realtime-1.5	2r	v
+	gpt-realtime-2	2s	w
 	gpt-realtime-2.1	2s	1
-	gpt-realtime-2.1-mini	2t	w
+	gpt-realtime-2.1-mini	2t	x
 	gpt-realtime-2025-08-28	2r	1
 	gpt-realtime-mini	2t	1
 	gpt-realtime-mini-2025-10-06	2t	1
@@ -375,16 +380,16 @@ popenai
 	hd/1792-x-1024/dall-e-3	a
 	o1	2w	b
 	o1-2024-12-17	2w	b
-	o1-mini	2x	x
-	o1-mini-2024-09-12	2x	x
-	o1-preview	2y	y
-	o1-preview-2024-09-12	2y	y
+	o1-mini	2x	y
+	o1-mini-2024-09-12	2x	y
+	o1-preview	2y	z
+	o1-preview-2024-09-12	2y	z
 	o1-pro	2z	b
 	o1-pro-2025-03-19	2z	b
 	o3	30	e
 	o3-2025-04-16	31	b
-	o3-deep-research	32	z	S
-	o3-deep-research-2025-06-26	32	z	S
+	o3-deep-research	32	10	S
+	o3-deep-research-2025-06-26	32	10	S
 	o3-mini	2x	b
 	o3-mini-2025-01-31	2x	b
 	o3-mini-high	33	c
@@ -392,11 +397,11 @@ popenai
 	o3-pro-2025-06-10	34	b
 	o4-mini	35	e
 	o4-mini-2025-04-16	36	b
-	o4-mini-deep-research	37	z	S
-	o4-mini-deep-research-2025-06-26	37	z	S
+	o4-mini-deep-research	37	10	S
+	o4-mini-deep-research-2025-06-26	37	10	S
 	o4-mini-high	38	c
-	omni-moderation-2024-09-26	39	10	F
-	omni-moderation-latest	39	10	F
+	omni-moderation-2024-09-26	39	11	F
+	omni-moderation-latest	39	11	F
 	standard/1024-x-1024/dall-e-3	3a
 	standard/1024-x-1792/dall-e-3	2v
 	standard/1792-x-1024/dall-e-3	2v
@@ -410,6 +415,6 @@ popenai
 	text-embedding-ada	3d	1
 	text-embedding-ada-002	3e	l
 	text-embedding-ada-002-v2	3d	1
-	tts-1	3f	11
-	tts-1-hd	3g	11
+	tts-1	3f	12
+	tts-1-hd	3g	12
 	whisper-1	3h	1`

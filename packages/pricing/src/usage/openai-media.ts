@@ -4,8 +4,8 @@ import type { UsageFields, UsageReadOptions } from "./usage-fields"
 import { usageOf } from "./usage-parts"
 
 /**
- * Reads `usage` of OpenAI's image generation. Output counts as images, except for text tokens in the details. For
- * models that are billed by the image (DALL·E), pass `{ inputTokens: 0, outputTokens: 0, outputImages: n }` to `costOf`.
+ * Reads `usage` of OpenAI's image generation. Output counts as images, except for text tokens in the details, and so does input,
+ * because text costs less. For models that are billed by the image (DALL·E), pass `{ inputTokens: 0, outputTokens: 0, outputImages: n }` to `costOf`.
  *
  * @throws InvalidArgumentError, UnknownUsageError
  * @see https://platform.openai.com/docs/api-reference/images/object
@@ -20,7 +20,7 @@ export function readOpenAIImagesUsage(usage: unknown): UsageReading {
 }
 
 function readImages(fields: UsageFields): Usage {
-  const input = fields.inner("input_tokens_details").ignore("text_tokens")
+  const input = fields.inner("input_tokens_details")
   const output = fields.inner("output_tokens_details")
   const cacheRead = input.count("cached_tokens")
   input.inner("cached_tokens_details").ignore("text_tokens", "image_tokens")
@@ -28,9 +28,11 @@ function readImages(fields: UsageFields): Usage {
   const textOutput = output.count("text_tokens")
   const imageOutput = output.optional("image_tokens") ?? outputTokens - Math.min(textOutput, outputTokens)
   const reasoning = output.count("reasoning_tokens")
-  return usageOf(fields.required("input_tokens"), Math.max(outputTokens, imageOutput + reasoning), {
+  const inputTokens = fields.required("input_tokens")
+  const textInput = Math.min(input.count("text_tokens"), inputTokens)
+  return usageOf(inputTokens, Math.max(outputTokens, imageOutput + reasoning), {
     cacheReadTokens: cacheRead,
-    imageInputTokens: input.count("image_tokens"),
+    imageInputTokens: input.optional("image_tokens") ?? inputTokens - textInput,
     reasoningTokens: reasoning,
     imageOutputTokens: imageOutput,
   })
@@ -70,6 +72,26 @@ function readTranscription(fields: UsageFields): Usage {
   const audio = details.optional("audio_tokens") ?? inputTokens - text
   fields.inner("output_token_details").ignore("text_tokens")
   return usageOf(Math.max(inputTokens, audio), outputOf(fields), { audioInputTokens: audio })
+}
+
+/**
+ * Reads `usage` of OpenAI's speech, which the event `speech.audio.done` has. For models that are billed by the character
+ * (`tts-1`), pass `{ inputTokens: 0, outputTokens: 0, inputCharacters: text.length }` to `costOf`.
+ *
+ * @throws InvalidArgumentError, UnknownUsageError
+ * @see https://platform.openai.com/docs/api-reference/audio/speech-audio-done-event
+ */
+export function usageFromOpenAISpeech(usage: unknown, options: UsageReadOptions = {}): Usage {
+  return readStrictly(usage, options, readSpeech)
+}
+
+/** Reads `usage` of OpenAI's speech for a meter. */
+export function readOpenAISpeechUsage(usage: unknown): UsageReading {
+  return readForMeter(usage, undefined, readSpeech)
+}
+
+function readSpeech(fields: UsageFields): Usage {
+  return usageOf(fields.required("input_tokens"), outputOf(fields), {})
 }
 
 /**

@@ -1,4 +1,12 @@
-import { type AnswerFormat, checkOptions, InvalidArgumentError, type Message, type ToolDefinition } from "@p2/core"
+import {
+  type AnswerFormat,
+  type CustomToolDefinition,
+  checkOptions,
+  InvalidArgumentError,
+  type Message,
+  type MessageInput,
+  type ToolDefinition,
+} from "@p2/core"
 import type { TokenCalibration } from "../estimate/calibration"
 import { type Counted, sum } from "./counted"
 import { messageTokens } from "./message-tokens"
@@ -9,9 +17,9 @@ import { formatTokens, toolTokens } from "./tool-tokens"
 /** The parts of a request that become input tokens. */
 export interface RequestTokensInput {
   model: string
-  messages: readonly Message[]
-  tools?: readonly ToolDefinition[] | undefined
-  answerFormat?: AnswerFormat | undefined
+  messages: readonly MessageInput[]
+  tools?: readonly (ToolDefinition | CustomToolDefinition)[] | null | undefined
+  answerFormat?: AnswerFormat | null | undefined
   /** Corrects the estimate by earlier reports of the provider. @defaultValue none */
   calibration?: TokenCalibration | undefined
 }
@@ -42,7 +50,7 @@ export interface RequestTokens {
 const PUBLISHED = /^(gpt-4o(-mini)?|gpt-4(-32k)?(-0314|-0613)?|gpt-3\.5-turbo(-0125)?)$/
 
 /** Tokens that start the response, and a margin for what a provider adds to a request without publishing it. */
-const RESPONSE_START: Counted = { tokens: 3, upperBound: 3 + 32 }
+export const RESPONSE_START: Counted = { tokens: 3, upperBound: 3 + 32 }
 
 const INPUT: ReadonlySet<string> = new Set(["model", "messages", "tools", "answerFormat", "calibration"])
 const ONLY_INPUT = "Omit it: only input tokens are counted."
@@ -75,16 +83,18 @@ export function countRequestTokens(input: RequestTokensInput): RequestTokens {
   if (typeof input !== "object" || input === null)
     throw new InvalidArgumentError("input", 'an object such as { model: "gpt-4o-mini", messages: […] }', input)
   checkOptions(input, INPUT, "options", ADVICE)
-  const { model: id, messages, tools = [], answerFormat, calibration } = input
+  const { model: id, messages, answerFormat, calibration } = input
+  const tools = input.tools ?? []
   const model = requestModel(id)
   if (!Array.isArray(messages)) throw new InvalidArgumentError("messages", "an array of messages", messages)
   if (!Array.isArray(tools)) throw new InvalidArgumentError("tools", "an array of tools", tools)
   const parts: Counted[] = [RESPONSE_START, { tokens: 0, upperBound: templateMargin(model) }]
   // `forEach` would skip holes.
   for (let index = 0; index < messages.length; index++)
-    parts.push(...messageTokens(model, messages[index]!, `messages[${index}]`))
+    parts.push(...messageTokens(model, messages[index]! as Message, `messages[${index}]`))
   if (tools.length > 0) parts.push(toolTokens(model, tools))
-  if (answerFormat !== undefined && answerFormat?.type !== "text") parts.push(formatTokens(model, answerFormat))
+  if ((answerFormat ?? undefined) !== undefined && answerFormat!.type !== "text")
+    parts.push(formatTokens(model, answerFormat!))
   const { tokens: uncorrected, upperBound, kinds } = sum(parts)
   const exact = kinds.length === 0 && isPublished(model)
   const shape = ["text", ...kinds].join("+")

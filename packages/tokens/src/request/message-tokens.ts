@@ -1,4 +1,4 @@
-import { InvalidArgumentError, type Message } from "@p2/core"
+import { type CustomToolCall, InvalidArgumentError, type Message, type ToolCall } from "@p2/core"
 import { UnboundedInputError } from "../errors"
 import { about, type Counted } from "./counted"
 import { jsonOf, stringAt } from "./field-checks"
@@ -9,7 +9,14 @@ import { type RequestModel, textTokens } from "./request-model"
 export const MESSAGE_MARGIN = 8
 const CALL_MARGIN = 24
 
-const ROLES: readonly string[] = ["system", "developer", "user", "assistant", "tool"] satisfies Message["role"][]
+const ROLES: readonly string[] = [
+  "system",
+  "developer",
+  "user",
+  "assistant",
+  "tool",
+  "function",
+] satisfies Message["role"][]
 const EXPECTED_ROLE = '"system", "developer", "user", "assistant" or "tool"'
 
 /** Message fields that have a rule of their own. */
@@ -36,7 +43,7 @@ export function messageTokens(model: RequestModel, message: Message, path: strin
 }
 
 function nameTokens(model: RequestModel, message: Message, path: string): Counted[] {
-  if (!("name" in message) || message.name === undefined) return []
+  if (!("name" in message) || (message.name ?? undefined) === undefined) return []
   const name = textTokens(model, stringAt(message.name, `${path}.name`))
   return [name, { tokens: 1, upperBound: 1 + MESSAGE_MARGIN }]
 }
@@ -44,7 +51,7 @@ function nameTokens(model: RequestModel, message: Message, path: string): Counte
 function contentTokens(model: RequestModel, { role, content }: Message, path: string): Counted[] {
   if (Array.isArray(content))
     return Array.from<AnyPart>(content).flatMap((part, index) => partTokens(model, part, `${path}.content[${index}]`))
-  if (role === "assistant" && (content === undefined || content === null)) return []
+  if ((role === "assistant" || role === "function") && (content === undefined || content === null)) return []
   if (typeof content !== "string")
     throw new InvalidArgumentError(`${path}.content`, "a string or an array of content parts", content)
   return content === "" ? [] : [textTokens(model, content)]
@@ -70,10 +77,21 @@ function toolFieldTokens(model: RequestModel, message: Message, path: string): C
   const refusal = message.refusal ? [textTokens(model, stringAt(message.refusal, `${path}.refusal`))] : []
   const calls = Array.from(message.tool_calls ?? []).flatMap((call, index) => {
     const at = `${path}.tool_calls[${index}]`
-    const name = textTokens(model, stringAt(call?.function?.name, `${at}.function.name`))
-    const input = textTokens(model, stringAt(call.function.arguments, `${at}.function.arguments`))
+    const [name, input] = callTokens(model, call, at)
     const id = textTokens(model, stringAt(call.id, `${at}.id`))
     return [name, input, about("tools", 4, id.upperBound + CALL_MARGIN)]
   })
   return [...refusal, ...calls]
+}
+
+/** The name and the input of a tool call. */
+function callTokens(model: RequestModel, call: ToolCall | CustomToolCall, at: string): [name: Counted, input: Counted] {
+  const [path, name, input] =
+    call?.type === "custom"
+      ? (["custom", call.custom?.name, call.custom?.input] as const)
+      : (["function", call?.function?.name, call?.function?.arguments] as const)
+  return [
+    textTokens(model, stringAt(name, `${at}.${path}.name`)),
+    textTokens(model, stringAt(input, `${at}.${path}.${path === "custom" ? "input" : "arguments"}`)),
+  ]
 }

@@ -39,7 +39,7 @@ export function partTokens(model: RequestModel, part: AnyPart, path: string): Co
     case "image_url":
       return [imagePartTokens(model, part, path)]
     case "input_audio":
-      return [audioTokens(model, stringAt(part.input_audio?.data, `${path}.input_audio.data`), path)]
+      return [audioTokens(model, part.input_audio, path)]
     case "file":
       return [fileTokens(model, part.file, path)]
     default:
@@ -69,10 +69,16 @@ function imagePartTokens(model: RequestModel, part: ImagePart, path: string): Co
 
 /**
  * Raw PCM has a length that its bytes prove. Compressed audio has none, whatever its headers state, so the window bounds it.
+ * So is WAV that is sent as another format: a provider that trusts the format decodes it as compressed audio.
  */
-function audioTokens(model: RequestModel, base64: string, path: string): Counted {
+function audioTokens(
+  model: RequestModel,
+  audio: { data?: unknown; format?: unknown } | undefined,
+  path: string,
+): Counted {
+  const base64 = stringAt(audio?.data, `${path}.input_audio.data`)
   const bytes = (base64.length * 3) / 4
-  const bytesPerSecond = pcmBytesPerSecond(base64)
+  const bytesPerSecond = audio?.format === "wav" ? pcmBytesPerSecond(base64) : undefined
   const seconds = Math.ceil(bytes / (bytesPerSecond ?? AUDIO.usualBytesPerSecond))
   const tokens = Math.ceil(seconds * AUDIO.usualTokensPerSecond)
   if (bytesPerSecond !== undefined) return about("audio", tokens, seconds * AUDIO.tokensPerSecond + AUDIO_MARGIN)

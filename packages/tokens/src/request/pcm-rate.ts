@@ -10,12 +10,17 @@ const MAX_RATE = 192_000
 const PCM = 1
 
 /**
- * Returns the bytes per second of a WAV file with uncompressed samples, base64; undefined for every other format. The sizes in
- * the header prove nothing, but a player uses the sample rate, the channels and the bits of the header.
+ * The bytes per second of a WAV file with uncompressed samples, by its first 36 bytes; undefined for every other format. The
+ * sizes in the header prove nothing, but a player uses the sample rate, the channels and the bits of the header, so the size of
+ * the file divided by this rate is the most that it can play.
+ *
+ * @example
+ * const bytesPerSecond = wavBytesPerSecond(bytes.subarray(0, 36))
+ * const seconds = bytesPerSecond === undefined ? undefined : Math.ceil(bytes.length / bytesPerSecond)
  */
-export function pcmBytesPerSecond(base64: string): number | undefined {
-  const bytes = decodeHeader(base64)
-  if (bytes === undefined) return undefined
+export function wavBytesPerSecond(head: Uint8Array): number | undefined {
+  if (head.byteLength < HEADER_BYTES) return undefined
+  const bytes = new DataView(head.buffer, head.byteOffset, HEADER_BYTES)
   const isWav = bytes.getUint32(0) === 0x52494646 && bytes.getUint32(8) === 0x57415645
   if (!isWav || bytes.getUint32(12) !== 0x666d7420 || bytes.getUint16(20, true) !== PCM) return undefined
   const channels = bytes.getUint16(22, true)
@@ -26,9 +31,11 @@ export function pcmBytesPerSecond(base64: string): number | undefined {
   return Math.min(bytesPerSecond, MAX_RATE)
 }
 
-function decodeHeader(base64: string): DataView | undefined {
+/** {@link wavBytesPerSecond} of a file as base64. */
+export function pcmBytesPerSecond(base64: string): number | undefined {
   const start = base64.slice(0, (HEADER_BYTES / 3) * 4)
-  if (!/^[A-Za-z0-9+/]+$/.test(start) || start.length < (HEADER_BYTES / 3) * 4) return undefined
-  const binary = atob(start)
-  return new DataView(Uint8Array.from(binary, (byte) => byte.charCodeAt(0)).buffer)
+  if (!/^[A-Za-z0-9+/]+$/.test(start)) return undefined
+  return wavBytesPerSecond(
+    Uint8Array.from(atob(start.slice(0, start.length - (start.length % 4))), (byte) => byte.charCodeAt(0)),
+  )
 }

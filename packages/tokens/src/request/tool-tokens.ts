@@ -1,7 +1,9 @@
-import type { AnswerFormat, ToolDefinition } from "@p2/core"
+import type { AnswerFormat, CustomToolDefinition, ToolDefinition } from "@p2/core"
 import { about, type Counted } from "./counted"
 import { jsonOf, stringAt } from "./field-checks"
 import { type RequestModel, textTokens } from "./request-model"
+
+type AnyTool = ToolDefinition | CustomToolDefinition
 
 /**
  * Anthropic adds up to 804 tokens of instructions to a request with tools (Opus 4.7), and has changed these numbers for the same
@@ -19,10 +21,11 @@ const TOOL_FORM = '{ type: "function", function: { name, description, parameters
 const TEN_PER_TOOL = /^(gpt-4(?!o|\.)|gpt-3\.5|gpt-35)/
 
 /** Providers do not publish how tools are sent to the model. Twice their JSON plus a margin is the bound. */
-export function toolTokens(model: RequestModel, tools: readonly ToolDefinition[]): Counted {
+export function toolTokens(model: RequestModel, tools: readonly AnyTool[]): Counted {
   const json = jsonOf(tools, "tools")
   for (const [index, tool] of tools.entries())
-    stringAt(tool?.function?.name, `tools[${index}].function.name`, TOOL_FORM)
+    if (tool?.type === "custom") stringAt(tool.custom?.name, `tools[${index}].custom.name`)
+    else stringAt(tool?.function?.name, `tools[${index}].function.name`, TOOL_FORM)
   const counted = textTokens(model, json)
   const tokens =
     model.encoding === undefined
@@ -42,15 +45,15 @@ export function formatTokens(model: RequestModel, answerFormat: AnswerFormat): C
  * The formula of OpenAI's cookbook, "How to count tokens with tiktoken", section 7.
  * https://github.com/openai/openai-cookbook/blob/main/examples/How_to_count_tokens_with_tiktoken.ipynb
  */
-function cookbookTokens(
-  tools: readonly ToolDefinition[],
-  count: (text: string) => number,
-  tokensPerTool: number,
-): number {
+function cookbookTokens(tools: readonly AnyTool[], count: (text: string) => number, tokensPerTool: number): number {
   let tokens = 12
-  for (const { function: definition } of tools) {
-    tokens += tokensPerTool + count(`${definition.name}:${withoutFullStop(definition.description)}`)
-    const properties = Object.entries((definition.parameters?.properties ?? {}) as Record<string, unknown>)
+  for (const tool of tools) {
+    const { name, description } = tool.type === "custom" ? tool.custom : tool.function
+    tokens += tokensPerTool + count(`${name}:${withoutFullStop(description)}`)
+    // The formula has no rule for a grammar; its JSON is the best estimate.
+    if (tool.type === "custom" && tool.custom.format != null) tokens += count(JSON.stringify(tool.custom.format))
+    const parameters = tool.type === "custom" ? undefined : tool.function.parameters
+    const properties = Object.entries((parameters?.properties ?? {}) as Record<string, unknown>)
     if (properties.length > 0) tokens += 3
     for (const [name, schema] of properties) tokens += propertyTokens(name, schema, count)
   }

@@ -20,7 +20,7 @@ const REUSED = 1 << 14
  *
  * Why the result is the same: merging follows the ranks, so what happens at the border of two tokens depends on these two
  * alone. Two tokens are compatible if merging their bytes gives these two tokens again. A sequence of tokens is the result
- * of merging if and only if all neighbours are compatible, and exactly one such sequence exists. The matcher takes the
+ * of merging if and only if all neighbors are compatible, and exactly one such sequence exists. The matcher takes the
  * longest compatible token at each position and backtracks if there is none. A position from which no sequence reaches the
  * end is marked as blocked, so that no position is visited twice.
  *
@@ -160,8 +160,8 @@ const starts = new Int32Array(LONGEST_RANGE + 2)
 const ranks = new Int32Array(LONGEST_RANGE + 2)
 
 /**
- * Byte pair encoding by its definition: starts with single bytes, and repeatedly merges the two neighbours that form the token
- * with the lowest rank, the leftmost first, until no two neighbours form a token. Merges only ranks below `below`.
+ * Byte pair encoding by its definition: starts with single bytes, and repeatedly merges the two neighbors that form the token
+ * with the lowest rank, the leftmost first, until no two neighbors form a token. Merges only ranks below `below`.
  * Returns the number of tokens, and appends them to `out`.
  *
  * Example, o200k_base, `"hello"` below its own rank 24912: h e l l o → he l l o → he ll o → hell o. So `hello` is `hell` + `o`.

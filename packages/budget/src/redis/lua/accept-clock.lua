@@ -3,8 +3,7 @@
 -- ARGV: 1 clock ('' the server's)
 -- Reply: ok, now, the latest time before
 --- @include "shared/time"
-local clock = readClock(ARGV[1])
-local before = readNow(KEYS[1], clock) or clock
+local clock, before = readTime(KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[1])
 writeTime(KEYS[1], clock, 0)
-return { 'ok', text(clock), text(before) }
+return { 'ok', text(clock), text(before or clock) }

@@ -2,27 +2,24 @@
 -- KEYS: 1 adjustment, 2 counter, 3 time
 -- ARGV: 1 clock ('' the server's), 2 counter name, 3 kind, 4 delta, 5 retentionMs, 6 startsAt and
 --       7 endsAt ('' for null), 8 keep (see forgetTime)
--- Reply: ok, now, replayed, applied, spent, reserved, granted, peakBefore, peak. Or: mismatch | stale-window, now
+-- Reply: ok, now, replayed, applied, { spent, reserved, granted, peakBefore, peak }. Or: mismatch | stale-window, now
 --- @include "shared/counter"
 -- Adjustments of counters without a window are kept at least this long.
 local ENDLESS_MS = 90 * 86400000
 local name, kind, delta, retentionMs = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local startsAt, endsAt, keep = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 
-local clock = readClock(ARGV[1])
-local now, latest = readNow(KEYS[3], clock)
-if not now then return corrupt('time') end
+local clock, now, latest = readTime(KEYS[3], ARGV[1])
+if not now then return { 'corrupt', 'time' } end
 local counter = readCounter(KEYS[2], now)
-if not counter then return corrupt('counter') end
+if not counter then return { 'corrupt', 'counter' } end
 local stored = read('HMGET', KEYS[1], 'counter', 'kind', 'delta', 'applied', 'forgetAt')
-if not stored then return corrupt('adjustment') end
+if not stored then return { 'corrupt', 'adjustment' } end
 
-local peak = tonumber(counter.before[4])
+local granted, spent, peak = tonumber(counter[GRANTED]), tonumber(counter[SPENT]), tonumber(counter[PEAK])
 local function reply(replayed, applied)
-  return {
-    'ok', text(now), replayed, text(applied), text(counter.spent), counter.before[2], text(counter.granted),
-    counter.before[4], text(peak),
-  }
+  local change = { text(spent), counter[RESERVED], text(granted), counter[PEAK], text(peak) }
+  return { 'ok', text(now), replayed, text(applied), change }
 end
 
 local storedDelta, storedApplied, storedForgetAt = integer(stored[3]), integer(stored[4]), integer(stored[5])
@@ -32,21 +29,21 @@ if stored[1] and stored[2] and storedDelta and storedApplied and storedForgetAt 
     return reply(1, storedApplied)
   end
 elseif redis.call('EXISTS', KEYS[1]) == 1 then
-  return corrupt('adjustment')
+  return { 'corrupt', 'adjustment' }
 end
 if (startsAt and now < startsAt) or (endsAt and now >= endsAt) then return { 'stale-window', text(now) } end
 
-local field = kind == 'granted' and 'granted' or 'spent'
-local before = counter[field]
-if kind == 'reset' then
-  counter.spent, peak = 0, 0
+local applied
+if kind == 'granted' then
+  granted = limited(granted + delta)
+  applied = granted - counter[GRANTED]
 else
-  counter[field] = limited(before + delta)
-  peak = math.max(peak, counter.spent)
+  spent = kind == 'reset' and 0 or limited(spent + delta)
+  peak = kind == 'reset' and 0 or math.max(peak, spent)
+  applied = spent - counter[SPENT]
 end
-writeCounter(counter, forgetTime(keep, now),
-  'spent', text(counter.spent), 'granted', text(counter.granted), 'peak', text(peak))
-local applied = counter[field] - before
+writeCounter(KEYS[2], counter, counter[RESERVED], forgetTime(keep, now),
+  'spent', text(spent), 'granted', text(granted), 'peak', text(peak))
 local forgetAt = endsAt and endsAt + retentionMs or now + math.max(ENDLESS_MS, retentionMs)
 redis.call('HSET', KEYS[1], 'counter', name, 'kind', kind, 'delta', text(delta), 'applied', text(applied), 'forgetAt', text(forgetAt))
 redis.call('PEXPIREAT', KEYS[1], text(forgetAt + CLOCK_MARGIN_MS))

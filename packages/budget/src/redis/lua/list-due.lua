@@ -3,7 +3,6 @@
 -- ARGV: 1 clock ('' the server's), 2 limit
 -- Reply: ok, now, keys
 --- @include "shared/time"
-local clock = readClock(ARGV[1])
-local now = readNow(KEYS[2], clock)
-if not now then return corrupt('time') end
+local clock, now = readTime(KEYS[2], ARGV[1])
+if not now then return { 'corrupt', 'time' } end
 return { 'ok', text(now), redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(clock), 'LIMIT', 0, ARGV[2]) }

@@ -5,8 +5,8 @@
 -- Reply: ok, then per entry: key, at. A page that is not full is the last. If the entry before the page was removed, the page
 --        repeats entries of its millisecond.
 --- @include "shared/time"
-local now = readNow(KEYS[2], readClock(ARGV[1]))
-if not now then return corrupt('time') end
+local _, now = readTime(KEYS[2], ARGV[1])
+if not now then return { 'corrupt', 'time' } end
 local entries, newestFirst, afterAt, afterKey, count = KEYS[1], ARGV[5] == '1', ARGV[6], ARGV[7], tonumber(ARGV[8])
 
 -- Ranks from the oldest entry: `low` is the first of the range, `high` the one after its last.

@@ -3,8 +3,8 @@
 -- ARGV: 1 clock ('' the server's), 2 key, 3 fingerprint, 4 outcome, 5 revision, 6 expiresAt ('' for null), 7 retentionMs,
 --       8 ledgerRetentionMs (0: no ledger), 9 entry; the names of the counters; then per counter: amount (0 when released),
 --       reserved, keep (see forgetTime)
--- Reply: status, now, replayed, late, recovered, forgottenCounters, then per counter: spent, reserved, granted, peakBefore,
---        peak. Or: other-counters, now, names. Or: mismatch | forgotten, now
+-- Reply: status, now, replayed, late, recovered, forgottenCounters, then per counter: { spent, reserved, granted,
+--        peakBefore, peak }. Or: other-counters, now, names. Or: mismatch | forgotten, now
 --- @include "shared/resolve"
 local key, fingerprint, outcome, revision, expiresAt = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local retentionMs, ledgerRetentionMs, json = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
@@ -16,17 +16,16 @@ local function requested(i)
   return ARGV[at], ARGV[at + 1], ARGV[at + 2]
 end
 
-local clock = readClock(ARGV[1])
-local now, latest = readNow(KEYS[6], clock)
-if not now then return corrupt('time') end
-local reservation = readReservation(KEYS[1], now, names)
+local clock, now, latest = readTime(KEYS[6], ARGV[1])
+if not now then return { 'corrupt', 'time' } end
+local reservation = readReservation(KEYS[1], now)
 -- A damaged reservation counts as held in the request's counters.
 local isDamaged = not reservation
 if isDamaged then
-  reservation = { state = 'held', fingerprint = fingerprint, hasNames = true, amounts = {}, onExpire = {}, charges = {} }
-  for i in ipairs(names) do
+  reservation = { state = 'held', fingerprint = fingerprint, names = names, amounts = {}, onExpire = {}, charges = {} }
+  for i, name in ipairs(names) do
     local _, reserved = requested(i)
-    reservation.amounts[i] = reserved
+    reservation.amounts[name] = reserved
   end
 end
 local state = reservation.state
@@ -34,17 +33,17 @@ if state ~= 'none' then
   if reservation.fingerprint ~= fingerprint then return { 'mismatch', text(now) } end
   if (state == 'settled' or state == 'released') and state ~= outcome then return { 'mismatch', text(now) } end
   if state == 'settled' and revision < reservation.revision then return { 'mismatch', text(now) } end
-  if not reservation.hasNames then return { 'other-counters', text(now), counterNames(KEYS[1]) } end
+  if not hasNames(reservation, names) then return { 'other-counters', text(now), reservation.names } end
 end
 local counters = readCounters(now)
-if not counters then return corrupt('counter') end
+if not counters then return { 'corrupt', 'counter' } end
 
 if state == 'released' or (state == 'settled' and revision == reservation.revision) then
   local replay = { outcome, text(now), 1, 0, 0, 0 }
   for i, counter in ipairs(counters) do
     local amount = requested(i)
-    if tonumber(amount) ~= tonumber(reservation.charges[i]) then return { 'mismatch', text(now) } end
-    reportUnchanged(replay, counter)
+    if tonumber(amount) ~= tonumber(reservation.charges[names[i]]) then return { 'mismatch', text(now) } end
+    replay[6 + i] = unchanged(counter)
   end
   return replay
 end
@@ -52,7 +51,7 @@ end
 local entry = { state = 'none' }
 if ledgerRetentionMs > 0 then
   entry = readEntry(KEYS[3], now, ledgerRetentionMs)
-  if not entry then return corrupt('entry') end
+  if not entry then return { 'corrupt', 'entry' } end
 end
 if state == 'none' then
   -- A key without a reservation but with an entry was resolved and then forgotten.
@@ -69,20 +68,21 @@ local fields, charges = {}, {}
 for i, counter in ipairs(counters) do
   local amount, _, keep = requested(i)
   local keptUntil = forgetTime(keep, now)
-  local reserved, onExpire, charged = reservation.amounts[i] or '0', reservation.onExpire[i] or '0', reservation.charges[i] or '0'
+  local name = names[i]
+  local reserved, charged = reservation.amounts[name] or '0', reservation.charges[name] or '0'
   -- A reserved amount above 0 keeps its counter. A held amount of 0, or an unknown key, is charged in a new counter unless the
   -- window is over.
   local isReserved, isResolved = state == 'held' and tonumber(reserved) > 0, state ~= 'held' and state ~= 'none'
-  local isForgotten = not counter.exists and not isReserved and (isResolved or (keptUntil > 0 and keptUntil <= now))
+  local isForgotten = counter.isNew and not isReserved and (isResolved or (keptUntil > 0 and keptUntil <= now))
   if isForgotten then
     reply[6] = reply[6] + 1
-    reportUnchanged(reply, counter)
+    reply[6 + i] = unchanged(counter)
   else
-    local freed = state == 'held' and reserved or 0
-    replaceCharge(reply, counter, freed, charged, amount, laterForget(keptUntil, forgetAt))
+    local freed, kept = state == 'held' and reserved or 0, keptUntil == 0 and 0 or math.max(keptUntil, forgetAt)
+    reply[6 + i] = replaceCharge(i, counter, freed, charged, amount, kept)
   end
-  fields[2 * i - 1], fields[2 * i] = names[i], reserved .. ' ' .. onExpire .. ' ' .. amount
-  charges[i] = '"' .. names[i] .. '":' .. amount
+  fields[2 * i - 1], fields[2 * i] = name, reserved .. ' ' .. (reservation.onExpire[name] or '0') .. ' ' .. amount
+  charges[i] = '"' .. name .. '":' .. amount
 end
 writeResolved(key, outcome, fingerprint, revision, leaseEnd, forgetAt, fields)
 if ledgerRetentionMs > 0 then

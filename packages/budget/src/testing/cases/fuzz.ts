@@ -156,7 +156,7 @@ class Program {
       this.#counter("user:u", 50),
       this.#counter("client:c", 80),
       this.#counter("total", random.chance(0.5) ? null : 150),
-      this.#counter(this.day, 40, { startsAt, endsAt: startsAt + DAY_MS }),
+      this.#counter(this.day, 40, { startsAt, endsAt: startsAt + DAY_MS, keepMs: day % 2 === 0 ? null : DAY_MS }),
       this.#counter("idle", 60, { keepMs: 6_000 }),
     ]
     const counters = random.shuffle(all).slice(0, random.integer(1, 4))

@@ -291,7 +291,7 @@ const totalCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledge
   test("time buckets are the caller's: uneven days, and nothing outside of them", { needs: ["clock"] }, async (t) => {
     const start = t.clock.now() + 1_000
     const hour = 3_600_000
-    // Days of 24, 23 and 25 hours, as a zone with summer time has them.
+    // Days of 24, 23 and 25 hours, as in a time zone with daylight saving time.
     const buckets = [0, 24, 47, 72].map((hours) => start + hours * hour)
     // One entry just before each boundary, and one at it.
     for (const [index, boundary] of buckets.entries()) {

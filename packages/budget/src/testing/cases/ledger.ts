@@ -14,7 +14,7 @@ const byKey = (a: StoredEntry, b: StoredEntry) => (a.idempotencyKey < b.idempote
 const denied = usageEntry("q1", 0, { status: "denied", errorCode: "budget-exceeded", costSource: "none", tokens: {} })
 const team = (value: string) => ({ tags: { team: value } })
 
-/** Entries of settles and releases: each is written in one step with its money. */
+/** Entries of settles and releases: each is written in one step with its amounts. */
 const settleEntryCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"] }, (test) => {
   test("settle writes the entry with the money, at the store's time", async (t) => {
     const entry = usageEntry("q1", 7, {

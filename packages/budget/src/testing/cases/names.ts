@@ -11,7 +11,7 @@ const SIMILAR_NAMES = [
   ..."damaged entries spent null undefined NaN true __proto__ constructor toString hasOwnProperty".split(" "),
 ]
 
-/** Names and numbers at their limits, unharmed. */
+/** Similar names and extreme numbers are stored exactly. */
 export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (test) => {
   test("names that look alike are different counters", async (t) => {
     for (const [index, name] of SIMILAR_NAMES.entries()) {
@@ -81,7 +81,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (te
   })
 })
 
-/** Amounts at their limits. */
+/** The largest and smallest amounts. */
 export const amountCases = defineCases({ level: "contract", rule: "Windows and room" }, (test) => {
   test("large amounts keep every digit", async (t) => {
     for (const [index, amount] of [2 ** 31 + 1, 1e14 + 1, 1e15 + 1, LARGEST].entries()) {

@@ -32,6 +32,19 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await t.expectCounters({ w: {} }, "shortly after the end of the retention")
   })
 
+  test("a closed window is kept for keepMs after its end, if that is longer than the retention", async (t) => {
+    const window = { startsAt: t.clock.now(), endsAt: t.clock.now() + 10_000 }
+    const long = counter("long", 5, 10, { ...window, keepMs: 3 * t.retentionMs })
+    const short = counter("short", 5, 10, { ...window, keepMs: 1_000 })
+    await t.charge("r1", [long, short], [5, 5], { leaseMs: 1_000 })
+    await t.clock.advance(10_000 + t.retentionMs - 1_000)
+    await t.expectCounters({ long: { spent: 5 }, short: { spent: 5 } }, "shortly before the end of the retention")
+    await advanceAndWrite(t, 2 * t.retentionMs)
+    await t.expectCounters({ long: { spent: 5 }, short: {} }, "shortly before keepMs ends")
+    await t.clock.advance(2_000)
+    await t.expectCounters({ long: {} }, "shortly after keepMs ended")
+  })
+
   test("a counter without a window is kept for ever, unless keepMs limits it", async (t) => {
     const idle = counter("idle", 5, null, { keepMs: 3 * t.retentionMs })
     await t.charge("r1", [counter("forever", 5), idle], [5, 5])
@@ -74,7 +87,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     const window = { startsAt: t.clock.now(), endsAt: t.clock.now() + Math.floor(leaseMs / 2) }
     const closing = counter("w", 5, 10, { ...window, onExpire: 3 })
     await t.reserve("r1", [closing, counter("endless", 5, 10, { onExpire: 3 })], { leaseMs })
-    // No call comes until long after lease, window, retention and margin.
+    // No call is made until long after lease, window, retention and margin.
     await advanceAndWrite(t, leaseMs + 3 * t.retentionMs + MARGIN_MS)
     await t.expectCounters({ w: { reserved: 5 } }, "the closed window before its lease is expired")
     await t.expectSwept("r1")

@@ -284,7 +284,7 @@ export const ledgerPlants: Plant[] = [
     withMatch("clientId", (value, wanted) => value.toLowerCase() === wanted.toLowerCase()),
   ),
   ledgerPlant(
-    "strings normalised",
+    "strings normalized",
     ["any string in an entry is returned"],
     withMatch("userId", (value, wanted) => value.normalize() === wanted.normalize()),
   ),

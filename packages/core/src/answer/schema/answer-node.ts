@@ -86,3 +86,28 @@ export function hidden(inner: AnswerNode): AnswerNode {
 export function unionOf(options: AnswerNode[]): AnswerNode {
   return options.length === 1 ? options[0]! : { kind: "union", options }
 }
+
+/** Any JSON value: objects are arrays of entries on the wire, like records. */
+export function anyValue(): AnswerNode {
+  const options = ["string", "number", "boolean", "null"].map(
+    (type): AnswerNode => ({ kind: "leaf", json: { type }, prefixes: true }),
+  )
+  const value: AnswerNode = { kind: "union", options, any: true, recursive: "json" }
+  options.push(plainList("array", value), plainList("record", entryOf(options[0]!, value)))
+  return value
+}
+
+/** One entry of a record or a map. */
+export function entryOf(key: AnswerNode, value: AnswerNode): Fields {
+  return { kind: "fields", fields: new Map(Object.entries({ key, value })) }
+}
+
+/** A list of any length. */
+export function plainList(as: List["as"], item: AnswerNode): List & AnswerNode {
+  return { kind: "list", as, item, json: { type: "array" } }
+}
+
+/** Whether a node is still being read. */
+export function isOpen(node: AnswerNode): boolean {
+  return node.kind === undefined
+}

@@ -83,7 +83,7 @@ function readNumberFormat(format: string, json: JsonSchema): void {
 }
 
 /** The formats that strict mode supports. */
-const STRICT_FORMATS = /^(date|date-time|duration|email|hostname|ipv[46]|uuid)$/
+export const STRICT_FORMATS = /^(date|date-time|duration|email|hostname|ipv[46]|uuid)$/
 
 function readStringFormat(
   format: string,
@@ -101,8 +101,15 @@ function readStringFormat(
   return ""
 }
 
+/** Adds the pattern of a JSON Schema if every provider supports it; returns whether it did. */
+export function addPattern(json: JsonSchema, source: string): boolean {
+  const isAdded = json.pattern === undefined && isPortable({ source, flags: "" })
+  if (isAdded) json.pattern = source
+  return isAdded
+}
+
 /** Whether a pattern matches the same strings without its flags, and uses only features that every provider supports. */
-function isPortable({ source, flags }: RegExp): boolean {
+function isPortable({ source, flags }: Pick<RegExp, "source" | "flags">): boolean {
   return source.length <= 500 && /^[udgy]*$/.test(flags) && !/\(\?[=!<]|\\[1-9kpP]/.test(source)
 }
 

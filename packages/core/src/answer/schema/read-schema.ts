@@ -1,5 +1,16 @@
 import { UnsupportedSchemaError } from "../answer-errors"
-import { type AnswerNode, absentOr, type Fields, hidden, type List, present } from "./answer-node"
+import {
+  type AnswerNode,
+  absentOr,
+  anyValue,
+  entryOf,
+  type Fields,
+  hidden,
+  isOpen,
+  type List,
+  plainList,
+  present,
+} from "./answer-node"
 import { combineNodes } from "./combine-nodes"
 import { NULL, readChecks, readKey, readLeaf, readValues, sentence } from "./read-leaf"
 import { metaOf, type ZodDef, type ZodSchema } from "./zod-schema"
@@ -166,16 +177,9 @@ export class SchemaReader {
     return combineNodes(input, this.read(out)) ?? input
   }
 
-  /** Any JSON value: objects are arrays of entries on the wire, like records. */
   #anyValue(): AnswerNode {
-    if (this.#json !== undefined) return this.#json
-    const options = ["string", "number", "boolean", "null"].map(
-      (type): AnswerNode => ({ kind: "leaf", json: { type }, prefixes: true }),
-    )
-    const value: AnswerNode = { kind: "union", options, any: true, recursive: "json" }
-    options.push(plainList("array", value), plainList("record", entryOf(options[0]!, value)))
-    this.#json = value
-    return value
+    this.#json ??= anyValue()
+    return this.#json
   }
 
   #values({ _zod: { def, values = [] } }: ZodSchema): AnswerNode {
@@ -196,20 +200,6 @@ export class SchemaReader {
     }
     throw this.#unsupported(`z.${kind}()`, remedies[kind] ?? "Remove it: it has no JSON value.")
   }
-}
-
-/** Whether a node is still being read. */
-function isOpen(node: AnswerNode): boolean {
-  return node.kind === undefined
-}
-
-function entryOf(key: AnswerNode, value: AnswerNode): Fields {
-  return { kind: "fields", fields: new Map(Object.entries({ key, value })) }
-}
-
-/** A list of any length. */
-function plainList(as: List["as"], item: AnswerNode): List & AnswerNode {
-  return { kind: "list", as, item, json: { type: "array" } }
 }
 
 /** A list with the length constraints of its schema. */

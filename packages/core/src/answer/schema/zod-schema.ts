@@ -1,5 +1,3 @@
-import { InvalidArgumentError } from "../../errors"
-
 /** The parts of a Zod 4 schema that this package reads: `_zod.def`, which Zod keeps stable for libraries. */
 export interface ZodSchema {
   _zod: {
@@ -70,14 +68,6 @@ export interface ZodDef {
   offset?: boolean
   local?: boolean
   precision?: number | null
-}
-
-/** @throws InvalidArgumentError if `value` is not a Zod 4 schema */
-export function asZodSchema(value: unknown): ZodSchema {
-  const schema = value as (Partial<ZodSchema> & { _def?: unknown }) | null | undefined
-  if (typeof schema?._zod?.def?.type === "string" && typeof schema.safeParse === "function") return schema as ZodSchema
-  const old = schema?._def ? " (this is a Zod 3 schema)" : ""
-  throw new InvalidArgumentError("answerModel", `a Zod 4 schema, from "zod" or "zod/mini"${old}`, value)
 }
 
 /** Returns the schema's metadata, from the registry that all copies of Zod share or from its own method. */

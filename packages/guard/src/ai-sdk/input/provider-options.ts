@@ -16,7 +16,7 @@ export interface ProviderOptions {
   maxToolCalls: number | undefined
   /** Cache writes that the call requests; `undefined`: none. */
   cacheWrites: "5m" | "any" | undefined
-  /** The tokens that the model may think beside its output limit; `unknown`: up to the maximum of the model. */
+  /** The thinking tokens in addition to the output limit; `unknown`: up to the maximum of the model. */
   thinkingTokens: number | "unknown"
 }
 
@@ -105,7 +105,7 @@ const ANYWHERE: BodyFields = {
 /** Options that refer to turns or files that the provider stores. */
 const STORED = words("previousResponseId conversation cachedContent")
 
-/** Providers whose output limit contains the reasoning, whatever asks for it. */
+/** Providers whose output limit includes the reasoning, however it is requested. */
 const LIMIT_INCLUDES_REASONING = words(
   "openai azure gemini groq xai mistral deepseek cerebras perplexity together fireworks moonshotai",
 )
@@ -218,7 +218,7 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null
 }
 
-/** A name may be a text of the caller. */
+/** A name may be any string that the caller chose. */
 function shownPart(name: string): string {
   const shown = shownName(name)
   return shown.startsWith("`") ? shown.slice(1, -1) : "?"
@@ -243,7 +243,7 @@ function cacheWritesOf(found: readonly FoundOptions[]): "5m" | "any" | undefined
 
 /**
  * The tokens of thinking that a provider adds to the output limit: those of Anthropic and Bedrock send the sum as
- * `max_tokens`. What other providers do with `reasoning` is not known.
+ * `max_tokens`. The behavior of other providers is unknown.
  */
 function thinkingTokens(found: readonly FoundOptions[], reasoning: unknown, provider: string): number | "unknown" {
   const budgets = found.flatMap(({ options }) => [options.thinking, options.reasoningConfig].filter(isRecord))

@@ -6,7 +6,7 @@ import { readTools as readGeminiTools } from "../../protocols/gemini/tools"
 import { shownName } from "../../protocols/identifier"
 import { readTools as readOpenAITools } from "../../protocols/openai-responses/hosted-tools"
 import { type PromptPart, recordsIn } from "../../protocols/prompt-parts"
-import type { BoundedCall, Rejection } from "../../protocols/protocol"
+import type { CallTerms, Rejection } from "../../protocols/protocol"
 import { invalidBody, unbounded } from "../../protocols/rejection"
 import type { CalledModel } from "../../protocols/variants/called-model"
 import type { Fields } from "../specification"
@@ -18,7 +18,7 @@ export interface ProviderTools {
   passes: number
   /** Passes that have the output limit each. */
   choices: number
-  pieces: Pick<BoundedCall["boundOptions"], "webSearches" | "fileSearches" | "codeInterpreterSessions">
+  pieces: Pick<CallTerms["boundOptions"], "webSearches" | "fileSearches" | "codeInterpreterSessions">
 }
 
 /** Reads the tools that a provider defines, in the form of its own API, and adds their tokens to the input. */

@@ -10,14 +10,14 @@ import {
   readOpenAIResponsesUsage,
   type UsageReading,
 } from "@p2/pricing/usage"
-import type { BoundedCall } from "../../protocols/protocol"
+import type { CallTerms } from "../../protocols/protocol"
 
 /** The prices of a call: undefined for a usage without a price. */
 export type CostOf = (reported: ReportedUsage, serviceTier?: string) => NanoUsd | undefined
 
 /** What decides how the usage of a call is read. */
 export interface UsageContext {
-  described: BoundedCall
+  described: CallTerms
   costOf: CostOf
   /** The most expensive service tier that the call may have been billed at; undefined: the call or its usage states it. */
   dearestTier(reported: ReportedUsage): string | undefined
@@ -55,8 +55,8 @@ function readSdkUsage(usage: unknown): Usage | undefined {
   }
 }
 
-/** The usage by the names of the provider's API. Undefined: the form is not known. */
-function readRawUsage(raw: unknown, { provider, boundOptions }: BoundedCall): UsageReading | undefined {
+/** The usage by the names of the provider's API. Undefined: the form is unknown. */
+function readRawUsage(raw: unknown, { provider, boundOptions }: CallTerms): UsageReading | undefined {
   if (!isRecord(raw)) return undefined
   const { webSearches, fileSearches, codeInterpreterSessions } = boundOptions
   if ("promptTokenCount" in raw) return readGeminiUsage(raw, { webSearches })
@@ -72,7 +72,7 @@ function readRawUsage(raw: unknown, { provider, boundOptions }: BoundedCall): Us
 /**
  * Adds the pieces that the AI SDK does not count: the most that the call allows. The raw usage of Anthropic counts its searches.
  */
-function withPieces(usage: Usage, { boundOptions }: BoundedCall, isRead: boolean): Usage {
+function withPieces(usage: Usage, { boundOptions }: CallTerms, isRead: boolean): Usage {
   if (isRead) return usage
   const pieces: Partial<Usage> = {}
   for (const name of ["webSearches", "fileSearches", "codeInterpreterSessions"] as const) {

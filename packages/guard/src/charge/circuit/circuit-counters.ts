@@ -62,7 +62,7 @@ export interface CircuitStatus {
   inDoubtNanoUsd: NanoUsd[]
   /** The failed probes of each guarded limit, in its own window. */
   failedProbes: number[]
-  /** The counters that a success clears: what is in doubt of all limits, and the counters in the own window of each limit. */
+  /** The counters that a success clears: the amounts in doubt of all limits, and the counters in each limit's own window. */
   doubts: readonly LimitStatus[]
 }
 

@@ -1,6 +1,6 @@
 import { describeModelId, formatUsd, type NanoUsd, P2Error } from "@p2/core"
 
-/** For callers whose calls are large beside their limits. */
+/** For callers whose calls are large compared with their limits. */
 const REMEDY =
   "`serviceTier` or a smaller `maxOutputTokens` lowers what a call may cost; `charge` or `unbilledStatuses` states what failures cost."
 

@@ -7,7 +7,7 @@ export interface GuardedLimit {
   tag: string
   /** The limit with its top-ups. */
   nanoUsd: NanoUsd
-  /** What is spent of it. */
+  /** The spent amount. */
   spentNanoUsd: NanoUsd
 }
 

@@ -1,4 +1,4 @@
-import { type CallToBound, hardBound, type InputBound, type InputBounds, withInputBound } from "../input-bounds"
+import { type CallToBound, hardBound, type InputBounds, type TightenedCall, withInputBound } from "../input-bounds"
 import { kindOf } from "./kind-of-call"
 import { RatioClasses } from "./ratio-classes"
 
@@ -6,7 +6,7 @@ import { RatioClasses } from "./ratio-classes"
 export class CalibratedBounds implements InputBounds {
   readonly #classes = new RatioClasses()
 
-  async bound({ call, described }: CallToBound): Promise<InputBound> {
+  async bound({ call, described }: CallToBound): Promise<TightenedCall> {
     const { estimate, upperBound, prompt } = described.input
     // What the provider stores grows with each turn, so earlier calls say little about the next one.
     if (!prompt?.isShown) return hardBound(described)

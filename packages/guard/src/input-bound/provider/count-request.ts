@@ -12,7 +12,7 @@ export interface CountRequest {
   /** The body without the list to which a conversation appends its turns. */
   head: Body
   turns: readonly unknown[]
-  /** A longer list of turns has a prompt that is longer by these turns. False: the provider may drop earlier turns. */
+  /** Additional turns only append to the prompt. False: the provider may drop earlier turns. */
   appends: boolean
   /** A call of the same wire format that has only these turns. */
   callWith(turns: readonly unknown[]): ProviderCall

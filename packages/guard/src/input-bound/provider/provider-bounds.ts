@@ -1,6 +1,6 @@
 import { LruMap } from "@p2/core"
-import { findProtocol } from "../../protocols/find-protocol"
-import { type CallToBound, hardBound, type InputBound, type InputBounds, withInputBound } from "../input-bounds"
+import { describeCall } from "../../protocols/describe-call"
+import { type CallToBound, hardBound, type InputBounds, type TightenedCall, withInputBound } from "../input-bounds"
 import { type CountRequest, countRequestOf } from "./count-request"
 import { PrefixCounts, prefixDigests } from "./prefix-counts"
 import { requestCount } from "./request-count"
@@ -28,7 +28,7 @@ export class ProviderBounds implements InputBounds {
   /** When each endpoint may be asked again. */
   readonly #pausedUntil = new LruMap<string, number>(1_000)
 
-  async bound(call: CallToBound): Promise<InputBound> {
+  async bound(call: CallToBound): Promise<TightenedCall> {
     const { described } = call
     const { prompt, estimate, upperBound } = described.input
     const request = countRequestOf(call.call, described)
@@ -58,7 +58,7 @@ export class ProviderBounds implements InputBounds {
     const added = request.turns.slice(prefix.length)
     const prefixTokens = withMargin(prefix.tokens)
     if (added.length === 0) return { promptTokens: prefixTokens, isClose: true }
-    const described = findProtocol(request.callWith(added), context)
+    const described = describeCall(request.callWith(added), context)
     if (described.status !== "priced") return undefined
     const { estimate, upperBound } = described.input
     const isClose = upperBound - estimate <= MAX_ADDED_SHARE * prefix.tokens

@@ -77,7 +77,7 @@ function containerUpload(): Rejection {
   return unbounded("`container_upload`", because, "Read the file in a tool of your own.")
 }
 
-/** Enabled citations divide the text into sentences with markup of unpublished length. */
+/** With citations enabled, the text is divided into sentences with markup of unpublished length. */
 function isCited({ citations }: Record<string, unknown>): boolean {
   return isRecord(citations) && citations.enabled === true
 }

@@ -4,6 +4,7 @@ import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Reject
 import { invalidBody, unbounded } from "../rejection"
 import { checkFields, unknownField } from "../variants/body-fields"
 import { type CalledModel, calledModel } from "../variants/called-model"
+import { describeMessageBatch } from "./batch"
 import { cacheWritesOf } from "./cache-writes"
 import { contentParts, messageParts } from "./content"
 import { betasOf, checkBetas, checkContextManagement, MESSAGE_FIELDS } from "./fields"
@@ -18,7 +19,9 @@ type Body = Readonly<Record<string, unknown>>
 /** Describes a call of Anthropic's Messages API, also at gateways and on Vertex AI. */
 export function describeAnthropic(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   const target = targetOf(call, context)
-  if (target.status !== "messages") return target.status === "other" ? undefined : target.description
+  if (target.status === "other") return undefined
+  if (target.status === "decided") return target.description
+  if (target.status === "batch") return describeMessageBatch(call, context, describeAnthropic)
   if (call.body.kind !== "json") return invalidBody("body", "a JSON object")
   const body = call.body.value
   const model = calledModel(call, { model: target.model ?? body.model }, { ...context, ...target.seller })
@@ -95,7 +98,7 @@ function checkInnerFields(body: Body): Rejection | undefined {
   return undefined
 }
 
-/** Tokens that a request has beside its parts. */
+/** Tokens of a request in addition to its parts. */
 const REQUEST = tokensPart(3, 32)
 /** Instructions for a schema of the answer. Anthropic does not publish their tokens, only that the input grows slightly. */
 const FORMAT = tokensPart(100, 1024)

@@ -48,12 +48,18 @@ export class MessageMeter implements Meter {
       state: this.#state,
       usage: reading?.status === "exact" && this.#isFinal(reading.usage) ? lowerBound : undefined,
       usageLowerBound: lowerBound,
-      receivedOutputTokens: this.#hasHiddenTokens ? HIDDEN_TOKENS : this.#received.tokens,
+      receivedOutputTokens: this.#receivedTokens(),
       model: textOf(model),
       serviceTier: lowerBound?.usage.serviceTier,
       generationId: textOf(id),
       error: this.#error,
     }
+  }
+
+  /** Without content it is zero, although the upper bound of an empty string is not: output would refute that an error is unbilled. */
+  #receivedTokens(): number {
+    if (this.#hasHiddenTokens) return HIDDEN_TOKENS
+    return this.#hasContent ? this.#received.tokens : 0
   }
 
   /** Whether a usage is that of the whole call. It is not if a count is zero although there is content. */
@@ -86,7 +92,7 @@ export class MessageMeter implements Meter {
         if (this.#state === "open") this.#state = "complete"
         break
       default:
-        // Anthropic adds types of events. An error, and a body of another format, is none of them.
+        // Anthropic adds types of events. An error or a body of another format is not such an event.
         if (typeof data.type === "string" && !isRecord(data.error)) break
         this.#state = "broken"
         this.#error = errorOf(data.error)

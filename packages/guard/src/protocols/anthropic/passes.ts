@@ -14,7 +14,7 @@ export function passesOf({ runs }: ClaudeTools): number {
   return runs.size > 0 ? MAX_PASSES : 1
 }
 
-/** Tokens of the calls and results of one search for tools, beside the output of the pass. */
+/** Tokens of the calls and results of one search for tools, in addition to the output of the pass. */
 const TOOL_SEARCH_TOKENS = 2_000
 
 /**

@@ -90,7 +90,7 @@ function mediaParts({ mimeType, data }: Record<string, unknown>, part: Record<st
   return type === "application/pdf" ? [document] : [{ ...document, mayHaveAudio: true }]
 }
 
-/** A function can return media beside its JSON. */
+/** A function can return media in addition to its JSON. */
 function responseParts(response: Record<string, unknown>, path: string): GeminiPart[] {
   const { parts, ...json } = camelKeys(response)
   const media = recordsIn(parts ?? [])

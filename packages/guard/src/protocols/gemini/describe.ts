@@ -27,7 +27,7 @@ export function describeGemini(call: ProviderCall, context: ProtocolContext): Ca
   return describeContent(call, value, called, target.streamed)
 }
 
-/** Tokens that a request has beside its parts. */
+/** Tokens of a request in addition to its parts. */
 const REQUEST = tokensPart(1, 32)
 /** Tokens that a schema of the answer may add to its JSON. They are not published. */
 const SCHEMA = tokensPart(10, 256)

@@ -107,7 +107,7 @@ export class ContentMeter implements Meter {
 
   #add({ index = 0, finishReason, content, groundingMetadata }: Record<string, unknown>): void {
     if (typeof finishReason === "string") this.#finished.add(index)
-    if (isRecord(groundingMetadata) && isNonEmpty(groundingMetadata.webSearchQueries)) this.#searched = true
+    if (isGrounded(groundingMetadata)) this.#searched = true
     const parts = isRecord(content) && Array.isArray(content.parts) ? content.parts : []
     for (const part of parts.filter(isRecord)) {
       if (part.text === "") continue
@@ -140,6 +140,13 @@ function errorOf({ code, status, message }: Record<string, unknown>): ReportedEr
 
 function isPresent(value: unknown): boolean {
   return value !== undefined && value !== null
+}
+
+/** Whether an answer is grounded in a search. Each field shows it: no source says that all of them are always filled in. */
+function isGrounded(metadata: unknown): boolean {
+  if (!isRecord(metadata)) return false
+  const { webSearchQueries, groundingChunks, groundingSupports, searchEntryPoint } = metadata
+  return [webSearchQueries, groundingChunks, groundingSupports].some(isNonEmpty) || isRecord(searchEntryPoint)
 }
 
 function isNonEmpty(value: unknown): boolean {

@@ -71,7 +71,7 @@ function methodTarget(method: string, model: string, url: URL): GeminiTarget {
   }
 }
 
-/** Paths of the Gemini API beside the methods of models. */
+/** Paths of the Gemini API other than the methods of models. */
 function resourceTarget({ method, url }: ProviderCall): GeminiTarget {
   const resource = /^\/(?:upload\/)?v1(?:beta|alpha)?\d*\/(\w+)/.exec(url.pathname)?.[1]
   const isRead = method === "GET" || method === "DELETE"

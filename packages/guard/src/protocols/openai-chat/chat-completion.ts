@@ -4,8 +4,9 @@ import { shownIdentifier } from "../../transport/provider-reply"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { coversContent } from "../zero-usage"
 import { type AnswerEnd, endOf } from "./finish-reasons"
+import { Reasoning } from "./reasoning"
 import { readReportedError, reportsError } from "./reported-error"
-import { isBlank, ToolCalls } from "./tool-calls"
+import { type CalledTool, isBlank, ToolCalls } from "./tool-calls"
 
 /**
  * Reads a chat completion from one JSON body or from the events of a stream: the answer, how it ended, and the usage. An
@@ -21,7 +22,8 @@ export class ChatCompletion implements Meter {
   #nativeFinishReason: string | undefined
   #content = ""
   #refusal = ""
-  readonly #calls = new ToolCalls()
+  readonly #calls: ToolCalls
+  readonly #reasoning = new Reasoning()
   /** The index of the choice that is the answer. Bytes of the others count as output only. */
   #choiceIndex: number | undefined
   #hasContent = false
@@ -34,10 +36,18 @@ export class ChatCompletion implements Meter {
   /** The last usage covers everything that arrived. */
   #isUsageFinal = false
 
-  /** @param options `provider` decides which field of the usage has the cost; `generationId` is the one in the headers */
-  constructor(options: { provider: string; generationId?: string | undefined }) {
+  /**
+   * @param options `provider` decides which field of the usage has the cost; `generationId` is the one in the headers;
+   * `answerTool` is the tool by whose call the model answers (null: none; undefined: any tool)
+   */
+  constructor(options: {
+    provider: string
+    generationId?: string | undefined
+    answerTool?: string | null | undefined
+  }) {
     this.#provider = options.provider
     this.#generationId = options.generationId
+    this.#calls = new ToolCalls(options.answerTool)
   }
 
   /** The content of the message, with its text parts joined. */
@@ -59,9 +69,19 @@ export class ChatCompletion implements Meter {
     return endOf(this.#finishReason, this.#nativeFinishReason)
   }
 
-  /** The answer so far: the arguments of the first tool call that has some, else the content. */
+  /** The answer so far: the arguments of the first call of the answer's tool that has some, else the content. */
   get text(): string {
     return this.#calls.first ?? this.#content
+  }
+
+  /** The tool calls, in the order in which the model wrote them. */
+  get toolCalls(): readonly CalledTool[] {
+    return this.#calls.all
+  }
+
+  /** The reasoning of the message, in the fields in which its provider requires it with tool calls. */
+  get reasoning(): Readonly<Record<string, unknown>> {
+    return this.#reasoning.fields
   }
 
   /** The texts that may be the answer, the likeliest first: arguments of tool calls, content, empty arguments. */
@@ -168,6 +188,7 @@ export class ChatCompletion implements Meter {
     else if (Array.isArray(content)) for (const part of content) this.#addPart(part)
     else if (isRecord(content)) this.#addPart(isTextPart(content) ? content : JSON.stringify(content))
     if (typeof refusal === "string") this.#refusal += refusal
+    this.#reasoning.add(message, { isWhole })
     const hasCalls = Array.isArray(calls) ? calls.length > 0 : isRecord(calls) || isRecordText(calls)
     if (hasCalls) this.#calls.add(calls, { isWhole })
     else if (isRecord(legacyCall)) this.#calls.add(legacyCall, { isWhole })
@@ -260,7 +281,7 @@ function shownReason(value: unknown): string | undefined {
   // The nested form of the AI SDK and of Cohere: `{ "type": "length" }`.
   const reason = isRecord(value) ? (value.unified ?? value.type ?? value.reason ?? value) : value
   if (reason === undefined || reason === null || reason === false) return undefined
-  // Without the detail in `content_filter: SAFETY`.
+  // Removes the detail, as in `content_filter: SAFETY`.
   const text = typeof reason === "string" ? reason.replace(/:.*$/s, "").trim() : reason
   return text === "" ? undefined : (shownIdentifier(text) ?? "unrecognized")
 }

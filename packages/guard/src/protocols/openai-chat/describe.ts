@@ -29,7 +29,7 @@ export function describeChat(call: ProviderCall, context: ProtocolContext): Call
   const model = calledModel(call, body, context)
   if (model.status === "rejected") return model
   const tables = chatFieldsOf(model.provider.name)
-  // A model on the caller's own machine costs nothing, whatever its fields.
+  // A model on the caller's own machine is free, regardless of the fields.
   const rejection = model.price.free
     ? undefined
     : (checkFields(withoutSearchOfFixedPrice(body, model), tables) ?? checkCacheTime(body, model, false))

@@ -90,17 +90,17 @@ const END_OF_REASON: ReadonlyMap<string, AnswerEnd> = /* @__PURE__ */ new Map(
 export function endOf(reason: string | undefined, native?: string | undefined): AnswerEnd {
   const end = reason === undefined ? "complete" : (knownEnd(reason) ?? "failed")
   if (end !== "complete" || native === undefined) return end
-  return knownEnd(native) ?? (KNOWN_FAILURES.test(normalised(native)) ? "failed" : end)
+  return knownEnd(native) ?? (KNOWN_FAILURES.test(normalized(native)) ? "failed" : end)
 }
 
 /** Gateways report these as `stop`: https://github.com/pydantic/pydantic-ai/pull/3095 */
 const KNOWN_FAILURES = /^(malformed_|unexpected_tool_call|too_many_tool_calls|network_error|error$|abort)/
 
 function knownEnd(reason: string): AnswerEnd | undefined {
-  return END_OF_REASON.get(reason) ?? END_OF_REASON.get(normalised(reason))
+  return END_OF_REASON.get(reason) ?? END_OF_REASON.get(normalized(reason))
 }
 
-function normalised(reason: string): string {
+function normalized(reason: string): string {
   return reason
     .trim()
     .replace(/^FinishReason[._]/i, "")

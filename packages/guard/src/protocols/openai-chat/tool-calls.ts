@@ -1,28 +1,56 @@
 import { isRecord, parseJson } from "@p2/core"
 
-/** One tool call as its pieces arrive. */
-interface ToolCallPieces {
-  index: number
+/** A tool call that the model wrote. */
+export interface CalledTool {
+  /** Undefined: the server sent none. */
   id: string | undefined
+  name: string
+  /** As the model wrote them: usually JSON. */
   arguments: string
+  /**
+   * What the server adds to the call, and wants back with it: Gemini's `thought_signature`
+   * (https://ai.google.dev/gemini-api/docs/thought-signatures).
+   */
+  extraContent?: Record<string, unknown> | undefined
+}
+
+/** One tool call as its pieces arrive. */
+interface ToolCallPieces extends CalledTool {
+  index: number
 }
 
 /**
- * Collects the arguments of tool calls. Reads OpenAI's shape and what servers make of it: a single call instead of a list,
+ * Collects tool calls. Reads OpenAI's shape and what servers make of it: a single call instead of a list,
  * an object by index or JSON in its place, arguments as an object, `parameters`, `input` or `args` in their place, a call
  * without `function` around it, any index.
  */
 export class ToolCalls {
   readonly #calls: ToolCallPieces[] = []
+  readonly #answerTool: string | null | undefined
 
-  /** The arguments of each call that has some. */
-  get arguments(): readonly string[] {
-    return this.#calls.map((call) => call.arguments).filter((text) => text !== "")
+  /** @param answerTool the tool by whose call the model answers; null: none; undefined: any tool */
+  constructor(answerTool: string | null | undefined) {
+    this.#answerTool = answerTool
   }
 
-  /** The arguments that an answer begins with: those of the first call that are more than `{}`. */
+  /** The calls that have a name. */
+  get all(): readonly CalledTool[] {
+    return this.#calls.filter(({ name }) => name !== "").map(({ index: _, ...call }) => call)
+  }
+
+  /** The arguments of each call of the answer tool. */
+  get arguments(): readonly string[] {
+    return this.#answers.map((call) => call.arguments).filter((text) => text !== "")
+  }
+
+  /** The arguments that an answer begins with: those of the first such call that are more than `{}`. */
   get first(): string | undefined {
-    return this.#calls.find((call) => !isBlank(call.arguments))?.arguments
+    return this.#answers.find((call) => !isBlank(call.arguments))?.arguments
+  }
+
+  get #answers(): readonly ToolCallPieces[] {
+    if (this.#answerTool === undefined) return this.#calls
+    return this.#calls.filter(({ name }) => name === this.#answerTool)
   }
 
   /** Adds the calls of a message or of a chunk. `isWhole`: they repeat and complete what arrived before. */
@@ -36,12 +64,16 @@ export class ToolCalls {
     const id = typeof call.id === "string" && call.id !== "" ? call.id : undefined
     const index = typeof call.index === "number" ? call.index : position
     const pieces = this.#callAt(index, id, holder.name) ?? this.#begin(index, id)
+    pieces.id ??= id
+    if (isRecord(call.extra_content)) pieces.extraContent = call.extra_content
+    // Some servers repeat the name in every chunk.
+    if (pieces.name === "" && typeof holder.name === "string") pieces.name = holder.name
     const repeats = isWhole && piece.startsWith(pieces.arguments)
     pieces.arguments = repeats ? piece : pieces.arguments + piece
   }
 
   #begin(index: number, id: string | undefined): ToolCallPieces {
-    const pieces = { index, id, arguments: "" }
+    const pieces: ToolCallPieces = { index, id, name: "", arguments: "" }
     this.#calls.push(pieces)
     return pieces
   }
@@ -54,7 +86,7 @@ export class ToolCalls {
   }
 }
 
-/** Whether arguments say nothing: the answer may be in the content. Looks at short texts only. */
+/** Whether arguments are empty, so that the answer may be in the content. Checks short texts only. */
 export function isBlank(text: string): boolean {
   return text.length < 20 && /^\s*(?:\{\s*\}|null|"")?\s*$/.test(text)
 }

@@ -199,7 +199,7 @@ function detailOf(detail: unknown): "low" | "high" | "auto" {
   return detail === "low" ? "low" : detail === "high" || detail === "original" ? "high" : "auto"
 }
 
-/** `text.format` has the fields of `json_schema` beside its type. */
+/** `text.format` has the fields of `json_schema` in addition to its type. */
 function answerFormatOf(text: unknown): AnswerFormat | undefined {
   const format = isRecord(text) ? text.format : undefined
   if (!isRecord(format)) return undefined

@@ -203,7 +203,7 @@ function webSearch(type: string, tool: string, { countedAs }: CalledModel): Host
 }
 
 function fileSearch(tool: Fields, path: string): Hosted | Rejection {
-  const { max_num_results: results = MAX_FILE_RESULTS } = tool
+  const results = tool.max_num_results ?? MAX_FILE_RESULTS
   if (typeof results !== "number" || !Number.isSafeInteger(results) || results < 1 || results > MAX_FILE_RESULTS)
     return invalidBody(`${path}.max_num_results`, `an integer from 1 to ${MAX_FILE_RESULTS}`)
   return { kind: "fileSearch", tokensPerCall: results * TOKENS_PER_FILE_RESULT, containerGB: 0 }
@@ -211,7 +211,8 @@ function fileSearch(tool: Fields, path: string): Hosted | Rejection {
 
 /** A container that the call creates. The price is proportional to its memory: $0.03 for 1 GB. */
 function container(value: unknown, path: string): Hosted | Rejection {
-  const memory = isRecord(value) ? (value.memory_limit ?? "1g") : undefined
+  const isNew = isRecord(value) && (value.type === "auto" || value.type === "container_auto")
+  const memory = isNew ? (value.memory_limit ?? "1g") : undefined
   if (memory !== "1g" && memory !== "4g" && memory !== "16g" && memory !== "64g")
     return unbounded(
       `\`${path}\``,

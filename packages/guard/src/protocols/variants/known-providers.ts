@@ -70,6 +70,10 @@ export const KNOWN_PROVIDERS: readonly CompatibleProvider[] = [
   { name: "perplexity", baseURL: "https://api.perplexity.ai", limitFields: ["max_tokens"] },
   { name: "cerebras", baseURL: "https://api.cerebras.ai/v1", limitFields: BOTH },
   { name: "moonshotai", baseURL: "https://api.moonshot.ai/v1", limitFields: ["max_tokens"] },
+  // https://docs.z.ai/api-reference/llm/chat-completion
+  { name: "zai", baseURL: "https://api.z.ai/api/paas/v4", limitFields: ["max_tokens"] },
+  // `max_tokens` is deprecated: https://platform.minimax.io/docs/api-reference/text-openai-api
+  { name: "minimax", baseURL: "https://api.minimax.io/v1", limitFields: BOTH },
   { name: "voyageai", baseURL: "https://api.voyageai.com/v1", limitFields: ["max_tokens"] },
   { name: "ollama", baseURL: "http://localhost:11434/v1", hosts: /^127\.0\.0\.1:11434$/, limitFields: ["max_tokens"] },
   { name: "lmstudio", baseURL: "http://localhost:1234/v1", hosts: /^127\.0\.0\.1:1234$/, limitFields: ["max_tokens"] },
@@ -80,7 +84,7 @@ export function providerAtHost(host: string): CompatibleProvider | undefined {
   return KNOWN_PROVIDERS.find(({ baseURL, hosts }) => baseURL?.split("/")[2] === host || hosts?.test(host))
 }
 
-/** Returns a provider by name. One that is not in the table has OpenAI's older fields. */
+/** Returns a provider by name. A provider that is not in the table gets OpenAI's older fields. */
 export function providerNamed(name: string): CompatibleProvider {
   return KNOWN_PROVIDERS.find((each) => each.name === name) ?? { name, limitFields: ["max_tokens"] }
 }

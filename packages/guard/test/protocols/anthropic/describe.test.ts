@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { findProtocol, type PricedCall, type ProviderCall } from "../../../src/protocols"
+import { describeCall, type PricedCall, type ProviderCall } from "../../../src/protocols"
 import { boundOf, context } from "../features/feature"
 
 const messages = [{ role: "user", content: "Who is David Copperfield?" }]
@@ -14,7 +14,7 @@ function callTo(body: Record<string, unknown>, options: { url?: string; headers?
     headers: new Headers(options.headers),
     body: { kind: "json", value },
   }
-  return findProtocol(call, context)
+  return describeCall(call, context)
 }
 
 function priced(body: Record<string, unknown>, options?: Parameters<typeof callTo>[1]): PricedCall {
@@ -25,7 +25,7 @@ function priced(body: Record<string, unknown>, options?: Parameters<typeof callT
 
 function statusOf(method: string, url: string, provider?: string) {
   const call: ProviderCall = { method, url: new URL(url), headers: new Headers(), body: { kind: "none" } }
-  return findProtocol(call, { ...context, provider }).status
+  return describeCall(call, { ...context, provider }).status
 }
 
 describe("a call of Anthropic's Messages API", () => {
@@ -36,7 +36,7 @@ describe("a call of Anthropic's Messages API", () => {
   })
 
   it("is found with and without /v1, with ?beta=true, behind a gateway and on Vertex AI", () => {
-    const at = (url: string) => findProtocol(requestTo(url), { ...context, provider: "anthropic" })
+    const at = (url: string) => describeCall(requestTo(url), { ...context, provider: "anthropic" })
     const requestTo = (url: string): ProviderCall => ({
       method: "POST",
       url: new URL(url),
@@ -171,10 +171,15 @@ describe("other paths of Anthropic's API", () => {
       ["POST", "/v1/files"],
       ["GET", "/v1/messages/batches"],
       ["GET", "/v1/messages/batches/msgbatch_1/results"],
-      ["POST", "/v1/messages/batches/msgbatch_1/cancel"],
+      ["DELETE", "/v1/messages/batches/msgbatch_1"],
       ["HEAD", "/"],
     ] as const)
       expect([method, path, statusOf(method, API + path)]).toEqual([method, path, "free"])
+  })
+
+  it("poll a message batch", () => {
+    expect(statusOf("GET", `${API}/v1/messages/batches/msgbatch_1`)).toBe("batch-poll")
+    expect(statusOf("POST", `${API}/v1/messages/batches/msgbatch_1/cancel`)).toBe("batch-poll")
   })
 
   it("are rejected by name otherwise", () => {

@@ -206,6 +206,7 @@ describe("the meter of one body", () => {
     expect(read({ type: "error", error: { type: "rate_limit_error", message: "slow" } })).toMatchObject({
       state: "broken",
       error: { code: "rate_limit_error" },
+      receivedOutputTokens: 0,
     })
   })
 })

@@ -371,7 +371,6 @@ export const ANTHROPIC: FeatureTable = {
       body: { inference_geo: "eu" },
       rejected: "unbounded-cost",
     },
-    { feature: "message batches", endpoint: `${ENDPOINT}/batches`, body: {}, rejected: "unbounded-cost" },
     {
       feature: "OpenRouter's `/messages`",
       endpoint: "https://openrouter.ai/api/v1/messages",

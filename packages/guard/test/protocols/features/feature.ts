@@ -1,7 +1,7 @@
 import { createPriceTable } from "@p2/pricing"
 import {
   type CallDescription,
-  findProtocol,
+  describeCall,
   type PricedCall,
   type ProtocolContext,
   type ProviderCall,
@@ -18,6 +18,8 @@ export type Feature = {
   endpoint?: string
   /** @defaultValue the model of the table */
   model?: string
+  /** Options of the guard. */
+  options?: Partial<ProtocolContext>
 } & (
   | {
       bounded: string
@@ -35,12 +37,19 @@ export interface FeatureTable {
   model: string
   /** The plain call. */
   body: Record<string, unknown>
+  /** The body is a multipart form. @defaultValue false */
+  isForm?: boolean
   rows: readonly Feature[]
 }
 
 export const context: ProtocolContext = {
   prices: createPriceTable({}, { extends: "published" }),
   deployments: { small: "gpt-4o-mini" },
+}
+
+/** A call with a multipart form. */
+export function formCallTo(url: string, fields: Record<string, unknown>): ProviderCall {
+  return { method: "POST", url: new URL(url), headers: new Headers(), body: { kind: "form", fields } }
 }
 
 export function callTo(url: string, value?: Record<string, unknown>, method = "POST"): ProviderCall {
@@ -51,7 +60,9 @@ export function callTo(url: string, value?: Record<string, unknown>, method = "P
 /** Describes the example of a row. */
 export function describeRow(table: FeatureTable, row: Feature): CallDescription {
   const model = row.model ?? table.model
-  return findProtocol(callTo(row.endpoint ?? table.endpoint, { model, ...table.body, ...row.body }), context)
+  const callOf = table.isForm ? formCallTo : callTo
+  const call = callOf(row.endpoint ?? table.endpoint, { model, ...table.body, ...row.body })
+  return describeCall(call, { ...context, ...row.options })
 }
 
 /** Describes the plain call with the endpoint and the model of a row. */

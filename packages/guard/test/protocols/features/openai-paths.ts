@@ -1,4 +1,4 @@
-import { findProtocol } from "../../../src/protocols"
+import { describeCall } from "../../../src/protocols"
 import { callTo, context } from "./feature"
 
 /** Calls that run no model. */
@@ -74,14 +74,8 @@ export const PATHS: readonly PathRow[] = [
     free: PRICING,
   },
   {
-    feature: "reading and canceling of batches and fine-tuning jobs",
-    examples: [
-      "GET /batches",
-      "GET /batches/batch_1",
-      "POST /batches/batch_1/cancel",
-      "GET /fine_tuning/jobs/ftjob-1/events",
-      "POST /fine_tuning/jobs/ftjob-1/cancel",
-    ],
+    feature: "lists of batches, reading and canceling of fine-tuning jobs",
+    examples: ["GET /batches", "GET /fine_tuning/jobs/ftjob-1/events", "POST /fine_tuning/jobs/ftjob-1/cancel"],
     free: "[batches](https://platform.openai.com/docs/guides/batch): what had run before is billed to the batch",
   },
   {
@@ -102,6 +96,12 @@ export const PATHS: readonly PathRow[] = [
     free: "[RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2): there is no content that could be generated",
   },
   {
+    feature: "`data:` URLs, which are sent to nobody",
+    baseURL: "data:",
+    examples: ["GET ,"],
+    free: "[RFC 2397](https://www.rfc-editor.org/rfc/rfc2397)",
+  },
+  {
     feature: "creating and filling of vector stores, their search",
     examples: [
       "POST /vector_stores",
@@ -111,18 +111,11 @@ export const PATHS: readonly PathRow[] = [
     ],
   },
   { feature: "creating of containers", examples: ["POST /containers"] },
-  { feature: "batches", examples: ["POST /batches"] },
+  { feature: "batches of other providers", baseURL: "https://api.groq.com/openai/v1", examples: ["POST /batches"] },
   { feature: "fine-tuning", examples: ["POST /fine_tuning/jobs"] },
   {
-    feature: "images, audio, videos, realtime, assistants, evals",
-    examples: [
-      "POST /images/generations",
-      "POST /audio/speech",
-      "POST /videos",
-      "POST /realtime/client_secrets",
-      "POST /threads/runs",
-      "POST /evals",
-    ],
+    feature: "videos, realtime, assistants, evals",
+    examples: ["POST /videos", "POST /realtime/client_secrets", "POST /threads/runs", "POST /evals"],
   },
   {
     feature: "moderations of other providers, which may be billed",
@@ -135,7 +128,7 @@ export const PATHS: readonly PathRow[] = [
 
 export function describePathRow({ baseURL = "https://api.openai.com/v1" }: PathRow, example: string) {
   const [method, path] = example.split(" ") as [string, string]
-  return findProtocol(callTo(`${baseURL}${path}`, method === "POST" ? {} : undefined, method), context)
+  return describeCall(callTo(`${baseURL}${path}`, method === "POST" ? {} : undefined, method), context)
 }
 
 export function pathsMarkdown(): string {

@@ -148,6 +148,13 @@ export const RESPONSES: FeatureTable = {
       bound: "higher",
     },
     {
+      feature: "`file_search` with `max_num_results: null`",
+      body: { tools: [{ type: "file_search", vector_store_ids: ["vs_1"], max_num_results: null }], max_tool_calls: 2 },
+      bounded: "as without `max_num_results`: 50",
+      source: "[vector stores](https://platform.openai.com/docs/api-reference/vector-stores)",
+      bound: "higher",
+    },
+    {
       feature: "`code_interpreter`, `shell` in a container",
       body: {
         tools: [{ type: "code_interpreter", container: { type: "auto", memory_limit: "4g" } }],
@@ -272,6 +279,14 @@ export const RESPONSES: FeatureTable = {
     {
       feature: "a container by its id",
       body: { tools: [{ type: "code_interpreter", container: "cntr_1" }], max_tool_calls: 1 },
+      rejected: "unbounded-cost",
+    },
+    {
+      feature: "a reference to a container, in place of `auto`",
+      body: {
+        tools: [{ type: "code_interpreter", container: { type: "container_reference", container_id: "cntr_1" } }],
+        max_tool_calls: 1,
+      },
       rejected: "unbounded-cost",
     },
     {

@@ -1,6 +1,6 @@
 import { createPriceTable } from "@p2/pricing"
 import { describe, expect, it } from "vitest"
-import { findProtocol, type PricedCall, type ProtocolContext, type ProviderCall } from "../../../src/protocols"
+import { describeCall, type PricedCall, type ProtocolContext, type ProviderCall } from "../../../src/protocols"
 import { boundOf, context } from "../features/feature"
 
 const HOST = "https://generativelanguage.googleapis.com"
@@ -22,7 +22,7 @@ function callTo(body: Record<string, unknown>, options: Options = {}) {
     headers: new Headers(options.headers),
     body: { kind: "json", value: { contents, ...body } },
   }
-  return findProtocol(call, options.context ?? context)
+  return describeCall(call, options.context ?? context)
 }
 
 function priced(body: Record<string, unknown>, options?: Options): PricedCall {
@@ -33,7 +33,7 @@ function priced(body: Record<string, unknown>, options?: Options): PricedCall {
 
 function statusOf(method: string, path: string) {
   const call: ProviderCall = { method, url: new URL(HOST + path), headers: new Headers(), body: { kind: "none" } }
-  return findProtocol(call, context).status
+  return describeCall(call, context).status
 }
 
 describe("a call of the Gemini API", () => {

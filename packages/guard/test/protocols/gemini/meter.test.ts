@@ -89,6 +89,17 @@ describe("the meter of Gemini", () => {
     expect(read(1, last).usage?.usage.webSearches).toBeUndefined()
   })
 
+  it.each([
+    { groundingChunks: [{ web: { uri: "https://example.org", title: "Example" } }] },
+    { searchEntryPoint: { renderedContent: "<div></div>" } },
+    { groundingSupports: [{ segment: { text: "x" } }] },
+  ])("counts a search whose queries are not shown (%j)", (groundingMetadata) => {
+    const grounded = { ...last, candidates: [{ ...last.candidates[0], groundingMetadata }] }
+    expect(read(1, grounded).usage?.usage.webSearches).toBe(1)
+    const empty = { ...last, candidates: [{ ...last.candidates[0], groundingMetadata: { groundingChunks: [] } }] }
+    expect(read(1, empty).usage?.usage.webSearches).toBeUndefined()
+  })
+
   it("reads the tier that Google reports", () => {
     const tierOf = (fields: object) => read(1, { ...last, usageMetadata: { ...last.usageMetadata, ...fields } })
     expect(tierOf({ serviceTier: "priority" })).toMatchObject({ serviceTier: "priority", state: "complete" })

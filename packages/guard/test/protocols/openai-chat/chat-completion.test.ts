@@ -344,6 +344,75 @@ describe("the answer of a message", () => {
     expect(fromEvents(...calls, stop).texts).toEqual([ADA, '{"name":"Bob","age":3}'])
   })
 
+  test("the calls of a message have their ids, names and arguments, in a body and in a stream", () => {
+    const written = [
+      { id: "c1", name: "weather", arguments: '{"city":"Paris"}' },
+      { id: "c2", name: "time", arguments: "{}" },
+    ]
+    const calls = written.map(({ id, ...inner }, index) => ({ index, id, type: "function", function: inner }))
+    expect(fromBody(body({ content: "Let me see.", tool_calls: calls })).toolCalls).toEqual(written)
+    const pieces = [
+      { tool_calls: [{ index: 0, id: "c1", function: { name: "weather", arguments: "" } }] },
+      { tool_calls: [{ index: 0, function: { arguments: '{"city":' } }] },
+      { tool_calls: [{ index: 0, function: { name: "weather", arguments: '"Paris"}' } }] },
+      { tool_calls: [{ index: 1, function: { name: "time", arguments: "{}" } }] },
+      { tool_calls: [{ index: 1, id: "c2", function: {} }] },
+      { tool_calls: [{ index: 2, function: { arguments: "{}" } }] },
+    ]
+    expect(fromEvents(...pieces.map((delta) => chunk(delta)), stop).toolCalls).toEqual(written)
+    expect(fromBody(body({ tool_calls: [{ function: { name: "time", arguments: "" } }] })).toolCalls).toEqual([
+      { id: undefined, name: "time", arguments: "" },
+    ])
+  })
+
+  test("reasoning is kept in the fields of its provider, as a body and in pieces", () => {
+    const text = { reasoning_content: "Let me think." }
+    expect(fromBody(body({ content: "", ...text })).reasoning).toEqual(text)
+    expect(
+      fromEvents(chunk({ reasoning_content: "Let me " }), chunk({ reasoning_content: "think." })).reasoning,
+    ).toEqual(text)
+    expect(fromBody(body({ content: "", reasoning: "Hm." })).reasoning).toEqual({ reasoning: "Hm." })
+    const details = [
+      { type: "reasoning.text", index: 0, text: "Let me think.", signature: "s1", format: "anthropic-claude-v1" },
+      { type: "reasoning.encrypted", index: 1, data: "abc", id: "r1" },
+    ]
+    expect(fromBody(body({ reasoning: "Let me think.", reasoning_details: details })).reasoning).toEqual({
+      reasoning_details: details,
+    })
+    const pieces = [
+      { reasoning: "Let me ", reasoning_details: [{ ...details[0], text: "Let me ", signature: null }] },
+      { reasoning: "think.", reasoning_details: [{ ...details[0], text: "think." }] },
+      { reasoning_details: [details[1]] },
+    ]
+    expect(fromEvents(...pieces.map((delta) => chunk(delta)), stop).reasoning).toEqual({ reasoning_details: details })
+    expect(fromBody(body({ content: "Hi", reasoning_content: null, reasoning_details: null })).reasoning).toEqual({})
+  })
+
+  test("what a server adds to a call is kept (Gemini)", () => {
+    const extra = { google: { thought_signature: "sig" } }
+    const written = { index: 0, id: "c1", extra_content: extra, function: { name: "weather", arguments: "{}" } }
+    const expected = [{ id: "c1", name: "weather", arguments: "{}", extraContent: extra }]
+    expect(fromBody(body({ tool_calls: [written] })).toolCalls).toEqual(expected)
+    expect(fromEvents(chunk({ tool_calls: [written] }), stop).toolCalls).toEqual(expected)
+  })
+
+  test("only calls of the answer's tool are the answer", () => {
+    const calls = [
+      { index: 0, id: "c1", function: { name: "weather", arguments: '{"city":"Paris"}' } },
+      { index: 1, id: "c2", function: { name: "answer", arguments: ADA } },
+    ]
+    const texts = ["answer", null, undefined].map((answerTool) => {
+      const completion = new ChatCompletion({ provider: "openai", answerTool })
+      addEvent(completion, chunk({ content: "Let me see.", tool_calls: calls }))
+      return [completion.text, completion.texts.length, completion.toolCalls.length]
+    })
+    expect(texts).toEqual([
+      [ADA, 2, 2],
+      ["Let me see.", 1, 2],
+      ['{"city":"Paris"}', 3, 2],
+    ])
+  })
+
   test("function_call in a stream", () => {
     const pieces = ["", '{"name":"Ada"', ',"age":36}'].map((text) => chunk({ function_call: { arguments: text } }))
     expect(fromEvents(...pieces, stop).text).toBe(ADA)

@@ -1,45 +1,41 @@
---- @include "numbers"
---- @include "read"
+--- @include "values"
 
 -- A reservation is a hash. Its own fields begin with @, which no counter name contains; every other field is the name of a
 -- counter and holds "amount onExpire charge".
-local OWN_FIELDS = 6
-local STATES = { held = true, settled = true, released = true, expired = true }
 
--- Reads a reservation with the amounts of the counters in `names`, in their order. `state` is `none` if it is absent or
--- forgotten. `hasNames`: it was made in exactly these counters. Nil if its record is damaged.
-local function readReservation(key, now, names)
-  local v = read('HMGET', key, '@state', '@fingerprint', '@revision', '@leaseEnd', '@forgetAt', '@counters', unpack(names))
-  if not v then return nil end
-  local state, fingerprint, count = v[1], v[2], integer(v[6])
-  local revision, leaseEnd, forgetAt = integer(v[3]), integer(v[4]), integer(v[5])
-  if not (STATES[state] and fingerprint and revision and leaseEnd and forgetAt and count) then
-    if redis.call('EXISTS', key) == 1 then return nil end
-    return { state = 'none' }
-  end
-  if redis.call('HLEN', key) ~= OWN_FIELDS + count then return nil end
-  if state ~= 'held' and forgetAt <= now then return { state = 'none', isForgotten = true } end
-  local amounts, onExpire, charges, hasNames = {}, {}, {}, count == #names
-  for i = 1, #names do
-    local field = v[OWN_FIELDS + i]
-    if field then
-      amounts[i], onExpire[i], charges[i] = string.match(field, '^(%d+) (%d+) (%d+)$')
-      if not amounts[i] then return nil end
+-- Reads a reservation; `state` is `none` if it is absent or forgotten, and the result is nil if its record is damaged. `names`: the
+-- counters in which it was made. `amounts`, `onExpire` and `charges` are strings by counter name.
+local function readReservation(key, now)
+  local fields = read('HGETALL', key)
+  if not fields then return nil end
+  if #fields == 0 then return { state = 'none' } end
+  local own, names, amounts, onExpire, charges = {}, {}, {}, {}, {}
+  for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if string.byte(name) == 64 then
+      own[name] = value
     else
-      hasNames = false
+      names[#names + 1] = name
+      amounts[name], onExpire[name], charges[name] = string.match(value, '^(%d+) (%d+) (%d+)$')
+      if not amounts[name] then return nil end
     end
   end
+  local state, fingerprint, revision = own['@state'], own['@fingerprint'], integer(own['@revision'])
+  local leaseEnd, forgetAt = integer(own['@leaseEnd']), integer(own['@forgetAt'])
+  local isResolved = state == 'settled' or state == 'released' or state == 'expired'
+  if not (isResolved or state == 'held') then return nil end
+  if not (fingerprint and revision and leaseEnd and forgetAt and #names == integer(own['@counters'])) then return nil end
+  if isResolved and forgetAt <= now then return { state = 'none', isForgotten = true } end
   return {
     state = state, fingerprint = fingerprint, revision = revision, leaseEnd = leaseEnd,
-    hasNames = hasNames, amounts = amounts, onExpire = onExpire, charges = charges,
+    names = names, amounts = amounts, onExpire = onExpire, charges = charges,
   }
 end
 
--- Names of the counters in which a reservation was made.
-local function counterNames(key)
-  local names = {}
-  for _, field in ipairs(redis.call('HKEYS', key)) do
-    if string.sub(field, 1, 1) ~= '@' then names[#names + 1] = field end
+-- Whether a reservation was made in exactly these counters.
+local function hasNames(reservation, names)
+  for i = 1, #names do
+    if not reservation.amounts[names[i]] then return false end
   end
-  return names
+  return #names == #reservation.names
 end

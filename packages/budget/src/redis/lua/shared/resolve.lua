@@ -1,6 +1,6 @@
 --- @include "counter"
 --- @include "reservation"
---- @include "write-entry"
+--- @include "entry"
 
 -- Shared by the scripts that end a reservation.
 -- KEYS: 1 reservation, 2 pending entry, 3 entry, 4 leases, 5 damaged, 6 time, 7 entries, 8... counters
@@ -17,32 +17,25 @@ local function readCounters(now)
   return counters
 end
 
--- Appends a counter to a reply: spent, reserved, granted, peakBefore, peak.
-local function report(reply, counter, spent, reserved, peak)
-  local n, before = #reply, counter.before
-  reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4], reply[n + 5] = spent, reserved, before[3], before[4], peak
+-- A counter in a reply: spent, reserved, granted, peakBefore, peak.
+local function unchanged(counter)
+  return { counter[SPENT], counter[RESERVED], counter[GRANTED], counter[PEAK], counter[PEAK] }
 end
 
-local function reportUnchanged(reply, counter)
-  local before = counter.before
-  report(reply, counter, before[1], before[2], before[4])
-end
-
--- Frees `freed`, charges `charge` in place of `chargedBefore`, and appends the counter to the reply.
-local function replaceCharge(reply, counter, freed, chargedBefore, charge, forgetAt)
-  counter.reserved = math.max(0, counter.reserved - freed)
-  local total = limited(counter.spent + (charge - chargedBefore))
-  local spent, reserved, peak = text(total), text(counter.reserved), counter.before[4]
+-- Frees `freed` of counter i and charges `charge` in place of `chargedBefore`. Returns the counter as in a reply.
+local function replaceCharge(i, counter, freed, chargedBefore, charge, forgetAt)
+  local key, total = KEYS[FIRST_COUNTER_KEY - 1 + i], limited(counter[SPENT] + (charge - chargedBefore))
+  local spent, reserved, peak = text(total), text(math.max(0, counter[RESERVED] - freed)), counter[PEAK]
   if total > tonumber(peak) then
     peak = spent
-    writeCounter(counter, forgetAt, 'spent', spent, 'reserved', reserved, 'peak', peak)
+    writeCounter(key, counter, reserved, forgetAt, 'spent', spent, 'peak', peak)
   else
-    writeCounter(counter, forgetAt, 'spent', spent, 'reserved', reserved)
+    writeCounter(key, counter, reserved, forgetAt, 'spent', spent)
   end
-  report(reply, counter, spent, reserved, peak)
+  return { spent, reserved, counter[GRANTED], counter[PEAK], peak }
 end
 
--- Writes the final state of a key, whatever its state was. `fields`: names and values of its counters.
+-- Writes the final state of a key, regardless of its previous state. `fields`: names and values of its counters.
 local function writeResolved(key, state, fingerprint, revision, leaseEnd, forgetAt, fields)
   redis.call('DEL', KEYS[1], KEYS[2])
   redis.call('HSET', KEYS[1], '@state', state, '@fingerprint', fingerprint, '@revision', revision, '@leaseEnd', text(leaseEnd),

@@ -1,27 +1,23 @@
---- @include "numbers"
---- @include "read"
+--- @include "values"
 
 -- Redis deletes a record this long after its forgetAt, so that nothing is lost when a clock jumps ahead and back.
 local CLOCK_MARGIN_MS = 604800000
 
--- The server's clock in milliseconds, or the clock that a test passed.
-local function readClock(given)
-  if given ~= '' then return tonumber(given) end
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
-
--- `now`: the later of the clock and the partition's latest time, and that time. Nil if its record is damaged.
-local function readNow(timeKey, clock)
+-- The server's clock in milliseconds (or the clock that a test passed); `now`, the later of the clock and the partition's latest
+-- time; and that time. `now` is nil if the record of the time is damaged.
+local function readTime(timeKey, given)
+  local clock = tonumber(given)
+  if not clock then
+    local time = redis.call('TIME')
+    clock = time[1] * 1000 + math.floor(time[2] / 1000)
+  end
   local stored = read('GET', timeKey)
-  if stored == false then return clock, 0 end
+  if stored == false then return clock, clock, 0 end
   local latest = integer(stored)
-  if not latest then return nil end
-  return math.max(clock, latest), latest
+  if not latest then return clock end
+  return clock, math.max(clock, latest), latest
 end
 
 local function writeTime(timeKey, now, latest)
-  if now > latest then
-    redis.call('SET', timeKey, text(now), 'PXAT', text(now + 2 * CLOCK_MARGIN_MS))
-  end
+  if now > latest then redis.call('SET', timeKey, text(now), 'PXAT', text(now + 2 * CLOCK_MARGIN_MS)) end
 end

@@ -1,0 +1,41 @@
+import { type Command, CommanderError } from "commander"
+import { EXIT, exitCodeOf } from "./output/exit-codes"
+import { printError } from "./output/print-error"
+import { printableLines } from "./output/table"
+
+/**
+ * Parses the arguments and runs the command. Errors become one or two lines on stderr and an exit code. Ends the process only
+ * by its exit code, so that output that is being written is not lost.
+ */
+export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
+  rejectByException(program)
+  process.stdout.on("error", endAtClosedPipe)
+  // A program under `p2 run` continues when the stderr of p2 is closed.
+  process.stderr.on("error", () => {})
+  try {
+    await program.parseAsync(argv)
+  } catch (error) {
+    process.exitCode = await report(error)
+  }
+}
+
+/** Commander exits with 1 on its own. It has printed its message when it throws. */
+function rejectByException(command: Command): void {
+  command
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(printableLines(text.replace(/^error: /, "p2: "))) })
+  command.commands.forEach(rejectByException)
+}
+
+/** `p2 models | head` reads no further. */
+function endAtClosedPipe({ code = "unknown error" }: NodeJS.ErrnoException): void {
+  if (code === "EPIPE") process.exit(EXIT.ok)
+  process.stderr.write(`p2: The output could not be written (${code}).\n`)
+  process.exit(EXIT.failed)
+}
+
+async function report(error: unknown): Promise<number> {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  printError(error)
+  return exitCodeOf(error)
+}

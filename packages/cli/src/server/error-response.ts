@@ -1,0 +1,11 @@
+/** An error of the server itself, in a shape that the SDKs of OpenAI and Anthropic read. */
+export function errorResponse(
+  status: number,
+  error: { code: string; type: string; message: string },
+  headers: Record<string, string> = {},
+): Response {
+  return new Response(JSON.stringify({ type: "error", error: { ...error, param: null } }), {
+    status,
+    headers: { "content-type": "application/json", "x-should-retry": "false", ...headers },
+  })
+}

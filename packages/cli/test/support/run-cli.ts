@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { bundleCli } from "./cli"
+
+/** How a process ended, and what it wrote. */
+export interface CliEnd {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stdout: string
+  stderr: string
+}
+
+/** A `p2` that runs. */
+export interface RunningCli {
+  child: ChildProcess
+  pid: number
+  /** What it has written until now. */
+  readonly stdout: string
+  readonly stderr: string
+  ended: Promise<CliEnd>
+  /** Resolves when stdout or stderr contains the text. Rejects if the process ends before. */
+  wrote(text: string): Promise<void>
+}
+
+/** The command line in a world of its own: a data folder, and no credentials of this machine. */
+export interface CliWorld {
+  /** P2_HOME, and a place for files. */
+  folder: string
+  /** The program, for scripts. */
+  cliFile: string
+  start(args: readonly string[], env?: Record<string, string>): RunningCli
+  run(args: readonly string[], env?: Record<string, string>): Promise<CliEnd>
+  close(): void
+}
+
+export async function createCliWorld(): Promise<CliWorld> {
+  const cli = await bundleCli()
+  const folder = mkdtempSync(join(tmpdir(), "p2-cli-"))
+  const running = new Set<ChildProcess>()
+  const start: CliWorld["start"] = (args, env = {}) => {
+    const own = { PATH: process.env.PATH, HOME: folder, P2_HOME: join(folder, "home"), NO_COLOR: "1", ...env }
+    const child = spawn(process.execPath, ["--no-warnings", cli.file, ...args], { env: own, cwd: folder })
+    running.add(child)
+    const output = { stdout: "", stderr: "" }
+    const listeners = new Set<() => void>()
+    for (const name of ["stdout", "stderr"] as const)
+      child[name]!.setEncoding("utf8").on("data", (text: string) => {
+        output[name] += text
+        for (const listener of listeners) listener()
+      })
+    const ended = new Promise<CliEnd>((resolve) => {
+      child.once("close", (code, signal) => {
+        running.delete(child)
+        resolve({ code, signal, ...output })
+      })
+    })
+    const wrote = (text: string) =>
+      new Promise<void>((resolve, reject) => {
+        const check = () => {
+          if (output.stdout.includes(text) || output.stderr.includes(text)) resolve()
+        }
+        listeners.add(check)
+        check()
+        void ended.then(() => reject(new Error(`Ended without writing ${text}: ${output.stderr}`)))
+      })
+    return {
+      ...{ child, pid: child.pid!, ended, wrote },
+      get stdout() {
+        return output.stdout
+      },
+      get stderr() {
+        return output.stderr
+      },
+    }
+  }
+  return {
+    folder,
+    cliFile: cli.file,
+    start,
+    run: (args, env) => start(args, env).ended,
+    close: () => {
+      for (const child of running) child.kill("SIGKILL")
+      cli.remove()
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

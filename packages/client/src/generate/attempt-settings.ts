@@ -1,0 +1,189 @@
+import { BudgetExceededError } from "@p2/budget"
+import { InvalidAnswerError, type Message, type P2Error } from "@p2/core"
+import { type AnswerTruncatedError, DeadlineExceededError, ProviderError } from "../errors"
+import { rejectsMode, rejectsStreamOptions } from "../transport/rejected-field"
+import { canRequestStreamUsage, firstMode, looserMode } from "./answer-modes"
+import type { AttemptOutcome } from "./attempt"
+import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
+import { narrowerMaxTokens, planAttempt } from "./plan-attempt"
+
+/** The settings of the first attempt with a route. */
+export function firstSettings(
+  { routes, compiled, firstAttempt = 1 }: Pick<GenerateCall, "routes" | "compiled"> & Partial<GenerateCall>,
+  routeIndex = 0,
+): AttemptSettings {
+  const route = routes[routeIndex]!
+  return {
+    attempt: firstAttempt,
+    reason: "first",
+    delayMs: 0,
+    routeIndex,
+    mode: firstMode(route, compiled !== undefined),
+    requestsStreamUsage: canRequestStreamUsage(route),
+    repairMessages: [],
+    maxTokens: undefined,
+    narrowed: false,
+    retries: 0,
+    repairs: 0,
+  }
+}
+
+/** What remains of the total deadline, and of `maxBudget` (undefined: no limit). */
+interface Remaining {
+  ms: number
+  nanoUsd: number | undefined
+}
+
+/** The settings of the attempt after one without an answer. Undefined: the request has failed. */
+export function nextSettings(
+  call: GenerateCall,
+  settings: AttemptSettings,
+  outcome: Exclude<AttemptOutcome, { status: "answered" }>,
+  remaining: Remaining,
+): AttemptSettings | undefined {
+  const change = changeAfter(call, settings, outcome, remaining)
+  return change && { ...settings, delayMs: 0, ...change, attempt: settings.attempt + 1 }
+}
+
+/** The settings of the next attempt that change. Undefined: no attempt follows. */
+type SettingsChange = Partial<AttemptSettings> | undefined
+
+function changeAfter(
+  call: GenerateCall,
+  settings: AttemptSettings,
+  outcome: Exclude<AttemptOutcome, { status: "answered" }>,
+  remaining: Remaining,
+): SettingsChange {
+  if (outcome.status === "denied") return afterDenial(call, settings, outcome.error, outcome.plan)
+  if (outcome.status === "failed") return afterFailure(call, settings, outcome.error, outcome.text, remaining)
+  // Without the store every further attempt would fail too. The circuit breaker rejects one provider and model only.
+  return outcome.error.code === "circuit-open" ? fallback(call, settings) : undefined
+}
+
+/**
+ * If `maxTokens` was not set, retries once with what the denying scope can afford. Uses no fallback if the call fits once other
+ * calls settle: the answer would come from another model although the budget has room for this one.
+ */
+function afterDenial(call: GenerateCall, settings: AttemptSettings, error: P2Error, plan: AttemptPlan): SettingsChange {
+  if (!BudgetExceededError.isInstance(error) || plan.status === "denied") return fallback(call, settings)
+  if (!settings.narrowed && call.request.maxTokens === undefined) {
+    const narrower = narrowerMaxTokens(plan, error.all)
+    if (narrower !== undefined) return { reason: "narrowed", maxTokens: narrower, narrowed: true }
+  }
+  return error.busy ? undefined : fallback(call, settings)
+}
+
+function afterFailure(
+  call: GenerateCall,
+  settings: AttemptSettings,
+  error: P2Error,
+  text: string,
+  remaining: Remaining,
+): SettingsChange {
+  const route = call.routes[settings.routeIndex]!
+  if (call.signal?.aborted || (error instanceof DeadlineExceededError && error.deadline === "total")) return undefined
+  if (error instanceof ProviderError) {
+    if (settings.requestsStreamUsage && rejectsStreamOptions(error))
+      return { reason: "mode", requestsStreamUsage: false }
+    const mode = rejectsMode(error, settings.mode) ? looserMode(route, settings.mode) : undefined
+    if (mode !== undefined) return { reason: "mode", mode }
+  }
+  switch (error.code) {
+    case "answer-refused":
+    case "content-filtered":
+      return undefined
+    case "invalid-answer":
+    case "answer-empty":
+      return repair(call, settings, error, text)
+    case "answer-truncated":
+      return longer(call, settings, error as AnswerTruncatedError, remaining)
+  }
+  const canRetry = error.retryable && settings.retries < call.request.retries
+  return canRetry ? retry(call, settings, error, remaining) : fallback(call, settings)
+}
+
+/** Sends an invalid answer back with its issues. Repeats the request after an empty answer. */
+function repair(call: GenerateCall, settings: AttemptSettings, error: P2Error, text: string): SettingsChange {
+  const invalid = error instanceof InvalidAnswerError ? error : undefined
+  // A throwing refinement is a bug in the schema, so do not repair.
+  if (invalid?.reason === "code") return undefined
+  if (settings.repairs >= call.request.repairs) return fallback(call, settings)
+  const repairMessages = invalid === undefined ? [] : messagesForRepair(text, invalid)
+  return { reason: "repair", repairs: settings.repairs + 1, repairMessages }
+}
+
+/** Requests a truncated answer again with four times the output tokens, unless the request sets `maxTokens`. */
+function longer(
+  call: GenerateCall,
+  settings: AttemptSettings,
+  { maxTokens }: AnswerTruncatedError,
+  remaining: Remaining,
+): SettingsChange {
+  const { request } = call
+  if (request.maxTokens !== undefined || settings.repairs >= request.repairs) return fallback(call, settings)
+  const wanted = maxTokens * 4
+  const plan = planAttempt(call, { ...settings, maxTokens: wanted }, remaining.nanoUsd)
+  if (plan.status === "denied" || plan.maxTokens <= maxTokens) return fallback(call, settings)
+  return { reason: "longer", repairs: settings.repairs + 1, maxTokens: wanted }
+}
+
+function retry(call: GenerateCall, settings: AttemptSettings, error: P2Error, remaining: Remaining): SettingsChange {
+  const retries = settings.retries + 1
+  const delayMs = retryDelayMs(retries, (error as Partial<ProviderError>).retryAfterMs, call.clock.random())
+  // Skip retries that would start after the deadline.
+  if (delayMs === undefined || delayMs >= remaining.ms) return fallback(call, settings)
+  return { reason: "retry", retries, delayMs }
+}
+
+function fallback(call: GenerateCall, settings: AttemptSettings): SettingsChange {
+  const routeIndex = settings.routeIndex + 1
+  if (routeIndex >= call.routes.length) return undefined
+  return { ...firstSettings(call, routeIndex), reason: "fallback", repairs: settings.repairs }
+}
+
+/** The longest `Retry-After` that the client waits for. */
+const MAX_RETRY_AFTER_MS = 60_000
+const FIRST_DELAY_MS = 500
+const MAX_DELAY_MS = 8_000
+
+/**
+ * `Retry-After` plus up to a tenth, else 500 ms doubled by each retry up to 8 s, minus up to half: the jitter keeps
+ * callers from retrying at the same moment. Undefined: `Retry-After` exceeds the maximum.
+ */
+function retryDelayMs(retry: number, retryAfterMs: number | undefined, random: number): number | undefined {
+  if (retryAfterMs !== undefined)
+    return retryAfterMs > MAX_RETRY_AFTER_MS ? undefined : Math.round(retryAfterMs * (1 + random / 10))
+  return Math.round(Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (retry - 1)) * (1 - random / 2))
+}
+
+/** The longest invalid answer that a repair sends back, in characters. */
+const MAX_REPAIR_ANSWER = 4_000
+const MAX_REPAIR_ISSUES = 20
+/** The longest issue, in characters. */
+const MAX_REPAIR_ISSUE = 300
+
+/** The invalid answer, and the paths and messages of its issues. */
+function messagesForRepair(answer: string, error: InvalidAnswerError): Message[] {
+  const issues = error.issues
+    .slice(0, MAX_REPAIR_ISSUES)
+    .map((issue) => `- ${pathText(issue.path)}: ${issue.message}`.slice(0, MAX_REPAIR_ISSUE))
+  const problem =
+    error.reason === "json" || issues.length === 0
+      ? "It is not valid JSON."
+      : `It does not match the schema:\n${issues.join("\n")}`
+  return [
+    { role: "assistant", content: shortened(answer) },
+    { role: "user", content: `${problem}\nAnswer again with the complete corrected answer and nothing else.` },
+  ]
+}
+
+function shortened(text: string): string {
+  if (text.length <= MAX_REPAIR_ANSWER) return text
+  // Some servers reject half of a surrogate pair.
+  return `${text.slice(0, MAX_REPAIR_ANSWER).replace(/[\uD800-\uDBFF]$/, "")}…`
+}
+
+function pathText(path: readonly (string | number)[]): string {
+  const keys = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`))
+  return keys.join("").replace(/^\./, "") || "the answer"
+}

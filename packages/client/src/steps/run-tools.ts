@@ -1,0 +1,171 @@
+import { type P2Error, toYaml } from "@p2/core"
+import type { GenerateCall } from "../generate/generate-call"
+import type { ToolReceipt } from "../receipt"
+import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
+import type { CheckedCall } from "./compiled-tools"
+import type { ToolResultOf, ToolSet } from "./tool"
+import { type ReservedTool, reserveTool, settleTool } from "./tool-cost"
+
+/** A call that was answered. `content` is what the model sees. */
+export interface AnsweredCall {
+  result: ToolResultOf<ToolSet>
+  content: string
+  receipt: ToolReceipt
+}
+
+/** A call that ended the request: the store failed, or a deadline or the caller ended it. */
+export type ToolOutcome =
+  | ({ status: "answered" } & AnsweredCall)
+  | { status: "ended"; error: P2Error; receipt: ToolReceipt }
+
+/** What the calls of one step have in common. */
+interface ToolRun {
+  call: GenerateCall
+  /** The attempt in which the model called the tools. */
+  attempt: number
+  /** What remains of the total deadline. */
+  remainingMs: number
+}
+
+/**
+ * Runs the calls of one step, all at once, and returns their outcomes in order. Calls without `execute` are not among them.
+ * Before any tool runs, each that costs something takes its maximum from what remains of `maxBudget`. Never rejects.
+ */
+export async function runTools(
+  call: GenerateCall,
+  attempt: number,
+  calls: readonly CheckedCall[],
+  remaining: { ms: number; nanoUsd: number | undefined },
+): Promise<ToolOutcome[]> {
+  const run = { call, attempt, remainingMs: remaining.ms }
+  let nanoUsd = remaining.nanoUsd ?? Number.POSITIVE_INFINITY
+  return Promise.all(
+    calls.map((checked, index) => {
+      const cost = checked.status === "valid" ? (checked.tool.maxCostNanoUsd ?? 0) : 0
+      const isCovered = cost <= nanoUsd
+      const before = nanoUsd
+      if (isCovered) nanoUsd -= cost
+      return runTool(run, checked, index, isCovered ? undefined : before)
+    }),
+  )
+}
+
+/** `uncoveredBy`: what remains of `maxBudget`, if that is less than the cost. */
+async function runTool(
+  run: ToolRun,
+  checked: CheckedCall,
+  index: number,
+  uncoveredBy: number | undefined,
+): Promise<ToolOutcome> {
+  const { call, attempt } = run
+  const { id: toolCallId, name } = checked
+  const identity = { id: `${call.requestId}.${attempt}.${index + 1}`, toolCallId, name, step: call.step, attempt }
+  if (checked.status === "invalid") {
+    const { error, arguments: input } = checked
+    const receipt = { ...identity, ...FREE, status: "invalid" as const, errorCode: error.code, durationMs: 0 }
+    const result = { status: "invalid" as const, id: toolCallId, name, input, error }
+    return { status: "answered", result, content: invalidContent(error), receipt }
+  }
+  const race = new DeadlineExceededRace(call.signal)
+  try {
+    race.start("total", call.request.timeoutMs, { remainingMs: run.remainingMs })
+    const reserved = await reserveTool(call, identity, checked.tool, uncoveredBy, race, run.remainingMs)
+    if (reserved.status === "denied") {
+      const { error } = reserved
+      const result = { status: "denied" as const, id: toolCallId, name, input: checked.input, error }
+      const receipt = { ...identity, ...FREE, status: "denied" as const, errorCode: error.code, durationMs: 0 }
+      return { status: "answered", result: result as ToolResultOf<ToolSet>, content: DENIED, receipt }
+    }
+    if (reserved.status === "not-reserved") {
+      const { error } = reserved
+      const receipt = { ...identity, ...FREE, status: "released" as const, errorCode: error.code, durationMs: 0 }
+      return { status: "ended", error, receipt }
+    }
+    return await execute(call, checked, identity, reserved, race)
+  } finally {
+    race.finish({ abortTransport: race.error !== undefined })
+  }
+}
+
+const FREE = { costNanoUsd: 0, costSource: "none", inDoubt: false, reservedNanoUsd: 0, settlement: "none" } as const
+
+const DENIED = "Error: This tool was not run, because the budget does not cover its cost."
+
+async function execute(
+  call: GenerateCall,
+  checked: CheckedCall & { status: "valid" },
+  identity: Pick<ToolReceipt, "id" | "toolCallId" | "name" | "step" | "attempt">,
+  reserved: ReservedTool,
+  race: DeadlineExceededRace,
+): Promise<ToolOutcome> {
+  const { tool, input, id } = checked
+  const start = performance.now()
+  const context = { toolCallId: id, requestId: call.requestId, step: call.step, signal: race.signal }
+  const executed = await race.wait((async () => tool.execute!(input as never, context))()).then(
+    (output) => ({ status: "succeeded" as const, output }),
+    (error: unknown) => ({ status: "failed" as const, error }),
+  )
+  const durationMs = performance.now() - start
+  const failure = executed.status === "succeeded" ? undefined : (race.error?.code ?? "tool-failed")
+  const cost = await settleTool(reserved, tool, executed, input, { errorCode: failure, durationMs })
+  const receipt = { ...identity, errorCode: failure, ...cost, status: executed.status, durationMs }
+  if (race.error !== undefined) return { status: "ended", error: race.error, receipt }
+  const result = { id, name: tool.name, input, ...executed }
+  return {
+    status: "answered",
+    result: result as ToolResultOf<ToolSet>,
+    content:
+      executed.status === "succeeded"
+        ? resultContent(executed.output, tool.maxResultLength)
+        : errorContent(executed.error),
+    receipt,
+  }
+}
+
+/** A result as the model sees it. */
+function resultContent(output: unknown, maxLength: number): string {
+  const text = output === undefined ? "(no result)" : typeof output === "string" ? output : yamlOf(output)
+  // Some servers reject an empty message.
+  return cut(text === "" ? "(empty result)" : text, maxLength)
+}
+
+function yamlOf(output: unknown): string {
+  try {
+    return toYaml(output)
+  } catch {
+    // A cycle, a function, or a getter that throws. The caller has the result.
+    return "Error: The result of the tool cannot be converted to text."
+  }
+}
+
+const MAX_ERROR_LENGTH = 2_000
+const MAX_ISSUES = 20
+
+/** The message of what a tool threw, without its stack and its cause. */
+function errorContent(error: unknown): string {
+  const message = typeof error === "string" ? error : messageOf(error)
+  const text = typeof message === "string" && message !== "" ? message : "The tool failed."
+  return `Error: ${cut(text, MAX_ERROR_LENGTH)}`
+}
+
+function messageOf(error: unknown): unknown {
+  try {
+    return (error as { message?: unknown } | null | undefined)?.message
+  } catch {
+    return undefined
+  }
+}
+
+/** The issues of arguments that do not fit. */
+function invalidContent({ reason, issues }: (CheckedCall & { status: "invalid" })["error"]): string {
+  if (reason === "json") return "Error: The arguments are not valid JSON. The tool was not run."
+  const lines = issues.slice(0, MAX_ISSUES).map(({ path, message }) => `- ${path.join(".") || "the call"}: ${message}`)
+  return cut(`Error: The tool was not run.\n${lines.join("\n")}`, MAX_ERROR_LENGTH)
+}
+
+function cut(text: string, maxLength: number): string {
+  // Some servers reject half of a surrogate pair.
+  if (text.length <= maxLength) return text.replace(/\p{Cs}/gu, "\uFFFD")
+  const start = text.slice(0, maxLength).replace(/[\uD800-\uDBFF]$/, "")
+  return `${start.replace(/\p{Cs}/gu, "\uFFFD")}\n[cut off: ${start.length} of ${text.length} characters]`
+}

@@ -1,0 +1,72 @@
+import { isRecord, parseJson } from "@p2/core"
+import type { BatchStart, PricedCall, ProviderCall, Rejection } from "../../protocols/protocol"
+import { rejected, unbounded } from "../../protocols/rejection"
+import { BatchMeter } from "../../protocols/variants/batch-meter"
+import type { Guard } from "../guard-options"
+import type { ReadCall } from "../read-call"
+import { readWhole, responseOf } from "../read-response"
+import { boundOfFile } from "./batch-file"
+
+/** Uploads a file, and remembers the upper bound of its calls. */
+export async function uploadBatch(
+  guard: Guard,
+  { call, form, argumentsFor }: Extract<ReadCall, { status: "read" }>,
+  headers: Headers,
+): Promise<Response> {
+  const file = form?.get("file")
+  const bounding = file instanceof Blob ? boundOfFile(guard, file, { ...call, headers }) : undefined
+  // It is awaited below; a response that fails to arrive must not leave it unhandled.
+  bounding?.catch(() => {})
+  const response = await guard.fetch(...argumentsFor({ headers }))
+  if (!response.ok) return response
+  const body = await readWhole(response.body)
+  const answer = parseJson(new TextDecoder().decode(body.bytes))
+  if (bounding !== undefined && isRecord(answer) && typeof answer.id === "string")
+    guard.batchFiles.set(fileKey(call.url, answer.id), await bounding)
+  return responseOf(response, body)
+}
+
+function fileKey({ origin }: URL, fileId: string): string {
+  return `${origin} ${fileId}`
+}
+
+const UNKNOWN_MODEL = "unknown"
+
+/** Describes a batch by the bound of its file, or by the one that the options state. */
+export function describeStart(
+  guard: Guard,
+  { url, body }: ProviderCall,
+  { provider, fileId, endpoint, leaseMs }: BatchStart,
+): PricedCall | Rejection {
+  const known = guard.batchFiles.get(fileKey(url, fileId))
+  if (known?.status === "bounded" && known.endpoint !== undefined && known.endpoint !== endpoint)
+    return rejected("invalid-body", "Invalid `endpoint` in the body: expected the `url` of the calls in the file.")
+  const stated = guard.batchUpperBoundNanoUsd
+  const isBounded = known?.status === "bounded"
+  if (!isBounded && stated === undefined)
+    return (
+      known ??
+      unbounded(
+        "a batch",
+        "its calls are in a file that this guard did not upload",
+        "Upload the file with this guard, in the same process, or pass `batchUpperBound` with the most that one batch may cost.",
+      )
+    )
+  const { nanoUsd, tokens, models } = isBounded ? known : { nanoUsd: stated!, tokens: 0, models: [UNKNOWN_MODEL] }
+  const model = models.at(-1) ?? UNKNOWN_MODEL
+  return {
+    status: "priced",
+    provider,
+    model,
+    models,
+    priceKey: `${provider}/${model}`,
+    input: { estimate: 0, upperBound: tokens },
+    maxOutputTokens: 0,
+    minOutputTokens: 0,
+    boundOptions: {},
+    fixedBound: { nanoUsd, tokens },
+    streamed: false,
+    bodyToSend: () => ({ ...(body.kind === "json" ? body.value : {}) }),
+    createMeter: () => new BatchMeter({ leaseMs }),
+  }
+}

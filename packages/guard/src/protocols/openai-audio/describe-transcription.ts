@@ -1,0 +1,126 @@
+import { countTokens } from "@p2/tokens"
+import { fieldsOfBody, isFile, isSwitchedOn, itemsOf } from "../form-fields"
+import type { CallDescription, FormFile, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
+import { invalidBody, rejected, rejectionOf, unbounded } from "../rejection"
+import { checkFields, countedFields } from "../variants/body-fields"
+import { type CalledModel, calledModel } from "../variants/called-model"
+import { TRANSCRIPTION_FIELDS } from "./audio-fields"
+import { audioSeconds } from "./audio-seconds"
+import { TranscriptionMeter } from "./transcription-meter"
+
+type Body = Readonly<Record<string, unknown>>
+
+/** The most tokens for each second of audio, as in `@p2/tokens`; OpenAI bills 10. */
+const TOKENS_PER_SECOND = 32
+const USUAL_TOKENS_PER_SECOND = 10
+/** Tokens of the instructions and of the markup around the audio, which are not published. */
+const ADDED_TOKENS = 256
+
+/** The most output tokens of a transcription: https://platform.openai.com/docs/models/gpt-4o-transcribe (as of 2026-11-30) */
+const MAX_OUTPUT_TOKENS = 2_000
+
+/** Describes a call of OpenAI's transcriptions or translations. */
+export function describeTranscription(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
+  if (call.method !== "POST" || !/\/audio\/(transcriptions|translations)$/.test(call.url.pathname)) return undefined
+  const body = fieldsOfBody(call.body)
+  if (call.body.kind !== "form" || body === undefined)
+    return rejected("invalid-body", "The body of a transcription must be a multipart form.")
+  const model = calledModel(call, body, context)
+  if (model.status === "rejected") return model
+  const rejection = checkFields(body, [TRANSCRIPTION_FIELDS])
+  if (rejection !== undefined) return rejection
+  const { file } = body
+  if (!isFile(file)) return invalidBody("file", "one audio file")
+  const seconds = audioSeconds(file, context.maxAudioSeconds)
+  return model.price.rates.second === undefined
+    ? byTokens({ body, file, model, seconds })
+    : bySecond(body, model, seconds)
+}
+
+function bySecond(body: Body, model: CalledModel, seconds: number | undefined): PricedCall | Rejection {
+  if (seconds === undefined)
+    return unbounded(
+      "compressed audio",
+      `${model.countedAs} is billed by the second, and the bytes of the file do not prove its length`,
+      "Send it as uncompressed WAV in a file named `*.wav`, or pass `maxAudioSeconds` with the most seconds that you send.",
+    )
+  // A provider may round the length up.
+  return describePriced(body, model, { input: { estimate: 0, upperBound: 0 }, output: 0, audioSeconds: seconds + 1 })
+}
+
+/** A transcription that is billed by tokens. */
+interface TokenCall {
+  body: Body
+  file: FormFile
+  model: CalledModel
+  seconds: number | undefined
+}
+
+function byTokens({ body, model, seconds }: TokenCall): PricedCall | Rejection {
+  const { window, price } = model
+  const output = price.basis === "custom" ? (price.maxOutputTokens ?? MAX_OUTPUT_TOKENS) : MAX_OUTPUT_TOKENS
+  const input = inputOf(body, model, seconds)
+  if (input.status === "rejected") return input
+  // No call can exceed the window.
+  const isCounted = seconds !== undefined && itemsOf(body.known_speaker_references).length === 0
+  const upperBound = Math.min(
+    isCounted ? input.upperBound : Number.POSITIVE_INFINITY,
+    window ?? Number.POSITIVE_INFINITY,
+  )
+  if (upperBound === Number.POSITIVE_INFINITY)
+    return unbounded(
+      "compressed audio",
+      `the context window of ${model.countedAs} is unknown, and the bytes of the file do not prove its length`,
+      "Send it as uncompressed WAV in a file named `*.wav`, or pass `maxAudioSeconds` with the most seconds that you send.",
+    )
+  return describePriced(body, model, {
+    input: { estimate: Math.min(input.estimate, upperBound), upperBound },
+    output,
+    audioSeconds: undefined,
+  })
+}
+
+function inputOf(body: Body, { countedAs }: CalledModel, seconds = 0) {
+  let estimate = Math.ceil(seconds * USUAL_TOKENS_PER_SECOND)
+  let upperBound = seconds * TOKENS_PER_SECOND + ADDED_TOKENS
+  try {
+    for (const text of countedFields(body, [TRANSCRIPTION_FIELDS])) {
+      estimate += countTokens(text, { model: countedAs })
+      upperBound += 2 * countTokens(text, { model: countedAs, countBy: "upperBound" })
+    }
+    return { status: "counted" as const, estimate: Math.min(estimate, upperBound), upperBound }
+  } catch (error) {
+    return rejectionOf(error)
+  }
+}
+
+interface Bounds {
+  input: { estimate: number; upperBound: number }
+  output: number
+  audioSeconds: number | undefined
+}
+
+function describePriced(body: Body, model: CalledModel, { input, output, audioSeconds }: Bounds): PricedCall {
+  const isBySecond = audioSeconds !== undefined
+  return {
+    status: "priced",
+    provider: model.provider.name,
+    model: model.model,
+    priceKey: model.priceKey,
+    input,
+    maxOutputTokens: output,
+    // The API has no output limit.
+    minOutputTokens: output,
+    boundOptions: {
+      choices: 1,
+      ...(isBySecond && { audioSeconds }),
+      region: model.region,
+      serviceTier: undefined,
+      cacheWrites: "none",
+      ...(!isBySecond && { inputModalities: ["text", "audio"], outputModalities: ["text"] }),
+    },
+    streamed: isSwitchedOn(body.stream),
+    bodyToSend: () => ({ ...body }),
+    createMeter: () => new TranscriptionMeter({ isBySecond }),
+  }
+}

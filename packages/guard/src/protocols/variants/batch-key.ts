@@ -1,0 +1,7 @@
+/** The idempotency key of the reservation of a batch. */
+export function batchKey(batchId: string): string {
+  return `batch:${batchId}`
+}
+
+/** How long the results of a batch may take to arrive after its completion window. */
+export const BATCH_MARGIN_MS = 3_600_000

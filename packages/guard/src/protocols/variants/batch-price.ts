@@ -1,0 +1,51 @@
+import type { PriceTable } from "@p2/pricing"
+import type { PricedCall, Rejection } from "../protocol"
+import { rejected, rejectionOf } from "../rejection"
+
+/** The upper bound of a call, or of several, at the price of a batch. */
+export interface BatchBound {
+  status: "bounded"
+  nanoUsd: number
+  tokens: number
+  /** The models of the calls. */
+  models: readonly string[]
+}
+
+/** The upper bound of a file. */
+export interface FileBound extends BatchBound {
+  /** The path of every call; undefined: the file has none. */
+  endpoint: string | undefined
+}
+
+/** The upper bound of a call at the price of a batch. */
+export function boundInBatch(prices: PriceTable, described: PricedCall): BatchBound | Rejection {
+  const { boundOptions, input, maxOutputTokens, priceKey, model } = described
+  const { serviceTier = "auto" } = boundOptions
+  if (serviceTier !== "auto" && serviceTier !== "default" && serviceTier !== "batch")
+    return rejected("unbounded-cost", "No source says how a batch bills another service tier. Omit it.")
+  try {
+    const options = { ...boundOptions, inputTokens: input.upperBound, maxOutputTokens, serviceTier: "batch" }
+    const { nanoUsd, tokens } = prices.upperBound(priceKey, options)
+    return { status: "bounded", nanoUsd, tokens, models: [model] }
+  } catch (error) {
+    return rejectionOf(error)
+  }
+}
+
+export const NO_CALLS: BatchBound = { status: "bounded", nanoUsd: 0, tokens: 0, models: [] }
+
+/** The bounds of two parts of a batch, added. */
+export function addBounds(first: BatchBound, second: BatchBound): BatchBound | Rejection {
+  const nanoUsd = first.nanoUsd + second.nanoUsd
+  const tokens = first.tokens + second.tokens
+  if (!Number.isSafeInteger(nanoUsd) || !Number.isSafeInteger(tokens))
+    return rejected("unbounded-cost", "The upper bound of the batch is too large to be counted. Send several batches.")
+  const added = second.models.filter((model) => !first.models.includes(model))
+  const models = added.length === 0 ? first.models : [...first.models, ...added]
+  return { status: "bounded", nanoUsd, tokens, models }
+}
+
+/** A rejection of one call of a batch. */
+export function inBatch({ reason, message }: Rejection, call: string): Rejection {
+  return rejected(reason, `${call} of the batch: ${message}`)
+}
