@@ -51,7 +51,7 @@ function firstOfEachType(tools: readonly { type?: string }[]): readonly unknown[
 function anonymizedText(text: string): string {
   if (text.length > MAX_LENGTH) return "A longer text."
   return text
-    .replace(/\/tmp\/p2-agent-\w+/g, "/home/ada")
+    .replace(/\/tmp\/p2-agent-\w+/g, "/user")
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "00000000-0000-4000-8000-000000000000")
     .replace(/[0-9a-f]{20,}/g, (digits) => "0".repeat(digits.length))
 }

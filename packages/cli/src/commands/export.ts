@@ -7,7 +7,7 @@ Examples:
   $ p2 export --format csv --since 2026-11-01 --until 2026-12-01 --output november.csv
   $ p2 export --format jsonl --user ada | wc -l
 
-Exports contain neither prompts nor answers. In CSV, cells that a spreadsheet would run as a formula begin with an apostrophe.`
+Exports contain neither prompts nor answers. In CSV, fields that a spreadsheet would run as a formula begin with an apostrophe.`
 
 /** `p2 export`. */
 export function registerExport(program: Command): void {

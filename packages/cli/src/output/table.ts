@@ -12,8 +12,8 @@ export function renderTable(columns: readonly Column[], rows: readonly (readonly
     .map((line) =>
       columns
         .map(({ align = "left" }, index) => {
-          const cell = printable(line[index] ?? "")
-          return align === "right" ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!)
+          const text = printable(line[index] ?? "")
+          return align === "right" ? text.padStart(widths[index]!) : text.padEnd(widths[index]!)
         })
         .join("  ")
         .trimEnd(),

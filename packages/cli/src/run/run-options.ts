@@ -3,9 +3,9 @@ import { userInfo } from "node:os"
 import type { Limit } from "@p2/budget"
 import { hideString, InvalidArgumentError, usd } from "@p2/core"
 import type { InputBoundMode } from "@p2/guard"
+import { MAX_TIMER_MS, readDuration } from "../duration"
 import { readStoreAddress } from "../store/store-address"
 import { secretsIn } from "./credentials"
-import { readDuration } from "./duration"
 import { findProgram } from "./programs"
 
 /** What the arguments of `p2 run` say, as Commander reads them. */
@@ -80,12 +80,12 @@ export function readRunOptions(given: RunArguments, command: readonly string[], 
     maxOutputTokens:
       given.maxOutputTokens === undefined ? undefined : readCount(given.maxOutputTokens, "--max-output-tokens"),
     clamp: given.clamp === true,
-    waitMs: given.wait === undefined ? undefined : readDuration(given.wait, "--wait"),
+    waitMs: given.wait === undefined ? undefined : readDuration(given.wait, "--wait", MAX_TIMER_MS),
     inputBound: given.inputBound as InputBoundMode | undefined,
     serviceTier: given.serviceTier,
     maxToolCalls: readCount(given.maxToolCalls ?? (given.clamp ? "2" : "10"), "--max-tool-calls"),
     passed,
-    graceMs: readDuration(given.grace, "--grace"),
+    graceMs: readDuration(given.grace, "--grace", MAX_TIMER_MS),
     watch: given.watch === true,
     dashboard: given.dashboard === true,
     receiptFile: given.receipt,

@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from "node:fs"
 import { InvalidArgumentError, P2Error } from "@p2/core"
+import { readDuration } from "../duration"
 import { readStoreAddress } from "../store/store-address"
-import { readDuration } from "./config/duration"
 import { readConfig } from "./config/read-config"
 import { refuseInsideRun } from "./inside-run"
 import { createLog } from "./json-log"

@@ -66,11 +66,11 @@ describe("the environment of a program", () => {
 
   it("has variables that mention the name or the place of a credential", () => {
     const { env, copies } = environmentOf({
-      ...{ AWS_PROFILE: "profile-of-the-team", GOOGLE_APPLICATION_CREDENTIALS: "/home/ada/key.json" },
-      ...{ PROMPT: "in profile-of-the-team", FILES: "/home/ada/key.json:/tmp" },
+      ...{ AWS_PROFILE: "profile-of-the-team", GOOGLE_APPLICATION_CREDENTIALS: "/keys/ada.json" },
+      ...{ PROMPT: "in profile-of-the-team", FILES: "/keys/ada.json:/files" },
     })
     expect(copies).toEqual([])
-    expect(env).toMatchObject({ PROMPT: "in profile-of-the-team", FILES: "/home/ada/key.json:/tmp" })
+    expect(env).toMatchObject({ PROMPT: "in profile-of-the-team", FILES: "/keys/ada.json:/files" })
     expect(env.AWS_PROFILE).toBeUndefined()
   })
 

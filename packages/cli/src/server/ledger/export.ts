@@ -63,30 +63,30 @@ async function* csvLines(lines: AsyncIterable<string>): AsyncGenerator<string> {
   }
 }
 
-type Cell = string | number | boolean | undefined
+type Field = string | number | boolean | undefined
 
-const COLUMNS: readonly (readonly [title: string, read: (entry: StoredEntry) => Cell])[] = [
+const COLUMNS: readonly (readonly [title: string, read: (entry: StoredEntry) => Field])[] = [
   ["time", ({ at }) => new Date(at).toISOString()],
   ...(
     ["requestId", "attempt", "userId", "clientId", "provider", "model", "modelUsed", "mode", "status", "state"] as const
-  ).map((name) => [name, (entry: StoredEntry): Cell => entry[name]] as const),
+  ).map((name) => [name, (entry: StoredEntry): Field => entry[name]] as const),
   ["count", ({ count }) => count],
   ["errorCode", ({ errorCode }) => errorCode],
   ["reservedNanoUsd", ({ reservedNanoUsd }) => reservedNanoUsd],
   ["costNanoUsd", ({ costNanoUsd }) => costNanoUsd],
   ["costSource", ({ costSource }) => costSource],
   ["inDoubt", ({ inDoubt }) => inDoubt === true],
-  ...USAGE_COUNTS.map((name) => [name, ({ tokens }: StoredEntry): Cell => tokens[name]] as const),
+  ...USAGE_COUNTS.map((name) => [name, ({ tokens }: StoredEntry): Field => tokens[name]] as const),
   ["durationMs", ({ durationMs }) => durationMs],
   ["tags", ({ tags }) => (tags === undefined ? undefined : JSON.stringify(tags))],
 ]
 
-function csvLine(cells: readonly Cell[]): string {
-  return `${cells.map(csvCell).join(",")}\r\n`
+function csvLine(fields: readonly Field[]): string {
+  return `${fields.map(csvField).join(",")}\r\n`
 }
 
 /**
- * Spreadsheets run a cell that begins with one of these as a formula, and callers choose users, tags and models.
+ * Spreadsheets run a field that begins with one of these as a formula, and callers choose users, tags and models.
  * https://owasp.org/www-community/attacks/CSV_Injection
  */
 const FORMULA = /^[\s\u0000]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/
@@ -94,10 +94,10 @@ const FORMULA = /^[\s\u0000]*[=+\-@\uff1d\uff0b\uff0d\uff20|%]|^[\t\r\n]/
 /** Control characters, which a terminal would interpret. */
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]/g
 
-function csvCell(cell: Cell): string {
-  if (cell === undefined) return ""
-  if (typeof cell !== "string") return String(cell)
-  const plain = cell.replace(CONTROL, "?")
+function csvField(field: Field): string {
+  if (field === undefined) return ""
+  if (typeof field !== "string") return String(field)
+  const plain = field.replace(CONTROL, "?")
   const safe = FORMULA.test(plain) ? `'${plain}` : plain
   return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }

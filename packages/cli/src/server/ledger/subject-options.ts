@@ -1,7 +1,7 @@
 import type { Limit, Scope, Subject, UsageFilter } from "@p2/budget"
 import { InvalidArgumentError } from "@p2/core"
+import { readDuration } from "../../duration"
 import type { ServeConfig } from "../config/config-schema"
-import { readDuration } from "../config/duration"
 import { KEY_TAG } from "../keys/virtual-key"
 import { readTags } from "../tags"
 
