@@ -42,6 +42,7 @@ process.exit(status !== 0 || failed > 0 ? 1 : 0)
 /** Prints a line per package and the closing line; returns how many tests failed. */
 function summarize() {
   const total = { passed: 0, failed: 0, skipped: 0 }
+  const failures = []
   console.log("")
   for (const file of reports.filter((report) => existsSync(report))) {
     const report = JSON.parse(readFileSync(file, "utf8"))
@@ -54,6 +55,7 @@ function summarize() {
       skipped: report.numPendingTests + report.numTodoTests,
     }
     for (const key of Object.keys(total)) total[key] += counts[key]
+    failures.push(...report.testResults.flatMap(failuresOf))
     const name = relative(root, join(file, "..")) || "repository"
     console.log(
       `${name.padEnd(40)} ${String(counts.passed).padStart(6)} passed ${String(counts.failed).padStart(4)} failed ${String(counts.skipped).padStart(4)} skipped`,
@@ -63,6 +65,24 @@ function summarize() {
     console.error("A build or a test runner failed; the lines above say which.")
     total.failed = 1
   }
+  for (const failure of failures) console.log(`\n${failure}`)
   console.log(`\n${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
   return total.failed
+}
+
+/** What failed in one test file, with the first lines of each message, so that the end of a long log says it. */
+function failuresOf(suite) {
+  if (suite.status !== "failed") return []
+  const file = relative(root, suite.name)
+  const failed = suite.assertionResults.filter((test) => test.status === "failed")
+  if (failed.length === 0) return [`FAILED ${file}\n${firstLines(suite.message)}`]
+  return failed.map((test) => `FAILED ${file}: ${test.fullName}\n${firstLines(test.failureMessages[0])}`)
+}
+
+function firstLines(message = "") {
+  return message
+    .split("\n")
+    .slice(0, 8)
+    .map((line) => `  ${line.slice(0, 300)}`)
+    .join("\n")
 }
