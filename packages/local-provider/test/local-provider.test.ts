@@ -242,7 +242,7 @@ describe("faults", () => {
     provider.faults.next({ stall: "headers" })
     const caller = new AbortController()
     const call = openai.chat.completions.create({ model, messages }, { signal: caller.signal })
-    await vi.waitFor(() => expect(provider.ledger.calls).toHaveLength(1))
+    await vi.waitFor(() => expect(provider.ledger.calls).toHaveLength(1), 60_000)
     caller.abort()
     await expect(call).rejects.toThrow()
     expect(provider.ledger.calls[0]).toMatchObject({ reported: false })
