@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { launchBrowser } from "./support/browser"
 import { seed } from "./support/seed"
 import { type ServedDashboard, serveDashboard } from "./support/served-dashboard"
-import { soon } from "./support/soon"
+import { soon } from "../support/soon"
 
 /** A machine that is busy shows a page slowly. */
 const PAGE_TIMEOUT_MS = 60_000

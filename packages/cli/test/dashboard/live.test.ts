@@ -4,7 +4,7 @@ import { createDashboard } from "../../src/dashboard/create-dashboard"
 import type { CallsView } from "../../src/dashboard/view"
 import { readSections } from "./support/sections"
 import { serveDashboard, signIn } from "./support/served-dashboard"
-import { soon } from "./support/soon"
+import { soon } from "../support/soon"
 
 const ada = { userId: "ada", model: "gpt-5", tags: { team: "search" } }
 

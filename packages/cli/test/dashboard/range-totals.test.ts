@@ -3,7 +3,7 @@ import { sqliteStore } from "@p2/budget-sqlite"
 import { describe, expect, it } from "vitest"
 import { RangeTotals } from "../../src/dashboard/range-totals"
 import { RANGES, type Range, type TotalsView } from "../../src/dashboard/view"
-import { soon } from "./support/soon"
+import { soon } from "../support/soon"
 
 const START = Date.UTC(2026, 10, 30, 12)
 const MINUTE = 60_000

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest"
 import { openStore } from "../../src/store/open-store"
 import { readSections } from "./support/sections"
 import { serveDashboard, signIn } from "./support/served-dashboard"
-import { soon } from "./support/soon"
+import { soon } from "../support/soon"
 
 const folder = mkdtempSync(join(tmpdir(), "p2-dashboard-stores-"))
 let redis: Awaited<ReturnType<typeof startRedis>>

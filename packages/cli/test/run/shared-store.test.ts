@@ -16,7 +16,7 @@ beforeAll(async () => {
   provider.faults.always({ fillOutput: true })
 })
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
   await redis?.close()
 })

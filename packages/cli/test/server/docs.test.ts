@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterAll(async () => {
   server?.child.kill("SIGTERM")
   await server?.ended
-  world.close()
+  await world.close()
   await provider.close()
 })
 

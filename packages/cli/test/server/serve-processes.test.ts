@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
 })
 
