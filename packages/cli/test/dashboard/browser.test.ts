@@ -5,10 +5,10 @@ import { formatUsd } from "@p2/core"
 import axe from "axe-core"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { soon } from "../support/soon"
 import { launchBrowser } from "./support/browser"
 import { seed } from "./support/seed"
 import { type ServedDashboard, serveDashboard } from "./support/served-dashboard"
-import { soon } from "../support/soon"
 
 /** A machine that is busy shows a page slowly. */
 const PAGE_TIMEOUT_MS = 60_000

@@ -2,9 +2,9 @@ import { type Budget, type BudgetStore, createBudget, memoryStore, StoreError, t
 import { describe, expect, it } from "vitest"
 import { createDashboard } from "../../src/dashboard/create-dashboard"
 import type { CallsView } from "../../src/dashboard/view"
+import { soon } from "../support/soon"
 import { readSections } from "./support/sections"
 import { serveDashboard, signIn } from "./support/served-dashboard"
-import { soon } from "../support/soon"
 
 const ada = { userId: "ada", model: "gpt-5", tags: { team: "search" } }
 

@@ -69,7 +69,8 @@ it("Ctrl-Z stops p2 and the program, and fg goes on", async () => {
   await shows("prompt> ")
   const command = `"${process.execPath}" --no-warnings "${world.cliFile}" run --budget 1 --store memory:`
   // The program says when it runs again: before that, Ctrl-C could reach the shell instead.
-  const code = 'setInterval(() => {}, 1e3); process.on("SIGCONT", () => console.log("aga" + "in")); console.log("rea" + "dy")'
+  const code =
+    'setInterval(() => {}, 1e3); process.on("SIGCONT", () => console.log("aga" + "in")); console.log("rea" + "dy")'
   write(`${command} -- "${process.execPath}" -e '${code}'\r`)
   await shows("ready")
   write(CTRL_Z)

@@ -131,11 +131,13 @@ describe("SIGTERM", () => {
     writeConfig("grace.json", { store: "file:grace.db", anonymous: {} })
     const server = await startServer("grace.json")
     const before = provider.ledger.totalNanoUsd
-    provider.faults.next({ delayMs: 600 })
+    let answer = () => {}
+    provider.faults.next({ until: new Promise<void>((resolve) => (answer = resolve)) })
     const call = await arrivedCall(server)
     server.child.kill("SIGTERM")
     await server.wrote('"event":"stopping","open":1')
     await expect(callServer(server.url, undefined)).rejects.toThrow(/ECONNREFUSED|ECONNRESET|socket hang up/)
+    answer()
     expect(await call.outcome).toBe(200)
     expect(await server.ended).toMatchObject({ code: 0, stderr: "" })
     expect(await balance("file:grace.db")).toEqual({ spent: provider.ledger.totalNanoUsd - before, reserved: 0 })
