@@ -195,7 +195,8 @@ async function sample(server, { counts }, folder, minutes) {
     samples.push({ minute, heap: heap / 1e6, rss: rss / 1e6, handles })
     const rows = index % (SAMPLES / 6) === 0 ? JSON.stringify(rowsIn(folder)) : ""
     const cells = [minute.toFixed(1), (heap / 1e6).toFixed(2), (rss / 1e6).toFixed(1), handles, calls]
-    console.log(cells.map((cell, column) => String(cell).padStart([6, 10, 14, 10, 8][column])).join("") + `   ${rows}`)
+    const padded = cells.map((cell, column) => String(cell).padStart([6, 10, 14, 10, 8][column]))
+    console.log(`${padded.join("")}   ${rows}`)
   }
   return samples
 }
