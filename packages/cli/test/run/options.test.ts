@@ -137,7 +137,9 @@ it("P2_STORE is the address of the store, also with a password, which nobody see
     { ...KEYS, P2_STORE: "postgres://p2:Pa55w0rd@127.0.0.1:1/p2" },
   )
   expect([code, stdout]).toEqual([3, ""])
-  expect(stderr).toMatch(/^p2: .+\n$/)
+  expect(stderr).toMatch(
+    /^p2: PostgreSQL .+ The store is postgres:\/\/127\.0\.0\.1:1\/p2: start it, or set another address with --store or P2_STORE\.\n$/,
+  )
   expect(stderr).not.toContain("Pa55w0rd")
 })
 

@@ -160,7 +160,7 @@ describe("SIGTERM", () => {
   })
 })
 
-it("does not stay if the link of the dashboard cannot be written, or the address is in use", async () => {
+it("does not stay if the link of the dashboard cannot be written, the address is in use, or the store is away", async () => {
   writeConfig("link.json", { store: "memory:", anonymous: {}, dashboard: true })
   expect(
     await world.run(["serve", "--config", "link.json", "--dashboard-link", "none/link"], { UPSTREAM_KEY }),
@@ -174,6 +174,12 @@ it("does not stay if the link of the dashboard cannot be written, or the address
     code: 3,
     stderr: `p2: The address ${host} is in use. Stop the other program, or change \`listen\`.\n`,
   })
+  writeConfig("away.json", { store: "redis://127.0.0.1:1", anonymous: {} })
+  for (const command of [["serve"], ["keys", "list"]])
+    expect(await world.run([...command, "--config", "away.json"], { UPSTREAM_KEY })).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("The store is redis://127.0.0.1:1: start it, or set another address"),
+    })
 })
 
 it("exits with 2 and names the place if the configuration is invalid", async () => {
