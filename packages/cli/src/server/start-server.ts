@@ -4,6 +4,7 @@ import { createProxy, type ProxyHandler, type ProxyOptions, type UpstreamOptions
 import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
 import type { Dashboard } from "../dashboard/dashboard"
 import { readDuration } from "../duration"
+import { responseWithHints, withoutSetting } from "../output/hints"
 import { nameStore } from "../store/name-store"
 import { checkWritable, type OpenStore, openStore } from "../store/open-store"
 import { alertEvent } from "./alerts/alert-event"
@@ -111,7 +112,12 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
     // An open connection may send further requests, which another instance must serve.
     if (isStopping) return stoppingResponse()
     if (dashboard?.owns(request)) return dashboard.handle(request)
-    return config.accountPaths || isModelCall(request) ? proxy(request) : pathNotAllowed()
+    if (!config.accountPaths && !isModelCall(request)) return pathNotAllowed()
+    const response = await proxy(request)
+    // An answer of the provider has a cost, which may be $0.
+    return response.status === 400 && !response.headers.has("x-p2-cost-usd")
+      ? (await responseWithHints(response, [withoutSetting])).response
+      : response
   }
   const hostname = hostnameOf(config.listen)
   const server: ProxyServer = await serveProxy(handler, {
