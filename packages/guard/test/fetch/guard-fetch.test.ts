@@ -126,7 +126,7 @@ describe("a call", () => {
       { limit: { nanoUsd: 100_000 }, wait: { timeoutMs: 10_000 } },
     )
     const calls = [post(guard.fetch), post(guard.fetch)]
-    await vi.waitFor(() => expect(guard.sent).toHaveLength(1))
+    await vi.waitFor(() => expect(guard.sent).toHaveLength(1), 60_000)
     release.resolve(undefined)
     expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200])
   })
@@ -157,7 +157,7 @@ describe("a call that is not sent", () => {
     const release = deferred<Response>()
     const guard = guardOver(() => release.promise, { limit: { nanoUsd: 100_000 } })
     const first = post(guard.fetch)
-    await vi.waitFor(() => expect(guard.sent).toHaveLength(1))
+    await vi.waitFor(() => expect(guard.sent).toHaveLength(1), 60_000)
     const { status, headers } = await post(guard.fetch)
     expect([status, headers.get("retry-after"), headers.get("retry-after-ms")]).toEqual([402, "1", "1000"])
     release.resolve(json(COMPLETION))
@@ -257,7 +257,7 @@ describe("a call that is not sent", () => {
     const reason = new Error("enough")
     await expect(post(guard.fetch, CALL, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     const first = post(guard.fetch)
-    await vi.waitFor(() => expect(guard.sent).toHaveLength(1))
+    await vi.waitFor(() => expect(guard.sent).toHaveLength(1), 60_000)
     const controller = new AbortController()
     const waiting = post(guard.fetch, CALL, { signal: controller.signal })
     setTimeout(() => controller.abort(reason), 10)
@@ -530,7 +530,7 @@ describe("a stream", () => {
   it("is settled although nobody reads it", async () => {
     const guard = guardOver(() => events())
     const response = await post(guard.fetch, STREAMED)
-    await vi.waitFor(() => expect(guard.attempts).toMatchObject([{ status: "succeeded", costNanoUsd: COST }]))
+    await vi.waitFor(() => expect(guard.attempts).toMatchObject([{ status: "succeeded", costNanoUsd: COST }]), 60_000)
     expect(await response.text()).toContain("Hel")
   })
 
@@ -539,7 +539,7 @@ describe("a stream", () => {
     const answer = () => new Response(open, { headers: { "content-type": "text/event-stream" } })
     const guard = guardOver(answer, { bodyIdleMs: 20 })
     const response = await post(guard.fetch, STREAMED)
-    await vi.waitFor(() => expect(guard.attempts).toHaveLength(1))
+    await vi.waitFor(() => expect(guard.attempts).toHaveLength(1), 60_000)
     expect((await balance(guard.budget)).reserved).toBe(0)
     await expect(response.text().then((text) => text)).rejects.toMatchObject({ code: "body-idle" })
   })

@@ -3,6 +3,7 @@ import { hideString, InvalidArgumentError } from "@p2/core"
 import { readDuration } from "../../duration"
 import { nameOptions } from "../../output/name-options"
 import { renderTable } from "../../output/table"
+import { nameStore } from "../../store/name-store"
 import { openStore } from "../../store/open-store"
 import { configKeys } from "../config/config-keys"
 import { missingScope } from "../config/missing-scope"
@@ -116,11 +117,17 @@ async function withKeys<T>(
   { address, config }: CommandStore,
   work: (keys: KeyStore, configured: readonly KeyRecord[]) => Promise<T>,
 ): Promise<T> {
+  return nameStore(address, () =>
+    withOpenKeys(address, (keys) => work(keys, config === undefined ? [] : configKeys(config))),
+  )
+}
+
+async function withOpenKeys<T>(address: string, work: (keys: KeyStore) => Promise<T>): Promise<T> {
   const store = await openStore(address)
   try {
     const keys = await openKeyStore(address, store.store)
     try {
-      return await work(keys, config === undefined ? [] : configKeys(config))
+      return await work(keys)
     } finally {
       await keys.close()
     }
