@@ -115,7 +115,7 @@ describe("waiting", () => {
     }
     const calls = [call("large", 1), call("small", 0.25), call("medium", 0.5)]
     await new Promise(setImmediate)
-    // There is room for the others, but they came later.
+    // The others would fit, but they came later.
     await first.release()
     calls.push(call("new", 0.25))
     await second.release()

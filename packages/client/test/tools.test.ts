@@ -299,7 +299,7 @@ describe("tools run", () => {
     expect(contents[2]).toContain("There is no tool of this name. The tools are: weather.")
     expect(result.toolResults.map(({ status }) => status)).toEqual(["invalid", "invalid", "invalid"])
     expect(result.receipt.toolCalls).toMatchObject([{ status: "invalid", errorCode: "invalid-answer" }, {}, {}])
-    // Servers reject arguments that are no object.
+    // Servers reject arguments that are not an object.
     expect(sent(1)[1]!.tool_calls).toMatchObject([{}, { function: { arguments: "{}" } }, {}])
   })
 

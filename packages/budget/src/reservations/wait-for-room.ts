@@ -19,7 +19,7 @@ export function checkWait(wait: WaitOptions): void {
 }
 
 /**
- * Reserves repeatedly until there is room or the time is over. Returns the denial at once if waiting does not help: the
+ * Reserves repeatedly until the call fits or the time is over. Returns the denial at once if waiting does not help: the
  * amount never fits, or the full window ends too late. Waiting calls of this process are served in order of arrival; a call
  * that comes while others wait for one of its counters waits behind them.
  */
@@ -51,7 +51,7 @@ export async function waitForRoom<Outcome extends { status: "admitted" } | ({ st
         await call.sleep(Math.min(remainingMs(), pollingDelayMs(polls++)), signals)
         continue
       }
-      // It may wait for a window to end; calls for which there is room do not wait behind it.
+      // It may wait for a window to end; calls that fit do not wait behind it.
       waiting.delete(call)
       const { blockedMs } = outcome
       if (blockedMs === null || blockedMs > remainingMs()) return { ...outcome, ...(wait && { wait }) }

@@ -350,7 +350,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
       expect(await endOf(`r:${key}`)).toBe(now + 1_000 + 60_000 + MARGIN_MS)
     }
     expect(await endOf("c:a")).toBe(now + 900_000 + 60_000 + MARGIN_MS)
-    // Reserved again: no end, until it is free again.
+    // Reserved again: the key does not expire while something is reserved.
     await store.reserve(take("r4", { startsAt: now, endsAt: now + 900_000 }))
     expect(await endOf("c:a")).toBe(-1)
     await store.settle(settleRequest(take("r4", {}), [], { outcome: "released" }))

@@ -19,7 +19,7 @@ export interface MapOptions<Item> {
    */
   idempotencyKey?: string | undefined
   /**
-   * How long a call waits for room that other calls have reserved, in milliseconds.
+   * How long a call waits for budget that other calls have reserved, in milliseconds.
    * @defaultValue `wait` of the client, else half of `timeoutMs` of the request
    */
   wait?: { timeoutMs: number } | undefined

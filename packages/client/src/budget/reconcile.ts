@@ -13,7 +13,7 @@ export interface Reconciliation {
   requestId: string
   /** Attempts whose cost was corrected, in the ledger and in every scope. */
   corrected: { attempt: number; fromNanoUsd: NanoUsd; toNanoUsd: NanoUsd }[]
-  /** Attempts whose cost was already correct. They are in doubt no more. */
+  /** Attempts whose cost was already correct. They are no longer in doubt. */
   confirmed: number[]
   /** Attempts without a reported cost: not made through OpenRouter, without a generation id, or not yet known there. */
   unknown: number[]

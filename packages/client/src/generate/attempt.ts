@@ -317,7 +317,7 @@ function waitedLimit(wait: RoomWait | undefined): AttemptReceipt["limit"] {
   return wait === undefined ? undefined : attemptLimit(wait.limits[0]!)
 }
 
-/** What a released attempt costs. */
+/** The cost of a released attempt. */
 const RELEASED = { costNanoUsd: 0, costSource: "none", tableCostNanoUsd: undefined, inDoubt: false } as const
 
 function statusOf(verdict: Verdict | ToolCallsVerdict, charge: Charge): AttemptReceipt["status"] {
