@@ -16,7 +16,7 @@ export default defineConfig({
   onSuccess: buildDashboardPage,
 })
 
-/** What browsers load. Preact and uPlot are built in, so that the page loads nothing from elsewhere. */
+/** What browsers load. Preact and uPlot are bundled, so that the page loads nothing from other hosts. */
 async function buildDashboardPage(): Promise<void> {
   await build({
     entryPoints: [

@@ -1,8 +1,8 @@
 import type { StoredEntry, UsageFilter, UsageGroup, UsageTotals, Write } from "@p2/budget/store"
 import type { Query, Row } from "./connection"
 
-// The table p2_usage has the columns of each entry that filters and totals need. Strings are JSON texts there: columns of
-// text cannot hold NUL and lone surrogates, and JSON escapes both.
+// The table p2_usage has the columns of each entry that filters and totals need. They hold strings as JSON text: a text
+// column cannot hold NUL and lone surrogates, and JSON escapes both.
 
 const COLUMNS = {
   requestId: "request_id",

@@ -148,7 +148,7 @@ it("a full disk is an error, applies nothing, and shows no value in it", async (
 })
 
 it("ignores what the program has set for types of pg, and the server's defaults", async () => {
-  // The timeout of the first statement, which sets the others, is still that of the server.
+  // The first statement, which sets the timeouts, still runs with the server's timeout.
   const options = "-c default_transaction_isolation=serializable -c statement_timeout=200 -c lock_timeout=1"
   const types = { getTypeParser: () => () => "parsed by the program" }
   const pool = new Pool({ connectionString: file.server.url, options, types: types as never })

@@ -42,7 +42,7 @@ it("says which SQLite this Node uses, and it is the built-in one wherever there 
 const hasBuiltin = process.getBuiltinModule?.("node:sqlite") !== undefined
 
 it.skipIf(hasBuiltin)("without a built-in SQLite and without libsql, the error says what to install", async () => {
-  // Away from this package there is no libsql to be found.
+  // Outside this package, Node does not find libsql.
   const away = join(folder, "away.mjs")
   copyFileSync(script.path, away)
   await expect(run(process.execPath, [away, join(folder, "away.db"), "a", "0"])).rejects.toMatchObject({

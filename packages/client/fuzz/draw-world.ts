@@ -87,7 +87,7 @@ export interface ClientPlan {
   recordContent: boolean
   /** What it is charged for calls in doubt; undefined: the upper bound. */
   charge: ChargeOptions | undefined
-  /** All calls at once, or one after the other. */
+  /** All calls at once, or one after another. */
   atOnce: boolean
   calls: CallPlan[]
   /** Undefined: the model has no tools. */

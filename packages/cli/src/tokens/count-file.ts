@@ -10,7 +10,10 @@ type FileCount =
   | { status: "exact"; model: string; tokens: number }
   | { status: "estimate"; model: string; tokens: number; upperBound: number; basis: string }
 
-/** Prints the tokens of a file, or of standard input for `-`. @throws P2Error if it cannot be read or the model is no model id */
+/**
+ * Prints the tokens of a file, or of standard input for `-`. @throws P2Error if it cannot be read or the model id is
+ * invalid
+ */
 export async function countFile(file: string, { model, asJson }: { model: string; asJson: boolean }): Promise<void> {
   const count = countText(await readInput(file), model)
   print(describeCount(count), count, { asJson })

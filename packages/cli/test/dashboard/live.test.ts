@@ -215,7 +215,7 @@ describe("the stream", () => {
       // What has not changed is not sent again.
       expect([first, second].map(({ raw }) => raw.split("event: calls").length - 1)).toEqual([1, 1])
     }
-    // The last read may still run when the viewers have left.
+    // The last read may still run after the viewers have disconnected.
     let seen = -1
     await soon(
       () => {

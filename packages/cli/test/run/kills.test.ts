@@ -50,7 +50,7 @@ function userWith(budget: string, userId: string) {
       }),
     billed: () => provider.ledger.totalNanoUsd - billedBefore,
     status: () => withBudget(statusIn),
-    /** When every lease has ended, and somebody looks. */
+    /** The state after every lease has ended and been expired. */
     statusAfterLeases: () =>
       withBudget(async (opened) => {
         await opened.sweep()

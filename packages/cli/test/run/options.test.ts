@@ -93,7 +93,7 @@ it("--wait waits for room instead of denying", async () => {
     "OPENAI_BASE_URL",
     ...Array.from({ length: 3 }, () => ["/chat/completions", CHAT] as [string, object]),
   )
-  // Room for one call at a time.
+  // A budget that covers one call at a time.
   const options = [...upstream("openai", provider.baseURL), "--max-output-tokens", "1000", "--budget", "0.00095"]
   const denied = await run(options, calls)
   expect(denied.stdout.match(/^402/gm)).toHaveLength(2)

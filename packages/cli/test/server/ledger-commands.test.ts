@@ -96,7 +96,7 @@ describe("p2 status", () => {
   it.each([
     [["--limit", "5", "--per", "daily"], "Invalid `--per`"],
     [["--per", "day"], "Invalid `--per`: expected absent, because there is no `--limit`"],
-    // A variable of a script that is not set would select everybody.
+    // An unset variable of a script would select all users.
     [["--user", ""], "Invalid `--user`: expected at least one character"],
     [["--key", ""], "Invalid `--key`: expected at least one character"],
   ])("rejects %j", async (args, message) => {

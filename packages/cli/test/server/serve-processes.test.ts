@@ -295,7 +295,7 @@ describe("three instances on one Redis", () => {
       expect(spent + reserved).toBeGreaterThanOrEqual(billed)
       expect(spent + reserved).toBeLessThanOrEqual(20_000_000)
 
-      // The others serve, and the room is theirs once it is topped up.
+      // The others serve, and their calls fit once the limit is topped up.
       const admin = await openStore(store, { limits: [{ scope: "user", limit: "0.02" }] })
       await admin.budget.topUp({ subject: { userId: "ada" }, scope: "user", amount: "0.02" })
       await admin.close()

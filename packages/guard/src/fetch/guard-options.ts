@@ -29,8 +29,8 @@ export interface GuardOptions {
    */
   inputBound?: InputBoundMode | undefined
   /**
-   * Waits for room in the limits instead of denying at once. A slow start of the circuit breaker can wait without it too: see
-   * docs/charges.md. @defaultValue no wait
+   * Waits until the call fits the limits instead of denying at once. A slow start of the circuit breaker can wait
+   * without it too: see docs/charges.md. @defaultValue no wait
    */
   wait?: Pick<WaitOptions, "timeoutMs"> | undefined
   /** What to charge when the cost is in doubt. @defaultValue the provider's documented rule, else the upper bound */

@@ -47,7 +47,7 @@ async function answer(settings: ProxySettings, request: Request): Promise<Respon
   const fail: Fail = (...error) => proxyError(route.format.errors, ...error)
   const rejected = checkRequest(settings, request, url, fail)
   if (rejected !== undefined) return rejected
-  // Some agent programs look whether their base URL answers.
+  // Some agent programs check that their base URL answers.
   if (request.method === "HEAD" && isBaseURL(settings, url, route)) return new Response(null, { status: 200 })
   const unavailable = route.upstream?.unavailable
   if (unavailable !== undefined) return fail("upstream_unavailable", unavailable)

@@ -115,7 +115,7 @@ function withoutPrefix(path: string, prefix: string): string {
   return path === prefix || path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path
 }
 
-/** Whether a value can be sent in a header, of one line and without surprises of encoding. */
+/** Whether a value can be sent in a header: printable ASCII on one line. */
 function isHeaderValue(value: unknown): value is string {
   return typeof value === "string" && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
 }

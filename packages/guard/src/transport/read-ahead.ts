@@ -10,7 +10,7 @@ export const MAX_BYTES_AHEAD = 1024 * 1024
 export type BodyEnd =
   /** The upstream ended, and the observer has seen all of it. Its reader may still be reading. */
   | { status: "ended" }
-  /** The reader left, or the signal fired. */
+  /** The reader cancelled, or the signal fired. */
   | { status: "cancelled"; reason: unknown }
   /** Nobody read the body for `bodyIdleMs`. */
   | { status: "idle" }
@@ -148,7 +148,7 @@ class ReadingAhead {
   #startIdleTimer(): void {
     if (this.#result !== undefined) return
     this.#idleTimer = setTimeout(() => this.#finish({ status: "idle" }), this.#options.bodyIdleMs)
-    // The connection keeps the process running as long as it is of use.
+    // The connection itself keeps the process running while it is needed.
     ;(this.#idleTimer as { unref?: () => void }).unref?.()
   }
 

@@ -502,7 +502,7 @@ describe("errors", () => {
     expect([response.status, (await errorOf(response)).code]).toEqual([400, "unknown_endpoint"])
     expect(sent).toEqual([])
     const passed = await proxyOver(undefined, { unknownEndpoints: "pass" }).call("/openai/v1/unknown")
-    // Nobody knows its cost.
+    // Its cost is unknown.
     expect([passed.status, passed.headers.get("x-p2-cost-usd")]).toEqual([200, null])
   })
 })

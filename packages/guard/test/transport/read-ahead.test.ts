@@ -39,7 +39,7 @@ function open(options: Partial<ReadAheadOptions> = {}) {
   return { upstream, ...ahead, reader: ahead.body.getReader() }
 }
 
-/** Lets what is under way continue. */
+/** Lets pending reads and writes finish. */
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
 async function endOf(end: Promise<BodyEnd>): Promise<BodyEnd | "open"> {

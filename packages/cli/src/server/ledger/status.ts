@@ -82,7 +82,7 @@ async function statusOfSubject(
   return [...rows, ...(await Promise.all(own.map((key) => statusOfKey(ledger, key)))).flat()]
 }
 
-/** A limit for every value of its scope that the ledger has in the current window, the most expensive first. */
+/** A limit, for each value of its scope in the ledger of the current window, the most expensive first. */
 async function statusOfLimit(ledger: OpenLedger, limit: Limit, rows: number): Promise<StatusRow[]> {
   const { scope } = limit
   const budget = ledger.budgetWith([limit])

@@ -110,7 +110,7 @@ const LIMIT_INCLUDES_REASONING = words(
   "openai azure gemini groq xai mistral deepseek cerebras perplexity together fireworks moonshotai",
 )
 
-/** The options of one provider, and where in the call they stand. */
+/** The options of one provider, and their place in the call. */
 interface FoundOptions {
   namespace: string
   options: Fields
@@ -162,7 +162,7 @@ function ownOptions(found: readonly FoundOptions[], provider: string): Fields {
   return names.map((name) => ofCall.find(({ namespace }) => namespace === name)?.options).find(isGiven) ?? {}
 }
 
-/** The most levels of a call in which options stand: a part of the output of a tool's result. */
+/** The deepest level of a call that has options: a part of the output of a tool's result. */
 const MAX_DEPTH = 8
 
 function optionsIn(value: unknown, path: string, depth = 0): FoundOptions[] {
