@@ -15,8 +15,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { root } from "./workspace"
 
 /*
- * Makes the errors of every package with planted secrets, and inspects whatever comes out: messages, stacks, causes, JSON and
- * all fields that `console.log` would show, to any depth.
+ * Provokes the errors of every package with planted secrets, and inspects everything that they show: messages, stacks,
+ * causes, JSON and all fields that `console.log` would show, to any depth.
  */
 
 const PASSWORD = "Pa/ss#w0rd?7f3"
@@ -31,7 +31,7 @@ const PIECES = [
   ...["Okonedo", "melanoma", "biopsy", "oncologist"],
 ]
 
-/** As a user of `@p2/core` has it. */
+/** As a user of `@p2/core` imports it. */
 const { z } = createRequire(join(root, "packages/core/package.json"))(
   "zod",
 ) as typeof import("../packages/core/node_modules/zod")
@@ -266,7 +266,7 @@ describe("a failed call of the client shows no key, prompt or answer", () => {
       respond = response
       for (const method of ["generate", "generateResponse", "stream"] as const) {
         const thrown = await outcomeOf(() => play({}, method))
-        // A usage error would mean that nothing was sent, and that this test shows nothing.
+        // After a usage error nothing was sent, and this test would prove nothing.
         expect(thrown instanceof core.InvalidArgumentError || thrown instanceof core.InvalidRequestError).toBe(false)
         log(thrown)
         await expectNoSecret(() => shown)

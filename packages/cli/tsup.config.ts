@@ -9,7 +9,7 @@ export default defineConfig({
   platform: "node",
   splitting: true,
   clean: true,
-  // Types come from the published types of neighbors, never from their sources.
+  // Types come from the built types of neighbor packages, never from their sources.
   dts: { entry: "src/dashboard.ts", compilerOptions: { paths: {} } },
   // `node:sqlite` has no name without its prefix.
   removeNodeProtocol: false,

@@ -281,7 +281,7 @@ Calls to these tools must go to the commentary channel: 'functions'.<|end|><|sta
       [{ seconds: 10, stated: 1 }, 10],
       [{ seconds: 7, rate: 44_100, channels: 2 }, 7],
       [{ seconds: 60, rate: 8_000, bits: 8 }, 60],
-      // A rate that no model hears counts as the highest usual one, which makes the audio longer.
+      // A rate above what models accept counts as the highest usual one, which makes the audio longer.
       [{ seconds: 1, rate: 384_000, channels: 2, bits: 32 }, 16],
     ])("of PCM %j is bounded by its %d seconds", (format, seconds) => {
       const { upperBound, tokens } = counted(wav(format), "wav")

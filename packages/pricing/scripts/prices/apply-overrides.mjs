@@ -289,8 +289,9 @@ function addVendorTiers(row, rows) {
 const OUTPUT_KINDS = new Set(["output", "reasoning", "audioOutput", "imageOutput"])
 
 /**
- * Completes the rates of a service tier: a kind that it does not name keeps its proportion to the input or output, so an hour in
- * Claude's cache is twice the input of the tier. Rates per piece stay, and a cache read becomes no cheaper than a source states.
+ * Completes the rates of a service tier: a kind that it does not name keeps its proportion to the input or output, so
+ * an hour in Claude's cache is twice the input of the tier. Rates per piece stay, and a cache read never becomes
+ * cheaper than a source states.
  */
 function inProportion(standardRates, rates) {
   const full = { ...standardRates, ...rates }

@@ -1,4 +1,4 @@
-/** The counts of one call. It may be open which of them include others. */
+/** The counts of one call. Which of them include others may be unknown. */
 export interface OpenCounts {
   /** The provider's count of the input or prompt. */
   readonly input: number
