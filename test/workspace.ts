@@ -8,7 +8,7 @@ export interface Manifest {
   name: string
   version: string
   private?: boolean
-  /** The commands of a package that has no other entry. */
+  /** Commands, for a package without other entries. */
   bin?: Record<string, string>
   exports?: Record<string, unknown>
   dependencies?: Record<string, string>

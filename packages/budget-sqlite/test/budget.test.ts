@@ -109,7 +109,7 @@ it("settles a retry after midnight in the day of its reservation", async () => {
   expect(after.spent[yesterday[0]!]).toBe(0.75 * USD)
 })
 
-it("an expired attempt has the cost that was charged, not the amount that was reserved", async () => {
+it("an expired attempt has the charged cost, not the reserved amount", async () => {
   const [path, clock] = [newPath(), { now: Date.UTC(2026, 2, 2, 12) }]
   const budget = processOn(path, clock)
   const amount = { usd: 1, tokens: 9 }

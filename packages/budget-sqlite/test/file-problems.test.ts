@@ -94,7 +94,7 @@ describe("a file that cannot be used is rejected, and nothing in it is overwritt
     await expectRejected("store-corrupt", /damaged|malformed/)
   })
 
-  it("a folder that is not there", async () => {
+  it("a folder that does not exist", async () => {
     const store = sqliteStore(join(folder, "absent", "p2.db"))
     await expect(reserve(store, "r1")).rejects.toMatchObject({ code: "store-misconfigured", applied: "no" })
     await expect(reserve(store, "r1")).rejects.toThrow(join(folder, "absent", "p2.db"))
@@ -115,7 +115,7 @@ describe("a file that cannot be used is rejected, and nothing in it is overwritt
     "file:./p2.db?mode=ro",
     "file:///tmp/p2.db?cache=shared",
     "file:./p2.db#1",
-  ])("%j, which names no file or another one than it seems to", (location) => {
+  ])("%j, which names no file, or not the file that it seems to name", (location) => {
     expect(() => sqliteStore(location)).toThrow(expect.objectContaining({ code: "invalid-argument" }))
   })
 })
@@ -226,7 +226,7 @@ describe("a connection that may not write", () => {
   })
 
   // File permissions do not apply to root, for whom only the two tests above run.
-  it.runIf(process.getuid?.() !== 0)("is what a read-only file gives", async () => {
+  it.runIf(process.getuid?.() !== 0)("is the result of a read-only file", async () => {
     await filledFile()
     chmodSync(path, 0o444)
     chmodSync(folder, 0o555)
@@ -241,7 +241,7 @@ describe("a connection that may not write", () => {
   })
 })
 
-it("on a full disk, writes that do not fit fail, confirmed ones stay, and calls work again when there is room", async () => {
+it("on a full disk, writes that do not fit fail, confirmed ones stay, and calls work again when there is space", async () => {
   const database = openDatabase(path)
   database.exec("PRAGMA journal_mode = WAL")
   const store = sqliteStore(database)
@@ -278,7 +278,7 @@ it("on a full disk, writes that do not fit fail, confirmed ones stay, and calls 
   database.close()
 })
 
-it("keeps its tables beside the user's in the user's own database, and leaves its marks alone", async () => {
+it("keeps its tables next to the user's in the user's own database, and does not change the database's header", async () => {
   const database = openDatabase(path)
   database.exec("PRAGMA journal_mode = WAL; PRAGMA application_id = 77; PRAGMA user_version = 5")
   database.exec("CREATE TABLE songs (title TEXT)")

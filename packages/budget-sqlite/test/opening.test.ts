@@ -31,7 +31,7 @@ it("processes that open a new file at the same time create its tables once, and 
   }
 })
 
-it("says which SQLite this Node uses, and it is the built-in one wherever there is one", async () => {
+it("reports which SQLite this Node uses: the built-in one if there is one", async () => {
   const { stdout } = await run(process.execPath, ["--no-warnings", script.path, join(folder, "one.db"), "a", "0"])
   const { library } = JSON.parse(stdout)
   const [major, minor] = process.versions.node.split(".").map(Number) as [number, number]

@@ -81,7 +81,7 @@ describe("a file that was replaced while open: what is counted in it would be lo
     expect(await reserved()).toBe(4)
   })
 
-  it("a path is that of the folder in which the file was opened", async () => {
+  it("a relative path keeps referring to the folder in which the file was opened", async () => {
     const here = process.cwd()
     const relative = sqliteStore("relative.db", { now: () => time })
     try {

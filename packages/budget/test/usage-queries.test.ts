@@ -144,7 +144,7 @@ describe("usage", () => {
     expect(await groups("day")).toEqual([...first.map((group) => [day, ...group]), [day + 86_400_000, "ada", null]])
   })
 
-  it("throws a NoLedgerError where the store keeps none", async () => {
+  it("throws a NoLedgerError if the store keeps no ledger", async () => {
     const budget = createBudget({ store: memoryStore({ maxEntries: 0 }), limits: [] })
     expect(budget.usage.available).toBe(false)
     await expect(budget.usage.list()).rejects.toMatchObject({ code: "no-ledger" })

@@ -78,7 +78,7 @@ test("map takes any items with `prompt`, and turns objects into YAML without it"
   expect(contents).toEqual(["Number 7 at 0", "id: 7", "The one"])
 })
 
-test("one maxBudget covers all items; map stops paying at the first denial that waiting does not cure", async () => {
+test("one maxBudget covers all items; map stops at the first denial that waiting cannot resolve", async () => {
   answerWithNumber()
   const bound = await boundOf()
   const budget = createBudget({ store: memoryStore(), limits: [] })
@@ -108,7 +108,7 @@ test("a denial of one item by its own maxBudget, or by the context window, does 
   ])
 })
 
-test("map waits by default for the room that its own calls hold", async () => {
+test("map waits by default for budget that its own calls have reserved", async () => {
   answerWithNumber()
   const bound = await boundOf()
   const limits = [{ scope: "total", limit: { nanoUsd: bound * 30 } }] as const

@@ -129,7 +129,7 @@ describe("the suggestion for an unknown option", () => {
     [requestNames, "prompt"],
     [limitNames, "user"],
     [reserveNames, "model"],
-  ])("is none of %j for `%s`, which has another meaning", (known, name) => {
+  ])("is not one of %j for `%s`, which has another meaning", (known, name) => {
     // `topP` differs from `topK` by one letter but is another setting: Request has its own advice for it.
     if (name === "topK") known = known.filter((other) => other !== "topP")
     expect(messageOf(() => checkOptions({ [name]: 1 }, new Set(known)))).not.toContain("Did you mean")

@@ -240,7 +240,7 @@ describe("two readings of one call", () => {
       expect(merged).toMatchObject({ status: "lower-bound", usage: { outputTokens: 12 } })
   })
 
-  it("stay what they are beside none", () => {
+  it("are unchanged if the other has no counts", () => {
     const known = read({ prompt_tokens: 10, completion_tokens: 12 })
     expect(largerReading({ status: "none" }, known)).toBe(known)
     expect(largerReading(known, { status: "none" })).toBe(known)

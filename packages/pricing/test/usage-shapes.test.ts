@@ -24,7 +24,7 @@ const table = createPriceTable({
 })
 const nanoUsdOf = (usage: Usage) => table.costOf("model", usage).nanoUsd
 
-describe("cached tokens that a gateway counts beside the prompt are charged once, and at the right rate", () => {
+describe("cached tokens that a gateway excludes from the prompt are charged once, and at the right rate", () => {
   it.each<[string, unknown, number]>([
     [
       "beside the prompt, inside the total",

@@ -105,7 +105,7 @@ test.each<Encoding>([o200k, bound.encoding, p50k])("$name: matching gives the sa
 })
 
 describe("truncateToTokens", () => {
-  test("fits, is a beginning, and cuts no code point", () => {
+  test("fits, is a prefix, and splits no code point", () => {
     fc.assert(
       fc.property(texts, fc.nat(20), encodings, (text, most, encoding) => {
         const cut = truncateToTokens(text, most, { encoding })

@@ -166,7 +166,7 @@ describe("the totals of a range", () => {
     ])
   })
 
-  it("reads the whole range seldom, and a few minutes of it each time", async () => {
+  it("rarely reads the whole range, and a few minutes of it each time", async () => {
     const { clock, budget, call } = newLedger()
     await call("ada", "m", 1)
     const spans: number[] = []

@@ -48,7 +48,7 @@ function newRecord(key: string, createdAt = 1_000): KeyRecord {
 }
 
 describe.each(["sqlite", "redis", "postgres"])("the keys in %s", (kind) => {
-  it("are found by their hash, from every connection, beside the store's own data", () =>
+  it("are found by their hash, from every connection, next to the store's own data", () =>
     withTwo(kind, async (first, second) => {
       const key = createKey()
       const record = newRecord(key)

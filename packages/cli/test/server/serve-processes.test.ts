@@ -188,7 +188,7 @@ it("exits with 2 and names the place if the configuration is invalid", async () 
 })
 
 it.each([["serve"], ["keys", "create"], ["keys", "revoke", "k0"]])(
-  "refuses inside `p2 run`: %s %s",
+  "is rejected inside `p2 run`: %s %s",
   async (...args) => {
     expect(await world.run(args, { P2_RUN: "1" })).toMatchObject({
       code: 2,
@@ -258,7 +258,7 @@ function readLink(file: string): string {
 }
 
 describe("three instances on one Redis", () => {
-  it("hold a limit together, and go on when one is killed", { timeout: 300_000 }, async () => {
+  it("share a limit, and continue when one is killed", { timeout: 300_000 }, async () => {
     const redis = await startRedis()
     try {
       const store = redis.url

@@ -90,7 +90,7 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     expect(await balance(budget)).toEqual({ spent: attempts[0]!.reservedNanoUsd, reserved: 0 })
   })
 
-  it("is charged by `charge.abort` if its reader leaves, and its stream is cancelled", async () => {
+  it("is charged by `charge.abort` if its reader cancels, and its stream is cancelled", async () => {
     const cancelled = vi.fn()
     const endless = () =>
       new ReadableStream<never>({

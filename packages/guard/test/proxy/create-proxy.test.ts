@@ -371,7 +371,7 @@ describe("callers", () => {
     expect((await call("/openai/v1/models", { method: "GET" })).status).toBe(400)
   })
 
-  it("that leave before the answer settle", async () => {
+  it("that disconnect before the answer are settled", async () => {
     const controller = new AbortController()
     const { call, attempts, budget } = proxyOver(async ({ init }) => {
       const aborted = new Promise((resolve) => init.signal!.addEventListener("abort", resolve))

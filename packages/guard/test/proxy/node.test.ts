@@ -154,7 +154,7 @@ describe("responses", () => {
   })
 })
 
-describe("a caller that vanishes", () => {
+describe("a caller that disconnects", () => {
   it.each(["before the response", "within a stream"])("%s settles its call", async (when) => {
     const received: IncomingMessage[] = []
     upstream.answer(({ request, response }) => {

@@ -99,7 +99,7 @@ test("no more than the limit is read ahead, and reading goes on when the reader 
   expect(upstream.pulls).toBeGreaterThan(before)
 })
 
-test("a reader who leaves cancels the upstream", async () => {
+test("a reader who cancels also cancels the upstream", async () => {
   const { upstream, reader, end } = open()
   await reader.cancel("enough")
   expect(await end).toEqual({ status: "cancelled", reason: "enough" })
