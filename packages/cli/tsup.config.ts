@@ -30,7 +30,7 @@ async function buildDashboardPage(): Promise<void> {
     jsx: "automatic",
     jsxImportSource: "preact",
     minify: true,
-    // Their licences are in THIRD_PARTY_NOTICES.
+    // Their licenses are in THIRD_PARTY_NOTICES.
     legalComments: "none",
   })
 }

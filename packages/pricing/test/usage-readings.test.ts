@@ -91,7 +91,10 @@ describe("a usage that is understood is exact", () => {
     const reading = readGeminiUsage({ promptTokenCount: 10, candidatesTokenCount: 5, cachedContentTokenCount: 100 })
     expect(reading).toMatchObject({
       status: "exact",
-      usage: { inputTokens: 110, assumptions: ["cached tokens exceed the input, so they were counted beside it"] },
+      usage: {
+        inputTokens: 110,
+        assumptions: ["cached tokens exceed the input, so they were counted in addition to it"],
+      },
     })
   })
 

@@ -353,7 +353,7 @@ describe("invalid and unusual requests", () => {
       { model: "gpt-5", calibration: { factor: () => Number.NaN } },
       "calibration.factor()",
     ],
-    ["a misspelt role", { messages: [{ role: "usr", content: "Hi" }] }, "messages[0].role"],
+    ["a misspelled role", { messages: [{ role: "usr", content: "Hi" }] }, "messages[0].role"],
     ["a role of another API", { messages: [{ role: "model", name: "f", content: "Hi" }] }, "messages[0].role"],
     ["no role", { messages: [{ content: "Hi" }] }, "messages[0].role"],
     ["no content", { messages: [{ role: "user" }] }, "messages[0].content"],
@@ -361,7 +361,7 @@ describe("invalid and unusual requests", () => {
     ["a number as text", user([{ type: "text", text: 5 }]), "messages[0].content[0].text"],
     ["a number as name", { messages: [{ role: "user", content: "a", name: 5 }] }, "messages[0].name"],
     ["an unknown part", user([{ type: "video" }]), "messages[0].content[0].type"],
-    ["a misspelt option", { mesages: [] }, "mesages"],
+    ["a misspelled option", { mesages: [] }, "mesages"],
     ["a prompt", { prompt: "Hi" }, "prompt"],
   ])("%s is a usage error that names it", (_, part, path) => {
     expect(() => count(part)).toThrow(expect.objectContaining({ code: "invalid-argument" }))

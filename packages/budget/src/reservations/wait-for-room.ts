@@ -6,7 +6,7 @@ import { WaitingCall, type WaitingCalls } from "./waiting-calls"
 
 const FIRST_DELAY_MS = 25
 const MAX_DELAY_MS = 1_000
-const WAITING = "waiting for room in the budget"
+const WAITING = "The wait of `reserve`"
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs", "signal"])
 
 /** @throws InvalidArgumentError */

@@ -34,7 +34,7 @@ export class WaitingCall {
       timer = setTimeout(resolve, ms)
     })
     try {
-      await abortable(elapsed, signals, "waiting for room in the budget")
+      await abortable(elapsed, signals, "The wait of `reserve`")
     } finally {
       clearTimeout(timer)
       this.#wake = undefined

@@ -12,7 +12,7 @@ export type BodyEnd =
   | { status: "ended" }
   /** The reader cancelled, or the signal fired. */
   | { status: "cancelled"; reason: unknown }
-  /** Nobody read the body for `bodyIdleMs`. */
+  /** The body was not read for `bodyIdleMs`. */
   | { status: "idle" }
   /** The connection closed early. */
   | { status: "failed"; error: unknown }
@@ -183,7 +183,7 @@ function reasonOf(end: Exclude<BodyEnd, { status: "ended" }>, { bodyIdleMs }: Re
   return end.status === "failed" ? end.error : new BodyIdleError(bodyIdleMs)
 }
 
-/** Nobody read the response body, so its connection was closed: code `body-idle`. */
+/** The response body was not read, so its connection was closed: code `body-idle`. */
 export class BodyIdleError extends P2Error<"body-idle"> {
   constructor(bodyIdleMs: number) {
     super(`The response body was not read for ${bodyIdleMs} ms. Read it faster, cancel it, or raise \`bodyIdleMs\`.`, {

@@ -142,7 +142,9 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     const { model, attempts } = wrap({ stream: () => streamOf([delta, delta]), middleware: { streamIdleMs: 5 } })
     const { stream } = await model.doStream(callOf())
     await vi.waitFor(() => expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }]))
-    expect(await failure(readAll(stream))).toMatchObject({ message: "Nobody read the stream for 5 ms." })
+    expect(await failure(readAll(stream))).toMatchObject({
+      message: "The stream was not read for 5 ms. Read it faster, cancel it, or raise `streamIdleMs`.",
+    })
   })
 
   it.each([

@@ -31,7 +31,7 @@ const OPENAI: BodyFields = {
       remedy: "Set `maxOutputTokens` of the call.",
     },
     prediction: {
-      because: "rejected predictions are billed beside the answer",
+      because: "rejected predictions are billed in addition to the answer",
       remedy: "Use `guardFetch` as `fetch` of the provider.",
     },
     contextManagement: {
@@ -79,7 +79,7 @@ const BEDROCK: BodyFields = {
   free: words("cachePoint citations reasoningConfig serviceTier"),
   counted: words("redactedData signature"),
   rejected: {
-    guardrailConfig: { because: "guardrails are billed apart", remedy: "Omit it." },
+    guardrailConfig: { because: "guardrails are billed separately", remedy: "Omit it." },
   },
 }
 

@@ -135,7 +135,7 @@ export class Circuits {
     const endsAt = this.#now() + MAX_WAIT_MS
     let limitsBefore: string | undefined
     for (let delayMs = MIN_DELAY_MS; ; ) {
-      if (signal?.aborted) throw new AbortedError("waiting for the circuit breaker", signal)
+      if (signal?.aborted) throw new AbortedError("The wait for the circuit breaker", signal)
       if (circuit.isProven) return undefined
       const status = await this.#read(counters)
       if (status.isHealthy && circuit.trustOthers()) return undefined
