@@ -26,7 +26,7 @@ describe("a workload", () => {
   })
 })
 
-// `play` starts a server of its own.
+// `play` starts its own server.
 const redis = await redisForTests()
 await redis?.close()
 

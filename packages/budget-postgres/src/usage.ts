@@ -149,7 +149,7 @@ class GroupSums {
     const status = JSON.parse(row.status!) as string
     for (const name of ["requests", "attempts", "cost", "reserved", "difference", "in_doubt", "in_doubt_cost"])
       add(this.#sums, name, row[name])
-    // Denials beyond the first of each entry are requests of their own.
+    // Denials beyond the first of each entry are separate requests.
     add(this.#sums, "requests", BigInt(row.attempts!) - BigInt(row.entries!))
     add(this.#sums, status, row.attempts)
     if (status !== "succeeded") add(this.#sums, "failed_cost", row.cost)

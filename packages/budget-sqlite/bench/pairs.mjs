@@ -138,7 +138,7 @@ async function child() {
   process.disconnect()
 }
 
-/** One round, on a file of its own. */
+/** One round, on a separate file. */
 async function processes(path, count, pairs) {
   const children = Array.from({ length: count }, (_, index) => fork(self, ["child", path, `p${index}`, String(pairs)]))
   const message = (one) => new Promise((resolve) => one.once("message", resolve))

@@ -38,9 +38,9 @@ export interface StoreFault {
   call: "reserve" | "settle"
   nth: number
   /**
-   * `rejected`: not done, with an error that says so. `unknown`: not done, with an error that does not. `lost`: done, the
-   * reply is lost. `late`: done after `ms`. `cut`: done while all connections break. `hang`: done while the server does
-   * not reply for `ms`. A store without connections ignores the last two.
+   * `rejected`: not done, with an error that states this. `unknown`: not done, with an error that does not. `lost`:
+   * done, the reply is lost. `late`: done after `ms`. `cut`: done while all connections break. `hang`: done while the
+   * server does not reply for `ms`. A store without connections ignores the last two.
    */
   how: "rejected" | "unknown" | "lost" | "broken" | "late" | "cut" | "hang"
   ms: number
@@ -96,7 +96,7 @@ export interface ClientPlan {
   runNanoUsd: number | undefined
   /** How long its attempts wait for budget that other calls have reserved; undefined: they do not. */
   waitMs: number | undefined
-  /** The calls are the items of a batch, without tools and run; undefined: they are calls of their own. */
+  /** The calls are the items of a batch, without tools and run; undefined: they are separate calls. */
   batch: BatchPlan | undefined
 }
 

@@ -1,6 +1,6 @@
 // Measures what the proxy costs compared with bare pass-through proxies: processor time of the proxy's process for each
 // call, and the time that it adds to a call when one is made at a time. JSON answers and streams of 200 chunks, on
-// loopback servers, over the memory store. The provider, the client and each proxy have a process of their own; rounds
+// loopback servers, over the memory store. The provider, the client and each proxy have their own process; rounds
 // are interleaved. Run after a build: node packages/guard/bench/proxy.mjs
 import { fork } from "node:child_process"
 import { Agent, createServer, request as httpRequest } from "node:http"

@@ -164,7 +164,7 @@ export function readResponse(meter: Meter, text: string, contentType: string): v
     meter.end()
     return
   }
-  // What follows the last empty line was cut.
+  // The text after the last empty line was cut off.
   for (const block of text.split(/\r?\n\r?\n/).slice(0, -1)) {
     const lines = block.split(/\r?\n/)
     const event = lines.find((each) => each.startsWith("event: "))?.slice(7)

@@ -11,7 +11,7 @@ import { derivedFile, reportFile } from "./prices/report-file.mjs"
 import { tableText } from "./prices/table-text.mjs"
 
 const COMMAND = "pnpm prices:update"
-/** Tables with a sub-path of their own. */
+/** Tables with their own sub-path. */
 const OWN_TABLES = ["openai", "anthropic", "google", "openrouter"]
 const generated = new URL("../src/generated/", import.meta.url)
 

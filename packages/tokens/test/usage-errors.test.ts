@@ -29,6 +29,7 @@ test.each<[string, () => unknown, string]>([
     () => t.countTokens?.("a", { encoding: "o200k" }),
     'expected "o200k_base", "o200k_harmony"',
   ],
+  ["a model as the encoding", () => t.countTokens?.("a", { encoding: "gpt-4o" }), "for a model write { model }, got"],
   [
     "a misspelled basis",
     () => t.countTokens?.("a", { ...gpt, countBy: "bound" }),

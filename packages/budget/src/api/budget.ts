@@ -253,7 +253,7 @@ export interface Budget {
   /** Replaces the charge of a settled attempt, from any process. */
   correct(options: CorrectOptions): Promise<Correction>
   /**
-   * The same budget with one more limit, for example for one agent run. The limit has a counter of its own and reserves
+   * The same budget with one more limit, for example for one agent run. The limit has its own counter and reserves
    * nothing in advance. `close` of a child flushes, and does not close the store and the parent.
    */
   child(options: { limit: Exclude<Limit["limit"], null>; id?: string | undefined }): Budget

@@ -11,6 +11,7 @@ const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs", "signal"])
 
 /** @throws InvalidArgumentError */
 export function checkWait(wait: WaitOptions): void {
+  if (typeof wait !== "object") throw new InvalidArgumentError("wait", "an object such as { timeoutMs: 5000 }", wait)
   checkOptions(wait, WAIT_NAMES, "wait")
   const { timeoutMs, signal } = wait
   checkSignal(signal, "wait.signal")

@@ -1,4 +1,4 @@
-import { checkOptions } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { BatchQueue, type Outcome } from "./batch-queue"
 import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-store"
 import { nextTurn } from "./next-turn"
@@ -41,6 +41,8 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   const { retentionMs = 3_600_000, maxCounters = 32 } = options
   check(retentionMs, integerFrom(1), "retentionMs")
   check(maxCounters, integerFrom(16), "maxCounters")
+  if (typeof storage?.transaction !== "function")
+    throw new InvalidArgumentError("storage", "an object with the members of `Storage`", storage)
   const { name, shared, clock, timeoutMs = DEFAULT_TIMEOUT_MS, maxBatch = DEFAULT_MAX_BATCH } = storage
   const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs }
   const queues = new Map<Name, BatchQueue<StorageJob>>()

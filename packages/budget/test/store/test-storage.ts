@@ -102,7 +102,7 @@ export class TestStorage implements Storage {
     const table = this.#table(partition, "entry")
     let last = after
     for (;;) {
-      // As a database does, this lets others go on between two pages.
+      // Like a database, lets other calls run between two pages.
       await new Promise((resolve) => setImmediate(resolve))
       if (this.failure !== undefined) throw this.failure
       const from = last

@@ -5,7 +5,7 @@ import { countTokens, encode, estimateTokens, NoPublicTokenizerError } from "@p2
 import { print } from "../output/print"
 import { formatCount } from "../output/table"
 
-/** Tokens of a text. `tokens` is exact, or an estimate that `upperBound` bounds. */
+/** The tokens of a file. `tokens` is exact, or an estimate with an `upperBound`. */
 type FileCount =
   | { status: "exact"; model: string; tokens: number }
   | { status: "estimate"; model: string; tokens: number; upperBound: number; basis: string }

@@ -338,7 +338,7 @@ async function arrivedCall(
   return { outcome }
 }
 
-/** Of the limit in dollars that the tests use. */
+/** The status of the limit in dollars that the tests use. */
 async function balance(store: string, userLimit?: string): Promise<{ spent: number; reserved: number }> {
   const address = store.startsWith("file:") ? `file:${join(world.folder, store.slice(5))}` : store
   const limits =

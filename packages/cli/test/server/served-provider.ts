@@ -34,7 +34,7 @@ export interface CallOptions {
   method?: string
   headers?: Record<string, string>
   body?: unknown
-  /** @defaultValue a connection of its own */
+  /** @defaultValue a separate connection */
   agent?: Agent
 }
 

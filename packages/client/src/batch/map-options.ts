@@ -39,7 +39,7 @@ export type MapResult<Answer> = { index: number } & (
   | { status: "skipped"; reason: "denied" | "aborted" }
 )
 
-/** How far a map is. */
+/** The progress of a map. */
 export interface MapProgress {
   total: number
   /** `answered + resumed + failed + skipped`. */

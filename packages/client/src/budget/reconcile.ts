@@ -71,7 +71,7 @@ async function fetchGeneration(
   const body: unknown = await openai.get(path, { maxRetries: 2 }).catch((error: unknown) => {
     const { name } = route.provider
     const failure = statusError(error, name, now())
-    // OpenRouter stores a generation some seconds after the call.
+    // OpenRouter stores a generation a few seconds after the call.
     if (failure?.status !== 404) throw failure ?? new ConnectionLostError(name, error)
   })
   const data = isRecord(body) ? body.data : undefined

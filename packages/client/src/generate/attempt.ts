@@ -252,8 +252,8 @@ function entryOf(
 }
 
 /**
- * The receipt of an attempt with a reservation. `marks` are readings of `performance.now()`. Spreads in its place cost 45 µs
- * per call, a third of what the client adds to it (bench/overhead.mjs).
+ * The receipt of an attempt with a reservation. `marks` are readings of `performance.now()`. Using spreads instead
+ * costs 45 µs per call, a third of what the client adds to it (bench/overhead.mjs).
  */
 function sentReceipt(
   call: GenerateCall,

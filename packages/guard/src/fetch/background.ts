@@ -75,7 +75,7 @@ async function reserveResponse(
   }
 }
 
-/** A poll, and who polls. */
+/** A poll, and its caller. */
 export interface BackgroundPoll {
   read: Extract<ReadCall, { status: "read" }>
   headers: Headers

@@ -152,7 +152,7 @@ async function forward(settings: ProxySettings, request: Request, route: Accepte
       attempt = ended
     })
     const { models: allowed } = caller
-    // The models of a form or of a batch, which the body does not show as a field of its own.
+    // The models of a form or of a batch, which are not a field of the body.
     const rejectModels = (models: readonly string[]) =>
       allowed === undefined || models.every((model) => allowed.includes(model)) ? undefined : failModel()
     const guard = { ...guarded, rejectModels }

@@ -50,6 +50,8 @@ export function readUpstream(name: string, options: UpstreamOptions): Upstream {
   const argument = `upstreams.${name}`
   if (!/^[\w-]{1,40}$/.test(name))
     throw new InvalidArgumentError("upstreams", "names of letters, digits, - and _", hideString(name))
+  if (typeof options === "string")
+    throw new InvalidArgumentError(argument, "an object such as { apiKey }", hideString(options))
   checkOptions(options, NAMES, argument, ADVICE)
   const known = KNOWN_PROVIDERS.find((each) => each.name === name)
   const { baseURL = ROOTS[name] ?? known?.baseURL, apiKey, headers = {}, provider = name, deployments = {} } = options

@@ -136,7 +136,7 @@ class ReadingAhead {
       await this.#onEndDone
       return endStream(controller, this.#result!, this.#options)
     }
-    // Joined, so that the stream gets bytes of its own: it detaches the buffer of each chunk.
+    // Joined, so that the stream gets its own bytes: it detaches the buffer of each chunk.
     const joined = joinBytes(this.#chunks)
     this.#chunks = []
     this.#bytes = 0

@@ -13,7 +13,7 @@ const STREAMS = 25
 /** What each provider writes: 8 MiB, far more than may wait for a reader. */
 const EVENT_BYTES = 64 * 1024
 const EVENTS_EACH = 128
-/** Of the provider, the proxy and the reader together. bench/proxy-streams.mjs measures the proxy alone. */
+/** The memory of the provider, the proxy and the reader together. bench/proxy-streams.mjs measures the proxy alone. */
 const MAX_BYTES_EACH = 2 * 1024 * 1024
 const TOKEN = "token-0123456789abcdef"
 

@@ -17,7 +17,7 @@ interface Tokens {
   textOutput: number
 }
 
-/** Generates or edits images. The images of a call are billed like calls of their own. */
+/** Generates or edits images. The images of a call are billed like separate calls. */
 export function answerImages({ fields, files }: MediaRequest, fault: Fault): MediaAnswer {
   const model = String(fields.model).replace(/-20\d\d-\d\d-\d\d$/, "")
   const rates = IMAGE_RATES[model]

@@ -266,7 +266,7 @@ const VERCEL_VENDORS = { openai: "openai", anthropic: "anthropic", google: "goog
 const VERCEL_TIERS = { batch: "batch", fast: "priority" }
 
 /**
- * Vercel's gateway lists batch and fast mode of some vendors as models of their own, at the vendor's price. Copies them where its
+ * Vercel's gateway lists batch and fast mode of some vendors as separate models, at the vendor's price. Copies them where its
  * standard price is the vendor's too.
  */
 function addVendorTiers(row, rows) {

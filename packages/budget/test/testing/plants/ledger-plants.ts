@@ -24,7 +24,7 @@ const withMatch = (
   },
 })
 
-/** Ignores something of the request of totals. */
+/** Ignores a field of the request of totals. */
 const withTotals = (change: (request: RequestOf<"totals">) => RequestOf<"totals">): LedgerChange => ({
   totals: (base, request) => base(change(request)),
 })

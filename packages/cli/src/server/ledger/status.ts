@@ -54,7 +54,7 @@ function checkLimitOptions({ limit, per, timeZone }: StatusArguments): void {
     if (value !== undefined) throw new InvalidArgumentError(name, "absent, because there is no `--limit`", value)
 }
 
-/** Active keys with limits of their own. Only a server has keys. */
+/** Active keys with their own limits. Only a server has keys. */
 async function keysOf({ config, address, budget }: OpenLedger): Promise<KeyRecord[]> {
   if (config === undefined) return []
   const store = await openKeyStore(address, budget.store)

@@ -155,7 +155,7 @@ const OWN_NAMESPACES: Readonly<Record<string, readonly string[]>> = {
   "amazon-bedrock": ["amazonBedrock", "bedrock", "anthropic"],
 }
 
-/** The options of the call that its provider reads: what they lower, no other provider's options may lower. */
+/** The options of the call that its provider reads. Options of other providers must not lower the bound. */
 function ownOptions(found: readonly FoundOptions[], provider: string): Fields {
   const ofCall = found.filter(({ path }) => path === "providerOptions")
   const names = OWN_NAMESPACES[provider] ?? [provider]

@@ -24,8 +24,8 @@ export interface UsageContext {
 }
 
 /**
- * Reads a usage of the AI SDK. Its `raw` usage, if it has a known form, says more: cache writes of an hour, audio, searches,
- * and reported costs. Among the readings that the usage allows, the most expensive one is taken.
+ * Reads a usage of the AI SDK. Its `raw` usage, if it has a known form, has more details: one-hour cache writes, audio,
+ * searches, and reported costs. Among the readings that the usage allows, the most expensive one is taken.
  */
 export function readModelUsage(usage: unknown, context: UsageContext): UsageReading {
   const sdk = readSdkUsage(usage)

@@ -81,7 +81,7 @@ const END_OF_REASON: ReadonlyMap<string, AnswerEnd> = /* @__PURE__ */ new Map(
 )
 
 /**
- * What a finish reason says of the answer. Spellings are normalized: `MAX_TOKENS`, `maxTokens`, `FinishReason.MAX_TOKENS`,
+ * The meaning of a finish reason. Spellings are normalized: `MAX_TOKENS`, `maxTokens`, `FinishReason.MAX_TOKENS`,
  * `content_filter: SAFETY`. Undefined (the provider states no reason) is `complete`.
  *
  * @param native the model's own reason, which a gateway reports in addition to its own (OpenRouter's

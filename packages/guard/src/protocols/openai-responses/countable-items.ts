@@ -188,7 +188,7 @@ function addTextPart(input: CountableInput, parts: Parts, part: Fields): void {
   addOtherFields(input, others)
 }
 
-/** Fields without a rule of their own: twice their JSON is the bound. */
+/** Fields without their own rule: twice their JSON is the bound. */
 function addOtherFields(input: CountableInput, fields: Fields): void {
   const shown = Object.entries(fields).filter(
     ([, value]) => value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0),
