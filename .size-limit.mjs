@@ -1,4 +1,4 @@
-// Ceilings of what users load, gzipped. "Own code" leaves out what the line names.
+// Ceilings of what users load, gzipped. "Own code" excludes what the line names.
 const neighbors = [
   "@p2/core",
   "@p2/tokens",
@@ -13,17 +13,17 @@ const neighbors = [
   "ioredis",
 ]
 
-/** Leaves out generated tables: ranks, character classes and model limits are data. */
+/** Excludes generated tables: ranks, character classes and model limits are data. */
 const withoutTables = (config) => ({
   ...config,
   external: [...(config.external ?? []), "*/generated/ranks-o200k"],
 })
 
-/** Leaves out the wire formats of providers. */
+/** Excludes the wire formats of providers. */
 const withoutFormats = (config) => ({ ...config, external: [...(config.external ?? []), "*/protocols/describe-call"] })
 
 /**
- * The ceilings are what the packages weigh, so that nothing grows unseen. Of core's own code about 2.5 KB is advice in
+ * The ceilings are the current sizes, so that no growth goes unnoticed. Of core's own code about 2.5 KB is advice in
  * errors (what an unknown option probably meant) and one resolver of model ids, which tokens and pricing share. The goal
  * for guard is 16 KB, which it does not reach.
  */

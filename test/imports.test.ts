@@ -53,7 +53,7 @@ describe("direction of imports", () => {
     expect(declared.filter((key) => !MAY_IMPORT[name]!.includes(key))).toEqual([])
   })
 
-  it("nothing of a package's inside is imported from outside", () => {
+  it("no package imports private files of another", () => {
     const all = packages.flatMap((entry) => filesBelow(entry.folder, [".ts", ".mjs"]))
     const wrong = all.flatMap((file) =>
       importsOf(file).filter((specifier) => /^@p2\/[a-z-]+\/(src|internal|dist)\b/.test(specifier)),

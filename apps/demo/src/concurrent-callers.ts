@@ -8,7 +8,7 @@ import type { DemoOptions, DemoStore } from "./options"
 import { compare, dollars, heading, table } from "./print"
 import type { Provider } from "./provider"
 
-/** How long the callers take to arrive on a dashboard. */
+/** For the dashboard: how long it takes until all callers have arrived. */
 const SHOWN_FOR_MS = 5_000
 
 interface Tally {
@@ -35,7 +35,7 @@ export async function runConcurrentCallers(
   const userBudget = formatUsd(upperBound * options.affordable)
   table({ "Upper bound of one call": dollars(upperBound), "Budget of the user": userBudget })
   dashboard?.showLimit(userId, userBudget)
-  // On a dashboard the callers arrive one after the other.
+  // For the dashboard, the callers arrive one after another.
   const pauseMs = dashboard === undefined ? 0 : SHOWN_FOR_MS / options.callers
   // The delay lets every caller start its call before the first answer.
   provider.local?.faults.always({ delayMs: 500 + pauseMs * options.callers })

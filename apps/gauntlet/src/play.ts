@@ -96,7 +96,7 @@ async function crash(
   played.catch(() => {}) // The worker is killed.
   while (provider.received - receivedBefore + ended < calls.length)
     await new Promise((resolve) => setTimeout(resolve, 20))
-  // The provider bills an attempt a moment after it has arrived.
+  // The provider bills an attempt shortly after it has arrived.
   await new Promise((resolve) => setTimeout(resolve, 200))
   await worker.kill()
 }

@@ -60,7 +60,7 @@ async function pair(store, key, userId, partition = "main") {
   if (settled.status !== "settled") throw new Error(settled.status)
 }
 
-/** Pairs a second of so many callers. */
+/** Pairs per second with this many callers. */
 async function rate(store, { callers, prefix, pairs = PAIRS, users = 1_000 }) {
   const start = performance.now()
   const caller = async (lane) => {
@@ -71,7 +71,7 @@ async function rate(store, { callers, prefix, pairs = PAIRS, users = 1_000 }) {
   return pairs / ((performance.now() - start) / 1_000)
 }
 
-/** The statements, with their values, that the store makes for one pair after another. */
+/** The statements that the store sends for consecutive pairs, with their values. */
 async function recordStatements(url, schema) {
   const client = new pg.Client(url)
   await client.connect()
@@ -98,7 +98,7 @@ async function recordStatements(url, schema) {
   return log
 }
 
-/** Runs the recorded statements again, one after the other, on tables without the rows of the recording. */
+/** Runs the recorded statements again, one after another, on tables without the rows of the recording. */
 async function bareRate(url, schema, log) {
   const client = new pg.Client(url)
   await client.connect()
@@ -110,7 +110,7 @@ async function bareRate(url, schema, log) {
   return perSecond
 }
 
-/** Transactions a second that write one row, one after the other: what a commit costs on this disk. */
+/** Transactions per second that write one row each, one after another: the cost of a commit on this disk. */
 async function commitRate(url) {
   const client = new pg.Client(url)
   await client.connect()

@@ -37,7 +37,7 @@ const MIN_QUERY_MS = 100
  */
 const FLUSH = "SELECT pg_logical_emit_message(true, 'p2', '')"
 
-/** Runs `work` in a transaction on a connection of its own. What `work` throws is thrown unchanged, after a rollback. */
+/** Runs `work` in a transaction on a separate connection. What `work` throws is thrown unchanged, after a rollback. */
 export async function inTransaction<T>(
   pool: PostgresPool,
   { timeoutMs, readOnly = false, first = "", flushAfter = false }: TransactionOptions,

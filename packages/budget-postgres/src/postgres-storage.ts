@@ -133,7 +133,7 @@ export function createPostgresStorage({ pool, schema, timeoutMs, now }: Postgres
     name: "postgres",
     shared: true,
     clock: now === undefined ? "server" : "process",
-    // Longer than the transaction may take, so that its caller gets the error that says what became of it.
+    // Longer than the transaction may take, so that its caller gets the error of the transaction itself.
     timeoutMs: timeoutMs + 1_000,
     async transaction(partition, body, { readOnly }) {
       let clock = 0

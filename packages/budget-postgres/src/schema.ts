@@ -41,7 +41,9 @@ export function rejectNewer(version: number): void {
   throw new StoreError(message, { code: "store-misconfigured", applied: "no" })
 }
 
-/** Creates the tables or migrates them to this version. Processes that start at the same time do it one after the other. */
+/**
+ * Creates the tables or migrates them to this version. Processes that start at the same time do this one after another.
+ */
 export function migrate(pool: PostgresPool, schema: string): Promise<void> {
   const first = `SELECT pg_advisory_xact_lock(${lockId(schema)}); SELECT to_regclass('"${schema}".p2_meta') AS meta`
   return inTransaction(pool, { timeoutMs: MIGRATION_TIMEOUT_MS, first }, async (query, [row]) => {

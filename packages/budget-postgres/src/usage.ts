@@ -1,8 +1,8 @@
 import type { StoredEntry, UsageFilter, UsageGroup, UsageTotals, Write } from "@p2/budget/store"
 import type { Query, Row } from "./connection"
 
-// The table p2_usage has the columns of each entry that filters and totals need. Strings are JSON texts there: columns of
-// text cannot hold NUL and lone surrogates, and JSON escapes both.
+// The table p2_usage has the columns of each entry that filters and totals need. They hold strings as JSON text: a text
+// column cannot hold NUL and lone surrogates, and JSON escapes both.
 
 const COLUMNS = {
   requestId: "request_id",
@@ -149,7 +149,7 @@ class GroupSums {
     const status = JSON.parse(row.status!) as string
     for (const name of ["requests", "attempts", "cost", "reserved", "difference", "in_doubt", "in_doubt_cost"])
       add(this.#sums, name, row[name])
-    // Denials beyond the first of each entry are requests of their own.
+    // Denials beyond the first of each entry are separate requests.
     add(this.#sums, "requests", BigInt(row.attempts!) - BigInt(row.entries!))
     add(this.#sums, status, row.attempts)
     if (status !== "succeeded") add(this.#sums, "failed_cost", row.cost)

@@ -14,7 +14,7 @@ const reserved = (amount: number) => ({ counters: [expect.objectContaining({ res
 it.each([
   ["fsync on", "", { ok: true, durability: "disk", warnings: [] }],
   ["synchronous_commit off", "-c synchronous_commit=off", { ok: true, durability: "second", warnings: [] }],
-])("check tells what survives: %s", async (_, options, expected) => {
+])("check reports the durability: %s", async (_, options, expected) => {
   await file.server.restart({ fsync: "on" })
   const store = storeOn(poolOf(file.server, { options }), { schema: "durable" })
   expect(await store.check()).toEqual(expected)
@@ -33,7 +33,7 @@ it("check warns of fsync off, and rejects UNLOGGED tables", async () => {
   expect(await store.check()).toMatchObject({ ok: false, durability: "none" })
 })
 
-it("on a read-only server nothing is admitted or settled, and check says so", async () => {
+it("on a read-only server nothing is admitted or settled, and check reports it", async () => {
   await storeOn(poolOf(file.server), { schema: "read_only" }).reserve(reserveOf("r1"))
   const pool = poolOf(file.server, { options: "-c default_transaction_read_only=on" })
   const store = storeOn(pool, { schema: "read_only" })
@@ -43,7 +43,7 @@ it("on a read-only server nothing is admitted or settled, and check says so", as
   expect(await store.check()).toMatchObject({ ok: false })
 })
 
-it("on a standby nothing is admitted; once it is promoted the store goes on", async () => {
+it("on a standby nothing is admitted; once it is promoted the store works again", async () => {
   const pool = poolOf(file.server)
   pool.on("error", () => {})
   const store = storeOn(pool, { schema: "standby" })
@@ -61,7 +61,7 @@ it("on a standby nothing is admitted; once it is promoted the store goes on", as
   expect(await store.check()).toMatchObject({ ok: true })
 })
 
-it("after the server was killed, calls reject, and the next ones work on the same pool without a listener of its own", async () => {
+it("after the server was killed, calls reject, and the next ones work on the same pool, although it has no listener", async () => {
   const pool = poolOf(file.server)
   const store = storeOn(pool, { schema: "killed" })
   await Promise.all(
@@ -74,7 +74,7 @@ it("after the server was killed, calls reject, and the next ones work on the sam
   expect(await store.reserve({ ...reserveOf("r1"), partition: "p1" })).toMatchObject({ status: "ok", replayed: true })
 })
 
-it("waits for the lock of a partition, and then rejects with applied no; other partitions go on", async () => {
+it("waits for the lock of a partition, and then rejects with applied no; calls of other partitions still work", async () => {
   const pool = poolOf(file.server)
   const store = storeOn(pool, { schema: "locked", timeoutMs: 300 })
   await store.read({ partition: "main", counters })
@@ -87,7 +87,7 @@ it("waits for the lock of a partition, and then rejects with applied no; other p
   expect(await store.reserve(reserveOf("r1"))).toMatchObject({ status: "ok", replayed: false })
 })
 
-it("rejects with applied no when the pool has no free connection, and returns the one that comes late", async () => {
+it("rejects with applied no when the pool has no free connection, and returns a connection that arrives late", async () => {
   const pool = poolOf(file.server, { max: 1 })
   const store = storeOn(pool, { schema: "pooled", timeoutMs: 300 })
   await store.read({ partition: "main", counters })
@@ -98,7 +98,7 @@ it("rejects with applied no when the pool has no free connection, and returns th
   expect(pool.totalCount).toBe(1)
 })
 
-it("a process that stops in a transaction loses it, so that others are not blocked", async () => {
+it("the transaction of a process that stops responding is rolled back, so that others are not blocked", async () => {
   const schema = "stopped"
   const pool = poolOf(file.server)
   const store = storeOn(pool, { schema })
@@ -148,7 +148,7 @@ it("a full disk is an error, applies nothing, and shows no value in it", async (
 })
 
 it("ignores what the program has set for types of pg, and the server's defaults", async () => {
-  // The timeout of the first statement, which sets the others, is still that of the server.
+  // The first statement, which sets the timeouts, still runs with the server's timeout.
   const options = "-c default_transaction_isolation=serializable -c statement_timeout=200 -c lock_timeout=1"
   const types = { getTypeParser: () => () => "parsed by the program" }
   const pool = new Pool({ connectionString: file.server.url, options, types: types as never })

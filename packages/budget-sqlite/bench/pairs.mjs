@@ -62,7 +62,7 @@ async function storePairs(store, callers, prefix, pairs = PAIRS) {
   return pairs / ((performance.now() - start) / 1_000)
 }
 
-/** Records the statements, with their values, that the store itself makes for one pair after another. */
+/** Records the statements that the store sends for consecutive pairs, with their values. */
 async function recordStatements(Database, path) {
   const database = new Database(path)
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
@@ -138,7 +138,7 @@ async function child() {
   process.disconnect()
 }
 
-/** One round, on a file of its own. */
+/** One round, on a separate file. */
 async function processes(path, count, pairs) {
   const children = Array.from({ length: count }, (_, index) => fork(self, ["child", path, `p${index}`, String(pairs)]))
   const message = (one) => new Promise((resolve) => one.once("message", resolve))

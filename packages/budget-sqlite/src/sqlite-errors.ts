@@ -69,7 +69,7 @@ function describeCode(code: number | undefined, error: unknown): { code: StoreEr
     case CODES.SQLITE_CANTOPEN:
       return {
         code: "store-misconfigured",
-        problem: "the file cannot be opened. Its folder must exist and be writable.",
+        problem: "the file cannot be opened. The path must name a file in a folder that exists and is writable.",
       }
     case CODES.SQLITE_NOTADB:
       return {

@@ -10,7 +10,7 @@ import { entryOf, reserveOf } from "./support/requests"
 const folder = mkdtempSync(join(tmpdir(), "p2-sqlite-text-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Texts that a database may merge, cut or read as something else. */
+/** Strings that a database may merge, cut or misread. */
 const TEXTS = [
   "\ud800",
   "\ud801",

@@ -142,8 +142,8 @@ describe("usage errors", () => {
     expect(() => sqliteStore("x.db", { retentionMs: 0 })).toThrow(/retentionMs/)
     expect(() => sqliteStore("x.db", { now: 7 as unknown as () => number })).toThrow(/options.now/)
     expect(() => sqliteStore("x.db", null as unknown as object)).toThrow(/options.*an object/)
-    const misspelt = { retentionMS: 1 }
-    expect(() => sqliteStore("x.db", misspelt as object)).toThrow(/`retentionMS`.*`retentionMs`/s)
+    const misspelled = { retentionMS: 1 }
+    expect(() => sqliteStore("x.db", misspelled as object)).toThrow(/`retentionMS`.*`retentionMs`/s)
   })
 })
 

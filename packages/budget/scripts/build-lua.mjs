@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 const LUA = fileURLToPath(new URL("../src/redis/lua/", import.meta.url))
 const GENERATED = fileURLToPath(new URL("../src/redis/generated/scripts.ts", import.meta.url))
 
-/** The generated file's content as it should be. */
+/** The expected content of the generated file. */
 export function generateScripts() {
   const files = readdirSync(LUA)
     .filter((file) => file.endsWith(".lua"))

@@ -33,7 +33,7 @@ export interface AgentRun {
   /** Calls that reached the imitation. */
   sentCalls: number
   wroteFile: boolean
-  /** Hosts to which the program wanted to connect beside the proxy. */
+  /** Hosts besides the proxy to which the program tried to connect. */
   otherHosts: readonly string[]
   seconds: number
   /** The requests as the imitation received them. */
@@ -129,7 +129,7 @@ function environment(agent: Agent, provider: LocalProvider, home: string, networ
   }
 }
 
-/** Waits for the end. After a timeout, the process group is ended. */
+/** Waits until the process exits. After a timeout, kills its process group. */
 function endOf(child: ChildProcess): Promise<{ code: number | null; output: string }> {
   let output = ""
   for (const stream of [child.stdout!, child.stderr!])

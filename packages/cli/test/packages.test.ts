@@ -53,7 +53,7 @@ describe("p2 count", () => {
     expect(JSON.parse((await running.ended).stdout).tokens).toBe(countTokens(TEXT, { model: "gpt-4o-mini" }))
   })
 
-  it("names a file that is not there, and a model id that is none", async () => {
+  it("names a missing file, and an invalid model id", async () => {
     const missing = await world.run(["count", "missing.txt", "--model", "gpt-4o-mini"])
     expect(missing).toMatchObject({ code: 2, stderr: "p2: There is no file missing.txt.\n" })
     expect(await world.run(["count", file, "--model", "a b"])).toMatchObject({ code: 2 })
@@ -118,7 +118,7 @@ describe("p2 models", () => {
     expect(stdout).toMatch(/^openai\/gpt-4o-search-preview +\$2\.50 +\$10\.00 +\$0\.025 per request +128,000/m)
   })
 
-  it("ends quietly when nobody reads further", async () => {
+  it("ends without an error when its reader closes the output", async () => {
     const running = world.start(["models"])
     running.child.stdout!.once("data", () => running.child.stdout!.destroy())
     expect(await running.ended).toMatchObject({ code: 0, stderr: "" })

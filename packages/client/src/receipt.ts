@@ -126,7 +126,7 @@ export interface AttemptTimings {
   startedAt: number
   /** Duration of the reserve, with the wait. */
   reserveMs: number
-  /** The part of it that the attempt waited for room which other calls had reserved. */
+  /** The part of it that the attempt waited for budget which other calls had reserved. */
   waitMs?: number | undefined
   headersMs?: number | undefined
   firstContentMs?: number | undefined
@@ -163,7 +163,7 @@ export interface Receipt {
     firstContentMs?: number | undefined
     /** Time that the attempts waited for the store, without `waitMs`. */
     storeMs: number
-    /** Time that the attempts waited for room which other calls had reserved. */
+    /** Time that the attempts waited for budget which other calls had reserved. */
     waitMs: number
   }
 }

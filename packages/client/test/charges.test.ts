@@ -65,7 +65,7 @@ describe("the option `charge` decides what an attempt in doubt is charged", () =
   })
 })
 
-test("attempts in doubt are marked in the ledger, and summed apart", async () => {
+test("attempts in doubt are marked in the ledger, and summed separately", async () => {
   const client = openClient(provider, { ...once, userId: "ann" })
   provider.faults.next({ status: 500 })
   const { receipt } = await client.generate()

@@ -16,7 +16,7 @@ afterAll(() => provider.close())
 
 const newBudget = () => createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 1 }] })
 
-test("withBudget limits the calls of clients inside, beside their own budget", async () => {
+test("withBudget limits the calls of clients inside, in addition to their own budget", async () => {
   const budget = newBudget()
   const run = () => openClient(provider, { maxTokens: 500 }, { budget }).generate()
   const results = await withBudget(

@@ -243,7 +243,7 @@ describe("tools run", () => {
     expect(result.toolResults[0]).toMatchObject({ status: "succeeded", output: cycle })
   })
 
-  test("and a long result is cut off, which the model is told", async () => {
+  test("and a long result is cut off, and the model is informed", async () => {
     const get = tool({ execute: () => "😀".repeat(100), maxResultLength: 5 })
     await open({ tools: { get }, maxSteps: 2 }).generate()
     expect(results(1)[0]!.content).toBe("😀😀\n[cut off: 4 of 200 characters]")
@@ -299,7 +299,7 @@ describe("tools run", () => {
     expect(contents[2]).toContain("There is no tool of this name. The tools are: weather.")
     expect(result.toolResults.map(({ status }) => status)).toEqual(["invalid", "invalid", "invalid"])
     expect(result.receipt.toolCalls).toMatchObject([{ status: "invalid", errorCode: "invalid-answer" }, {}, {}])
-    // Servers reject arguments that are no object.
+    // Servers reject arguments that are not an object.
     expect(sent(1)[1]!.tool_calls).toMatchObject([{}, { function: { arguments: "{}" } }, {}])
   })
 
@@ -380,7 +380,7 @@ describe("with an answer schema", () => {
     expectExact(result.receipt)
   })
 
-  test("the answer that is called beside a tool waits for the tool", async () => {
+  test("an answer that is called together with a tool waits for the tool", async () => {
     const client = open(
       { tools: { weather }, maxSteps: 3, providers: [{ name: "openai", modes: ["tool"] }] },
       { answerModel: Person },
@@ -601,7 +601,7 @@ describe("a paid tool", () => {
     }
   })
 
-  test("that the budget does not cover is not run, and the model is told", async () => {
+  test("that the budget does not cover is not run, and the model is informed", async () => {
     let runs = 0
     const paid = search("0.40", () => String(++runs))
     const client = open<ToolSet>({ tools: { paid }, maxSteps: 2 }, { maxBudget: "0.50" })
@@ -622,7 +622,7 @@ describe("a paid tool", () => {
     expect(runs).toBe(1)
   })
 
-  test("waits for room that others have reserved, with `wait`", async () => {
+  test("waits for budget that others have reserved, with `wait`", async () => {
     const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 1 }] })
     const other = await budget.reserve({ amount: "0.9" })
     if (!other.ok) throw other.error

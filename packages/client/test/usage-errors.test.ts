@@ -124,6 +124,15 @@ test("an option in the wrong argument says where it belongs, in any spelling", (
     "Unknown option `maxBudget`. `maxBudget` belongs in the first argument: new LLMClient({ model, maxBudget }).",
   )
   expect(message({ model }, { user_id: "u" })).toContain("`userId` belongs in the first argument")
+  // An amount is not a budget of `createBudget`.
+  expect(message({ model, budget: "0.05" })).toContain(
+    "budget: unknown option. Did you mean `maxBudget`, for this request",
+  )
+  expect(message({ model, budget: { reserve() {} } })).toContain("`budget` belongs in the second argument")
+  expect(message({ model }, { fetch() {} })).toContain("Pass it to the SDK: `openai: new OpenAI({ fetch })`.")
+  expect(message({ model }, { tools: [] })).toContain(
+    "expected an object of tools by name, such as { weather: tool({ … }) }",
+  )
 })
 
 test("a bare model of another provider names its prefix", () => {
@@ -185,6 +194,18 @@ test("client options of a wrong type are usage errors", async () => {
     expect(await codeOf(make(options))).toBe("invalid-argument")
   expect(make({ apiKey: ["secret"] })).toThrow(
     "Invalid `options.apiKey`: expected one line of ASCII characters, got an array of 1.",
+  )
+})
+
+test("options of the request in a call say where they belong", async () => {
+  const client = new LLMClient({ model: "openai/gpt-4o-mini" }, { apiKey: "k" })
+  const call = (options: unknown) => client.generate(options as never)
+  await expect(call("Hello")).rejects.toThrow(
+    "expected an object such as { signal } (add messages with `client.msg.addMessageUser(…)`), got a string.",
+  )
+  await expect(call({ messages: [] })).rejects.toThrow("Add messages with `client.msg.addMessageUser(…)`.")
+  await expect(call({ maxBudget: 1 })).rejects.toThrow(
+    "Unknown option `maxBudget`. It is an option of the request: new LLMClient({ model, maxBudget }).",
   )
 })
 

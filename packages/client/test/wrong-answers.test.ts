@@ -224,7 +224,7 @@ describe("a damaged stream is a provider error, and is not repaired", () => {
     }
   })
 
-  test("success codes of iFlytek and Azure's filter results are no damage", async () => {
+  test("success codes of iFlytek and Azure's filter results are not damage", async () => {
     const success = { code: 0, message: "Success", sid: "x" }
     answerEvents(
       { choices: [], prompt_filter_results: [{ prompt_index: 0, content_filter_results: {} }] },
@@ -339,7 +339,7 @@ describe("a status 400", () => {
   })
 })
 
-describe("a 200 that is no completion shows the provider's words, redacted", () => {
+describe("a 200 that is not a completion shows the provider's message, redacted", () => {
   const secret = "insufficient balance of sk-secret"
   test.each([
     [{ error_code: 17, error_msg: secret }, "17"],
@@ -406,7 +406,7 @@ describe("a server that does not know stream_options", () => {
   const rejection = (param: string | null) => ({
     error: { message: "Unrecognized request argument supplied: stream_options", type: "invalid_request_error", param },
   })
-  test.each([null, "stream_options"])("is asked once without, which is remembered (param: %s)", async (param) => {
+  test.each([null, "stream_options"])("gets one call without it, which is remembered (param: %s)", async (param) => {
     server.answer(({ sendJson, sendEvents, text }) => {
       if (JSON.parse(text).stream_options !== undefined) return sendJson(400, rejection(param))
       return sendEvents(eventText(delta({ content: "Three" }, "stop")), DONE)
@@ -424,7 +424,7 @@ describe("a server that does not know stream_options", () => {
     ])
   })
 
-  test("that rejects the call without it too is not asked again", async () => {
+  test("that also rejects the call without it gets no further call", async () => {
     answerJson(rejection(null), 400)
     const result = await open({ stream: true, model: "openai/gpt-4.1-nano" }).generate()
     expect(result.receipt.attempts).toHaveLength(2)

@@ -18,7 +18,7 @@ export interface P2ErrorOptions<Code extends string = string> {
 const MARK = Symbol.for("@p2/error")
 
 /**
- * The class of every error that p2 throws or returns. Recognise it with `P2Error.isInstance(error)`, not with
+ * The class of every error that p2 throws or returns. Recognize it with `P2Error.isInstance(error)`, not with
  * `instanceof`, which is false between the ESM and the CommonJS copy of this package.
  *
  * @example
@@ -137,8 +137,8 @@ export function describeModelId(value: unknown): string {
 const MAX_NAME = 60
 
 /**
- * Describes the name of an option or a field for an error message: its first 60 characters; `…` if it is no identifier or
- * looks like an API key, because it may then be a value that was passed as a name.
+ * Describes the name of an option or a field for an error message: its first 60 characters; `…` if it is not an
+ * identifier or looks like an API key, because it may then be a value that was passed as a name.
  */
 export function describeName(name: string): string {
   const short = name.slice(0, MAX_NAME)

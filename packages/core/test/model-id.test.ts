@@ -21,7 +21,7 @@ describe("parseModelId", () => {
     ["~openai/gpt-latest", "~openai", "gpt-latest", undefined, "gpt-latest"],
     ["models/gemini-2.5-pro", undefined, "models/gemini-2.5-pro", undefined, "gemini-2.5-pro"],
     ["gemini/models/gemini-2.5-pro", "gemini", "models/gemini-2.5-pro", undefined, "gemini-2.5-pro"],
-  ])("takes %s apart", (id, provider, name, variant, baseName) => {
+  ])("parses %s", (id, provider, name, variant, baseName) => {
     expect(parseModelId(id)).toMatchObject({ id, provider, name, variant, baseName, fineTunedFrom: undefined })
   })
 
@@ -34,7 +34,7 @@ describe("parseModelId", () => {
       "gpt-4o-mini-2024-07-18",
       "gpt-4o-mini",
     ],
-  ])("takes the fine-tuned %s apart", (id, provider, name, fineTunedFrom, baseName) => {
+  ])("parses the fine-tuned %s", (id, provider, name, fineTunedFrom, baseName) => {
     expect(parseModelId(id)).toMatchObject({ provider, name, fineTunedFrom, baseName, variant: undefined })
   })
 

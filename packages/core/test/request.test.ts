@@ -59,7 +59,7 @@ describe("Request", () => {
     expect(rejection({ ["x".repeat(1_000_000)]: 1 }).message.length).toBeLessThan(500)
   })
 
-  it("normalises money, budgets and stops", () => {
+  it("normalizes money, budgets and stops", () => {
     const request = new Request({
       model: "openrouter/openai/gpt-4o-mini",
       maxBudget: 0.1,

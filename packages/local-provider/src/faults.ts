@@ -2,7 +2,7 @@
 export interface Fault {
   /** Responds with this HTTP status and an error body. Nothing is generated unless `billed`. */
   status?: number | undefined
-  /** Headers beside the status, such as `{ "retry-after": "1" }`. */
+  /** Headers in addition to the status, such as `{ "retry-after": "1" }`. */
   headers?: Record<string, string> | undefined
   error?: { message: string; code?: string | undefined; type?: string | undefined } | undefined
   /** Bills the full generation even if the answer is an error or never arrives. @defaultValue false for `status` */
@@ -13,7 +13,7 @@ export interface Fault {
   until?: Promise<unknown> | undefined
   /** Waits before every chunk of a stream, in milliseconds. */
   chunkDelayMs?: number | undefined
-  /** Never continues: before the headers, in the middle of a JSON body, or in the stream after `afterChunks`. */
+  /** Stops sending: before the headers, in the middle of a JSON body, or in the stream after `afterChunks`. */
   stall?: "headers" | "body" | "stream" | undefined
   /** Closes the socket at the same places. */
   cut?: "headers" | "body" | "stream" | undefined
@@ -34,7 +34,7 @@ export interface Fault {
   wrongShape?: boolean | undefined
   /** Answers with text that is not JSON. */
   invalidJson?: boolean | undefined
-  /** Puts the answer into a Markdown fence with prose around it. */
+  /** Wraps the answer in a Markdown code fence with prose around it. */
   fenced?: boolean | undefined
   /** Answers with an empty string. */
   empty?: boolean | undefined

@@ -102,7 +102,7 @@ describe("answers", () => {
     ])
   })
 
-  it("bill audio apart, and long prompts at higher rates", async () => {
+  it("bill audio separately, and long prompts at higher rates", async () => {
     const audio = { inlineData: { mimeType: "audio/mp3", data: "A".repeat(32_000) } }
     await post("generateContent", { contents: [{ parts: [audio] }] })
     expect(provider.ledger.calls[0]!.units).toContainEqual({ kind: "audioInput", count: 64, picoUsdPerUnit: 1_000_000 })

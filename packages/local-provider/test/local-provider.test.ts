@@ -58,7 +58,7 @@ describe("answers", () => {
     expect(Node.safeParse(JSON.parse(completion.choices[0]!.message.content!)).success).toBe(true)
   })
 
-  it("call the tool of a fault, and are a text after its result", async () => {
+  it("call the tool of a fault, and are text after its result", async () => {
     const tools = ["first", "second"].map((name) => ({ type: "function" as const, function: { name } }))
     provider.faults.next({ toolCalls: [{ name: "second", arguments: { path: "a.txt" } }] })
     const called = await openai.chat.completions.create({ model, messages, tools })
@@ -238,7 +238,7 @@ describe("faults", () => {
     expect(provider.ledger.calls).toHaveLength(1)
   })
 
-  it("a stall ends when the caller leaves", async () => {
+  it("a stall ends when the caller disconnects", async () => {
     provider.faults.next({ stall: "headers" })
     const caller = new AbortController()
     const call = openai.chat.completions.create({ model, messages }, { signal: caller.signal })

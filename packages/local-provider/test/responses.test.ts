@@ -103,7 +103,7 @@ describe("responses", () => {
 })
 
 describe("embeddings", () => {
-  it("bills texts and token arrays", async () => {
+  it("bills strings and token arrays", async () => {
     const answer = await json("/embeddings", { model: "text-embedding-3-small", input: ["one two", "three"] })
     expect(answer.usage).toEqual({ prompt_tokens: 3, total_tokens: 3 })
     await json("/embeddings", { model: "text-embedding-3-small", input: [[1, 2, 3], [4]] })

@@ -24,7 +24,7 @@ const table = createPriceTable({
 })
 const nanoUsdOf = (usage: Usage) => table.costOf("model", usage).nanoUsd
 
-describe("cached tokens that a gateway counts beside the prompt are charged once, and at the right rate", () => {
+describe("cached tokens that a gateway excludes from the prompt are charged once, and at the right rate", () => {
   it.each<[string, unknown, number]>([
     [
       "beside the prompt, inside the total",
@@ -142,7 +142,7 @@ describe("cached tokens that a gateway counts beside the prompt are charged once
       32 * 3_000 + 109 * 15_000,
     ],
     [
-      "reasoning that exceeds the completion is beside it",
+      "reasoning that exceeds the completion is in addition to it",
       { prompt_tokens: 32, completion_tokens: 9, completion_tokens_details: { reasoning_tokens: 100 } },
       32 * 3_000 + 109 * 15_000,
     ],
@@ -157,7 +157,7 @@ describe("cached tokens that a gateway counts beside the prompt are charged once
       total_tokens: 2129,
       cache_read_input_tokens: 1200,
     })
-    expect(usage.assumptions).toEqual([expect.stringContaining("counted beside it")])
+    expect(usage.assumptions).toEqual([expect.stringContaining("counted in addition to it")])
     expect(table.costOf("model", usage).assumptions).toEqual(usage.assumptions)
     const certain = usageFromOpenAIChat({ prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 })
     expect("assumptions" in certain || "assumptions" in table.costOf("model", certain)).toBe(false)
@@ -274,7 +274,7 @@ describe("shapes that had no adapter", () => {
         outputTokens: 20,
         cacheReadTokens: 80,
         reasoningTokens: 8,
-        assumptions: [expect.stringContaining("beside it")] as never,
+        assumptions: [expect.stringContaining("in addition to it")] as never,
       },
     ],
     [

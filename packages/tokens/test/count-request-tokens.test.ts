@@ -281,7 +281,7 @@ Calls to these tools must go to the commentary channel: 'functions'.<|end|><|sta
       [{ seconds: 10, stated: 1 }, 10],
       [{ seconds: 7, rate: 44_100, channels: 2 }, 7],
       [{ seconds: 60, rate: 8_000, bits: 8 }, 60],
-      // A rate that no model hears counts as the highest usual one, which makes the audio longer.
+      // A rate above what models accept counts as the highest usual one, which makes the audio longer.
       [{ seconds: 1, rate: 384_000, channels: 2, bits: 32 }, 16],
     ])("of PCM %j is bounded by its %d seconds", (format, seconds) => {
       const { upperBound, tokens } = counted(wav(format), "wav")
@@ -353,7 +353,7 @@ describe("invalid and unusual requests", () => {
       { model: "gpt-5", calibration: { factor: () => Number.NaN } },
       "calibration.factor()",
     ],
-    ["a misspelt role", { messages: [{ role: "usr", content: "Hi" }] }, "messages[0].role"],
+    ["a misspelled role", { messages: [{ role: "usr", content: "Hi" }] }, "messages[0].role"],
     ["a role of another API", { messages: [{ role: "model", name: "f", content: "Hi" }] }, "messages[0].role"],
     ["no role", { messages: [{ content: "Hi" }] }, "messages[0].role"],
     ["no content", { messages: [{ role: "user" }] }, "messages[0].content"],
@@ -361,7 +361,7 @@ describe("invalid and unusual requests", () => {
     ["a number as text", user([{ type: "text", text: 5 }]), "messages[0].content[0].text"],
     ["a number as name", { messages: [{ role: "user", content: "a", name: 5 }] }, "messages[0].name"],
     ["an unknown part", user([{ type: "video" }]), "messages[0].content[0].type"],
-    ["a misspelt option", { mesages: [] }, "mesages"],
+    ["a misspelled option", { mesages: [] }, "mesages"],
     ["a prompt", { prompt: "Hi" }, "prompt"],
   ])("%s is a usage error that names it", (_, part, path) => {
     expect(() => count(part)).toThrow(expect.objectContaining({ code: "invalid-argument" }))

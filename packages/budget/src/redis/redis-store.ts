@@ -60,6 +60,8 @@ export interface RedisStoreOptions {
 }
 
 const OPTIONS = new Set(["client", "prefix", "retentionMs", "ledgerRetentionMs", "timeoutMs", "now"])
+const CLIENT = "Pass a client of ioredis: `client: new Redis(url)`."
+const ADVICE = { url: CLIENT, uri: CLIENT, host: CLIENT, connectionString: CLIENT, redis: CLIENT, connection: CLIENT }
 
 /**
  * A store on Redis 6.2 or later, one server or a Cluster. Each call is one script that declares its keys and uses the
@@ -71,7 +73,7 @@ const OPTIONS = new Set(["client", "prefix", "retentionMs", "ledgerRetentionMs",
  * const budget = createBudget({ store: redisStore({ client: new Redis(process.env.REDIS_URL) }), limits })
  */
 export function redisStore(options: RedisStoreOptions): BudgetStore {
-  checkOptions(options, OPTIONS)
+  checkOptions(options, OPTIONS, "options", ADVICE)
   const { client, prefix = "p2", now } = options
   checkClient(client)
   const settings = {

@@ -6,10 +6,10 @@ import { statusOf } from "../limits/limit-status"
 import type { CounterState } from "../store/budget-store"
 import type { Millis, Name } from "../store/shape"
 
-/** A suggested wait when other calls have reserved the room: they may end at any moment. */
+/** The suggested wait when other calls have reserved the remaining amount: they may end at any moment. */
 const BUSY_RETRY_MS = 1_000
 
-/** A denial, and how long the call would have to wait for room. */
+/** A denial, and how long the call would have to wait until it fits. */
 export interface Denial {
   error: BudgetExceededError
   /** Milliseconds until only the reservations of other calls prevent the call; null: waiting does not help. */

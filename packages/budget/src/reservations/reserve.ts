@@ -177,7 +177,7 @@ async function untilAborted(
   turn: Promise<ReserveOutcome>,
 ): Promise<ReserveOutcome> {
   try {
-    return await abortable(turn, call.signals, "reserve")
+    return await abortable(turn, call.signals, "`reserve`")
   } catch (error) {
     if (AbortedError.isInstance(error)) {
       attempt.releaseSent()
@@ -212,7 +212,7 @@ class ReserveTry {
 
   async run(): Promise<ReserveOutcome> {
     const { idempotencyKey, partition, signals, isKeyGiven } = this.#call
-    throwIfAborted(signals, "reserve")
+    throwIfAborted(signals, "`reserve`")
     if (isKeyGiven && this.#context.unconfirmedSettles.has(partition, idempotencyKey))
       throw new StoreError(
         `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
@@ -235,7 +235,7 @@ class ReserveTry {
     await this.#context.requireChecked()
     let isSwept = false
     for (let round = 1; ; ) {
-      throwIfAborted(signals, "reserve")
+      throwIfAborted(signals, "`reserve`")
       const counters = this.#counters()
       await carryOvers.grant(partition, counters)
       const reply = await this.#send(counters)

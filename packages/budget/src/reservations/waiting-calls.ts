@@ -4,7 +4,7 @@ import { abortable } from "./abort"
 
 /** A call that waits until the reservations of other calls end. */
 export class WaitingCall {
-  /** Keys of the counters that have no room for it, or of all its counters before its first reserve. */
+  /** Keys of the counters in which it does not fit; before its first reserve, of all its counters. */
   counters: readonly string[]
   /** The limits that denied it, or those that denied the call before it. */
   limits: readonly WaitedLimit[]
@@ -34,7 +34,7 @@ export class WaitingCall {
       timer = setTimeout(resolve, ms)
     })
     try {
-      await abortable(elapsed, signals, "waiting for room in the budget")
+      await abortable(elapsed, signals, "The wait of `reserve`")
     } finally {
       clearTimeout(timer)
       this.#wake = undefined

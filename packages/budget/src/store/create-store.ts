@@ -1,4 +1,4 @@
-import { checkOptions } from "@p2/core"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { BatchQueue, type Outcome } from "./batch-queue"
 import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-store"
 import { nextTurn } from "./next-turn"
@@ -41,6 +41,8 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   const { retentionMs = 3_600_000, maxCounters = 32 } = options
   check(retentionMs, integerFrom(1), "retentionMs")
   check(maxCounters, integerFrom(16), "maxCounters")
+  if (typeof storage?.transaction !== "function")
+    throw new InvalidArgumentError("storage", "an object with the members of `Storage`", storage)
   const { name, shared, clock, timeoutMs = DEFAULT_TIMEOUT_MS, maxBatch = DEFAULT_MAX_BATCH } = storage
   const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs }
   const queues = new Map<Name, BatchQueue<StorageJob>>()
@@ -195,7 +197,7 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
         if (!view.isDamaged("time", TIME_KEY))
           return withPartition(checked, { damaged, clockBehindMs: view.moment().now - view.clock })
         const warning =
-          "The latest time of the partition is damaged, so that its calls fail. Mend it with `acceptClock()`."
+          "The latest time of the partition is damaged, so its calls fail. Repair it with `acceptClock()`."
         const warnings = [...checked.warnings, warning]
         return withPartition({ ...checked, ok: false, warnings }, { damaged, clockBehindMs: 0 })
       })

@@ -190,7 +190,7 @@ export class RecordView {
   writes(): Write[] {
     const written = [...this.#slots.values()].filter(({ isWritten }) => isWritten)
     return written.map(({ kind, key, text, value }) => {
-      // A damaged record keeps its text and leaves the order of leases.
+      // A damaged record keeps its text and is removed from the order of leases.
       if (value === undefined) return { kind, key, value: text! }
       return { kind, key, value: value === null ? null : JSON.stringify(value), ...orderOf(kind, value) }
     })

@@ -474,7 +474,7 @@ function isOver({ endsAt, keepMs }: CounterRef, { now, retentionMs }: Moment): b
   return endsAt !== null && sum(endsAt, Math.max(retentionMs, keepMs ?? 0)) <= now
 }
 
-/** Computes with the room that remains, because `spent + reserved + amount` may pass 2^53. */
+/** Compares with the remaining amount, because `spent + reserved + amount` may pass 2^53. */
 function fits({ amount, limit }: ReserveCounter, counter: CounterRecord = EMPTY): boolean {
   const cap = limit === null ? MAX : Math.min(MAX, limit + counter.granted)
   return amount === 0 || amount <= cap - counter.spent - counter.reserved

@@ -45,7 +45,7 @@ export interface ExpiredLease {
 /** Consecutive pages whose leases may all be `not-due`: another caller may have expired them. */
 const MAX_EMPTY_PAGES = 3
 
-/** What a case works with: a store, a partition of its own, what the target offers, and the usual calls. */
+/** What a case works with: a store, its own partition, what the target offers, and the usual calls. */
 export class CaseContext {
   readonly target: SuiteTarget
 

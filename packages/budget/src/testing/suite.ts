@@ -86,7 +86,7 @@ class SuiteRun {
     return false
   }
 
-  /** Runs one case on a target of its own; resolves to why it failed. */
+  /** Runs one case on a separate target; resolves to why it failed. */
   async runCase(one: StoreCase, factory: SuiteFactory): Promise<unknown> {
     const start = performance.now()
     const processes: StoreProcess[] = []

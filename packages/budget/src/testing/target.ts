@@ -63,7 +63,7 @@ export interface SuiteCaseName {
 }
 
 /**
- * Makes one target per case; a database may be shared by several, since each case has partitions of its own. Cases of the level `processes` run on real time: give them no injected clock, and a state
+ * Makes one target per case; a database may be shared by several, since each case has its own partitions. Cases of the level `processes` run on real time: give them no injected clock, and a state
  * that other processes can open.
  */
 export type SuiteFactory = (about: SuiteCaseName) => SuiteTarget | Promise<SuiteTarget>

@@ -114,7 +114,7 @@ export function expiredEntry(attempt: UsageEntry, amount: Amount, onExpire: Amou
   const costNanoUsd = onExpire.nanoUsd ?? 0
   const end = { status: "expired", costNanoUsd } as const
   if (costNanoUsd === 0) return Object.assign({}, attempt, end, { costSource: "none" } as const)
-  // An amount that the user chose is no upper bound.
+  // An amount that the user chose is not an upper bound.
   if (costNanoUsd !== amount.nanoUsd) return Object.assign({}, attempt, end, { costSource: "custom" } as const)
   return Object.assign({}, attempt, end, { costSource: "bound", inDoubt: true } as const)
 }

@@ -29,7 +29,7 @@ export interface DenialRecorderOptions {
  */
 export class DenialRecorder {
   readonly #options: DenialRecorderOptions
-  /** Part of the keys, so that each process writes entries of its own. */
+  /** Part of the keys, so that each process writes its own entries. */
   readonly #process = crypto.randomUUID()
   readonly #counts = new Map<Name, DenialCount>()
   readonly #writes = new Set<Promise<void>>()

@@ -1,4 +1,4 @@
-import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError, type OptionAdvice } from "@p2/core"
 import type { BudgetUsage, UsageListQuery, UsagePartition, UsageTotalsQuery } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
 import { NoLedgerError } from "../api/errors"
@@ -30,6 +30,12 @@ const FILTER_NAMES: ReadonlySet<string> = new Set(FILTER_FIELDS)
 const TAG_NAMES: ReadonlySet<string> = new Set(["name", "value"])
 const GROUPS = ["userId", "clientId", "model", "provider", "status"] as const
 const GROUP_NAMES: ReadonlySet<string> = new Set(["tag"])
+const IN_FILTER = "It belongs in the filter: `filter: { from, to, userId, … }`."
+const QUERY_ADVICE: OptionAdvice = {
+  ...Object.fromEntries(FILTER_FIELDS.map((field) => [field, IN_FILTER])),
+  since: "Did you mean `filter: { from }`?",
+  until: "Did you mean `filter: { to }`?",
+}
 /** Common wrong groups, and what to use instead. */
 const GROUP_HINTS: Readonly<Record<string, string>> = {
   user: 'Did you mean "userId"?',
@@ -69,7 +75,7 @@ export class UsageQueries implements BudgetUsage {
   }
 
   async list(query: UsageListQuery = {}): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
-    checkOptions(query, LIST_NAMES, "query")
+    checkOptions(query, LIST_NAMES, "query", QUERY_ADVICE)
     const { cursor = null, limit = 100, order = "oldest" } = query
     const filter = readFilter(query.filter)
     check(cursor, cursorShape, "cursor")
@@ -82,7 +88,7 @@ export class UsageQueries implements BudgetUsage {
   }
 
   async totals(query: UsageTotalsQuery = {}): Promise<UsageTotals[]> {
-    checkOptions(query, TOTALS_NAMES, "query")
+    checkOptions(query, TOTALS_NAMES, "query", QUERY_ADVICE)
     const { per, timeZone, orderBy = "group", limit } = query
     const filter = readFilter(query.filter)
     const groupBy = readGroups(query.groupBy ?? [])

@@ -79,7 +79,7 @@ describe("a storage that answers at once", () => {
     ["totals", () => ledger!.totals({ ...all, groupBy: [], buckets: null })],
     ["get", () => ledger!.get({ partition: "p", requestId: "q" })],
     ["prune", () => ledger!.prune({ partition: "p", before: START })],
-  ])("a caller that polls %s leaves turns to others", async (_member, call) => {
+  ])("a caller that polls %s does not starve others", async (_member, call) => {
     let isOthersTurn = false
     setImmediate(() => {
       isOthersTurn = true
@@ -157,7 +157,7 @@ describe("batches", () => {
     expect([before.due, after.due]).toEqual([true, false])
   })
 
-  it("a body that runs again decides anew", async () => {
+  it("a body that runs again makes a new decision", async () => {
     const { storage, store } = setUp()
     storage.conflicts = 3
     expect(await store.reserve(reserveOf("k"))).toMatchObject({ status: "ok", replayed: false })
@@ -285,7 +285,7 @@ describe("damage", () => {
     expect(await store.settle(settleOf("k"))).toMatchObject({ replayed: true })
   })
 
-  it("of a counter sets its reservation aside until the counter is mended", async () => {
+  it("of a counter sets its reservation aside until the counter is repaired", async () => {
     const { time, storage, store } = setUp()
     await store.reserve(reserveOf("k"))
     const sound = storage.state.get("p/counter")!.byKey.get("a")!.value

@@ -53,7 +53,7 @@ export class TestStorage implements Storage {
   failure: StoreError | undefined
   /** The next transaction that writes is applied, and then rejects. */
   losesNextAnswer = false
-  /** So many times, the next transaction finds that others have written, and runs its body again. */
+  /** How many of the next transactions find that others have written, and run their body again. */
   conflicts = 0
   transactions = 0
   bodies = 0
@@ -102,7 +102,7 @@ export class TestStorage implements Storage {
     const table = this.#table(partition, "entry")
     let last = after
     for (;;) {
-      // As a database does, this lets others go on between two pages.
+      // Like a database, lets other calls run between two pages.
       await new Promise((resolve) => setImmediate(resolve))
       if (this.failure !== undefined) throw this.failure
       const from = last
@@ -146,7 +146,7 @@ export class TestStorage implements Storage {
     return text === undefined ? undefined : JSON.parse(text)
   }
 
-  /** Usage entries and times aside. */
+  /** Without usage entries and times. */
   size(): number {
     const tables = [...this.state].filter(([name]) => /\/(counter|reservation|adjustment)$/.test(name))
     return tables.reduce((sum, [, { byKey }]) => sum + byKey.size, 0)

@@ -301,7 +301,7 @@ describe("reserve", () => {
     expect(both.writes).toEqual({})
   })
 
-  it("repeats what it is told about leases that wait", () => {
+  it("replies whether leases are due, as the storage reported", () => {
     for (const due of [true, false])
       expect(transition.reserve(recordsOf(), reserveRequest(), moment(), due).reply).toMatchObject({ due })
   })
@@ -584,7 +584,7 @@ describe("what is forgotten", () => {
     expect(states.map(({ spent }) => spent)).toEqual([0, 5, 5, 0])
   })
 
-  it("is no counter before the keys that name it", () => {
+  it("never includes a counter before the keys that name it", () => {
     const held = reservationOf("held", { leaseEnd: NOW + DAY })
     const counters = new Map([...countersOf(held)].map(([name, counter]) => [name, { ...counter, forgetAt: NOW + 1 }]))
     const request = settleRequest({

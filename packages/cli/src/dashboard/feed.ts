@@ -95,7 +95,7 @@ export class Feed {
       this.#hasFailed = false
       this.#send("problem", { message: null })
     } catch (error) {
-      // The budget may have been closed after the last viewer had left.
+      // The budget may have been closed after the last viewer disconnected.
       if (this.#viewers.size === 0) return
       if (!this.#hasFailed) this.#options.warn("The dashboard could not read the store.", error)
       this.#hasFailed = true

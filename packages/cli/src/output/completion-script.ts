@@ -100,7 +100,7 @@ function fishScript(commands: readonly Completed[]): string {
   return `# p2 completion for fish\n${lines.join("\n")}\n`
 }
 
-/** In single quotes. */
+/** Quotes a string for the shell, in single quotes. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -26,7 +26,7 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "?")
 }
 
-/** The same for text of several lines. */
+/** The same for text with several lines. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n")
 }

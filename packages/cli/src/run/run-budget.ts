@@ -66,8 +66,9 @@ async function checkStore({ close }: OpenStore, address: string, status: () => P
 }
 
 /**
- * The same budget with the cap in the memory of this process as well: it holds if the counter of the store is reset, flushed or
- * forgotten while the run goes on. For the proxy, which calls `reserve` and no other member that spends. The parent reserves after the store and settles before it, so that it denies nothing else.
+ * The same budget with the cap in the memory of this process as well: it holds if the counter of the store is reset,
+ * flushed or forgotten while the run goes on. For the proxy, which calls `reserve` and no other member that spends. The
+ * parent reserves after the store and settles before it, so that it never denies a call that the store admits.
  */
 export function withParentCap(
   budget: Budget,

@@ -12,7 +12,7 @@ import type { RunUpstream } from "./run-upstreams"
 /** The proxy of one run. */
 export interface RunProxy {
   server: ProxyServer
-  /** Opens the proxy's paths. Only the program gets it. */
+  /** The token that opens the proxy's paths. Only the program gets it. */
   token: string
   dashboard: Dashboard | undefined
   /** Waits for open calls for this time, then ends and settles them. */

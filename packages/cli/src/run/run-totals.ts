@@ -34,7 +34,7 @@ export class RunTotals {
   /** The message of the last denial, because programs do not always show it. */
   lastDenial: string | undefined
 
-  /** Counts an attempt. A background response that goes on is counted when it ends. */
+  /** Counts an attempt. A background response that continues is counted when it ends. */
   add({ status, provider, model, costNanoUsd, inDoubt, inputTokens = 0, outputTokens = 0 }: GuardAttempt): void {
     if (status === "denied") this.denied++
     if (status === "denied" || status === "released" || status === "continued") return

@@ -3,7 +3,7 @@ import { formatUsd } from "@p2/core"
 import type { RunTotals } from "./run-totals"
 
 const REFRESH_MS = 500
-/** A smaller terminal, or one that does not say its size, has no room for the line. */
+/** A smaller terminal, or one that does not report its size, gets no line. */
 const MIN_ROWS = 4
 
 /** What the line reads at each refresh. */

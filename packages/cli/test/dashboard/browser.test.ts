@@ -253,7 +253,7 @@ describe("the page", () => {
     expect(open.problems).toEqual([])
   })
 
-  it("changes its colours by the system's setting and by the switch, and remembers the choice", async () => {
+  it("changes its colors by the system's setting and by the switch, and remembers the choice", async () => {
     await using served = await serveDashboard([{ scope: "total", limit: 1 }])
     await using open = await openPage(served, { colorScheme: "light" })
     const { page } = open
@@ -262,7 +262,7 @@ describe("the page", () => {
     await page.emulateMedia({ colorScheme: "dark" })
     await soon(color).not.toBe(light)
     const dark = await color()
-    const change = page.getByRole("button", { name: /^Colours/ })
+    const change = page.getByRole("button", { name: /^Colors/ })
     await change.click()
     await soon(color).toBe(light)
     await page.reload()

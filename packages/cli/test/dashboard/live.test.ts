@@ -216,7 +216,7 @@ describe("the stream", () => {
       // What has not changed is not sent again.
       expect([first, second].map(({ raw }) => raw.split("event: calls").length - 1)).toEqual([1, 1])
     }
-    // The last read may still run when the viewers have left.
+    // The last read may still run after the viewers have disconnected.
     let seen = -1
     await soon(
       () => {
@@ -228,7 +228,7 @@ describe("the stream", () => {
     ).toBe(true)
   })
 
-  it("reports a store that fails, without what the error quotes, and goes on when it is back", async () => {
+  it("reports a store that fails, without what the error quotes, and works again when the store is back", async () => {
     const store = memoryStore()
     let failure: Error | undefined
     const read: BudgetStore["read"] = async (request) => {
@@ -295,7 +295,7 @@ describe("the stream", () => {
     expect(warnings).toEqual([])
   })
 
-  it("ends the stream of a reader who has left before it began", async () => {
+  it("ends the stream of a reader who disconnected before it began", async () => {
     const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 5 }] })
     const origin = "http://127.0.0.1:4310"
     const dashboard = createDashboard({ budget, origin })

@@ -30,7 +30,7 @@ async function readAll(totals: RangeTotals, now: number, tags: readonly string[]
   }
 }
 
-/** What the ledger itself says, in the same form. */
+/** The totals of the ledger itself, in the same form. */
 async function ledgerSums(budget: Budget, from: number) {
   const [row] = await budget.usage.totals({ filter: { from } })
   const byUser = await budget.usage.totals({ filter: { from }, groupBy: ["userId"] })
@@ -72,7 +72,7 @@ describe("the totals of a range", () => {
       clock.now += random(3) === 0 ? random(RANGES[range].bucketMs) : random(20_000)
       await call(`user-${random(4)}`, `model-${random(8)}`, random(1_000_000), { team: `team-${random(2)}` })
       let view = await readAll(totals, clock.now, ["team"])
-      // A longer range than was asked for is read again in the background.
+      // A range longer than the requested one is read again in the background.
       for (let again = 0; again < 3; again++) view = await readAll(totals, clock.now, ["team"])
       expect(shown(view)).toEqual(await ledgerSums(budget, view.from))
       expect(seriesSum(view)).toBe(view.sums.costNanoUsd)
@@ -177,7 +177,7 @@ describe("the totals of a range", () => {
     ])
   })
 
-  it("reads the whole range seldom, and a few minutes of it each time", async () => {
+  it("rarely reads the whole range, and a few minutes of it each time", async () => {
     const { clock, budget, call } = newLedger()
     await call("ada", "m", 1)
     const spans: number[] = []

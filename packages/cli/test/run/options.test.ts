@@ -90,12 +90,12 @@ it("--input-bound provider reserves less, by the provider's own count", async ()
   expect((await run([...options, "--input-bound", "provider"], anthropic)).stdout).toMatch(/^200/)
 })
 
-it("--wait waits for room instead of denying", async () => {
+it("--wait waits until a call fits instead of denying", async () => {
   const calls = callsOf(
     "OPENAI_BASE_URL",
     ...Array.from({ length: 3 }, () => ["/chat/completions", CHAT] as [string, object]),
   )
-  // Room for one call at a time.
+  // A budget that covers one call at a time.
   const options = [...upstream("openai", provider.baseURL), "--max-output-tokens", "1000", "--budget", "0.00095"]
   let answer = () => {}
   provider.faults.next({ until: new Promise<void>((resolve) => (answer = resolve)) })
@@ -131,7 +131,7 @@ it("--user and --tag are in the ledger, with the run and the program", async () 
   ])
 })
 
-it("P2_STORE is the address of the store, also with a password, which nobody sees", async () => {
+it("P2_STORE is the address of the store, also with a password, which is never shown", async () => {
   const { code, stdout, stderr } = await world.run(
     ["run", "--budget", "1", ...callsOf("OPENAI_BASE_URL", ["/chat/completions", CHAT])],
     { ...KEYS, P2_STORE: "postgres://p2:Pa55w0rd@127.0.0.1:1/p2" },

@@ -114,7 +114,7 @@ describe("p2 run", () => {
     expect([stdout, stderr]).toEqual(["200 \n", ""])
   })
 
-  it("serves the dashboard with --dashboard, to browsers that have its link and to nobody else", async () => {
+  it("serves the dashboard with --dashboard, only to browsers that have its link", async () => {
     const options = ["run", "--budget", "1", "--store", "memory:", "--dashboard"]
     const running = world.start([...options, ...node(`${CALLER}; setInterval(() => {}, 1_000)`)], env)
     await Promise.all([running.wrote("200 "), running.wrote("p2: dashboard: ")])

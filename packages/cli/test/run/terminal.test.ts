@@ -64,7 +64,7 @@ it("a second Ctrl-C kills a program that ignores the first", async () => {
   expect(program.output).toContain("no calls")
 })
 
-it("Ctrl-Z stops p2 and the program, and fg goes on", async () => {
+it("Ctrl-Z stops p2 and the program, and fg continues both", async () => {
   const { shows, write } = open("bash", "--norc", "--noprofile", "-i")
   await shows("prompt> ")
   const command = `"${process.execPath}" --no-warnings "${world.cliFile}" run --budget 1 --store memory:`

@@ -196,7 +196,7 @@ it("exits with 2 and names the place if the configuration is invalid", async () 
 })
 
 it.each([["serve"], ["keys", "create"], ["keys", "revoke", "k0"]])(
-  "refuses inside `p2 run`: %s %s",
+  "is rejected inside `p2 run`: %s %s",
   async (...args) => {
     expect(await world.run(args, { P2_RUN: "1" })).toMatchObject({
       code: 2,
@@ -266,7 +266,7 @@ function readLink(file: string): string {
 }
 
 describe("three instances on one Redis", () => {
-  it("hold a limit together, and go on when one is killed", { timeout: 300_000 }, async () => {
+  it("share a limit, and continue when one is killed", { timeout: 300_000 }, async () => {
     const redis = await startRedis()
     try {
       const store = redis.url
@@ -303,7 +303,7 @@ describe("three instances on one Redis", () => {
       expect(spent + reserved).toBeGreaterThanOrEqual(billed)
       expect(spent + reserved).toBeLessThanOrEqual(20_000_000)
 
-      // The others serve, and the room is theirs once it is topped up.
+      // The others serve, and their calls fit once the limit is topped up.
       const admin = await openStore(store, { limits: [{ scope: "user", limit: "0.02" }] })
       await admin.budget.topUp({ subject: { userId: "ada" }, scope: "user", amount: "0.02" })
       await admin.close()
@@ -346,7 +346,7 @@ async function arrivedCall(
   return { outcome }
 }
 
-/** Of the limit in dollars that the tests use. */
+/** The status of the limit in dollars that the tests use. */
 async function balance(store: string, userLimit?: string): Promise<{ spent: number; reserved: number }> {
   const address = store.startsWith("file:") ? `file:${join(world.folder, store.slice(5))}` : store
   const limits =

@@ -51,7 +51,7 @@ describe("a call with a virtual key", () => {
     expect(await spentBy("mallory")).toBeGreaterThan(0)
   })
 
-  it("must fit the limits of the key beside those of the configuration", async () => {
+  it("must fit the limits of the key and those of the configuration", async () => {
     const limits = [{ limit: "0.0001", per: "day" as const }]
     const [small, other] = [await served.addKey({ userId: "zoe", limits }), await served.addKey({ userId: "zoe" })]
     const results = [await served.call(small.key), await served.call(small.key), await served.call(small.key)]

@@ -23,7 +23,7 @@ it.each<[string, () => Promise<Database>]>([
     await database.stop()
     isStopped = true
     const before = served.provider.ledger.calls.length
-    // Neither a key that is remembered nor one that is not opens a call that cannot be counted.
+    // Without the store no call is admitted, whether or not its key is cached.
     for (const each of [key, fresh.key]) {
       const { status, text } = await served.call(each)
       expect(status).toBe(503)

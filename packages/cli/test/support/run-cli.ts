@@ -25,7 +25,7 @@ export interface RunningCli {
   wrote(text: string): Promise<void>
 }
 
-/** The command line in a world of its own: a data folder, and no credentials of this machine. */
+/** An isolated command line: a separate data folder, and no credentials of this machine. */
 export interface CliWorld {
   /** P2_HOME, and a place for files. */
   folder: string

@@ -11,7 +11,7 @@ export interface BatchItem {
   budget: Budget
   subject: Subject
   limits: readonly Limit[]
-  /** Undefined: it was not tried. */
+  /** Undefined: the item was not tried. */
   earlier: EarlierRun | undefined
 }
 
@@ -105,7 +105,7 @@ async function requestIds(
   return ids
 }
 
-/** The first 128 bits of a text's SHA-256, in hexadecimal. */
+/** The first 128 bits of a string's SHA-256, in hexadecimal. */
 async function hashText(text: string): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))
   return Array.from(new Uint8Array(hash, 0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")

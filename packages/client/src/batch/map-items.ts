@@ -56,7 +56,7 @@ export async function mapItems<Answer>(
       if ("receipt" in result) costNanoUsd += result.receipt.costNanoUsd
       const denial = result.status === "failed" ? denialIn(result) : undefined
       if (denial === "busy" && running > 1 && !signal?.aborted) {
-        // Calls of this batch hold room: call it again when one of them has ended.
+        // Other calls of this batch have reserved the budget: call the item again when one of them has ended.
         running--
         waiting.unshift(index)
         await ended()

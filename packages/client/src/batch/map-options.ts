@@ -19,7 +19,7 @@ export interface MapOptions<Item> {
    */
   idempotencyKey?: string | undefined
   /**
-   * How long a call waits for room that other calls have reserved, in milliseconds.
+   * How long a call waits for budget that other calls have reserved, in milliseconds.
    * @defaultValue `wait` of the client, else half of `timeoutMs` of the request
    */
   wait?: { timeoutMs: number } | undefined
@@ -39,7 +39,7 @@ export type MapResult<Answer> = { index: number } & (
   | { status: "skipped"; reason: "denied" | "aborted" }
 )
 
-/** How far a map is. */
+/** The progress of a map. */
 export interface MapProgress {
   total: number
   /** `answered + resumed + failed + skipped`. */

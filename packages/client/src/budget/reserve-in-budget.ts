@@ -70,7 +70,7 @@ export async function reserveInBudget(
   }
 }
 
-/** A wait for room that ends before the total deadline. */
+/** A wait that ends before the total deadline. */
 export function waitWithin(wait: GenerateCall["wait"], remainingMs: number): GenerateCall["wait"] {
   return wait && { timeoutMs: Math.floor(Math.max(0, Math.min(wait.timeoutMs, remainingMs - WAIT_MARGIN_MS))) }
 }

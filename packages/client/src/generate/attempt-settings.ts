@@ -62,7 +62,7 @@ function changeAfter(
 
 /**
  * If `maxTokens` was not set, retries once with what the denying scope can afford. Uses no fallback if the call fits once other
- * calls settle: the answer would come from another model although the budget has room for this one.
+ * calls settle: the answer would come from another model although the budget covers this one.
  */
 function afterDenial(call: GenerateCall, settings: AttemptSettings, error: P2Error, plan: AttemptPlan): SettingsChange {
   if (!BudgetExceededError.isInstance(error) || plan.status === "denied") return fallback(call, settings)

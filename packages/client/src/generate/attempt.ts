@@ -252,8 +252,8 @@ function entryOf(
 }
 
 /**
- * The receipt of an attempt with a reservation. `marks` are readings of `performance.now()`. Spreads in its place cost 45 µs
- * per call, a third of what the client adds to it (bench/overhead.mjs).
+ * The receipt of an attempt with a reservation. `marks` are readings of `performance.now()`. Using spreads instead
+ * costs 45 µs per call, a third of what the client adds to it (bench/overhead.mjs).
  */
 function sentReceipt(
   call: GenerateCall,
@@ -317,7 +317,7 @@ function waitedLimit(wait: RoomWait | undefined): AttemptReceipt["limit"] {
   return wait === undefined ? undefined : attemptLimit(wait.limits[0]!)
 }
 
-/** What a released attempt costs. */
+/** The cost of a released attempt. */
 const RELEASED = { costNanoUsd: 0, costSource: "none", tableCostNanoUsd: undefined, inDoubt: false } as const
 
 function statusOf(verdict: Verdict | ToolCallsVerdict, charge: Charge): AttemptReceipt["status"] {

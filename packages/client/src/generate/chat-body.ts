@@ -120,7 +120,7 @@ export function hasFile({ content }: Message): boolean {
 
 /**
  * Marks the end of the prompt's stable prefix for providers that cache only what is marked: Anthropic's and Gemini's
- * models, the latter through OpenRouter. Others cache by themselves.
+ * models, the latter through OpenRouter. Others cache automatically.
  */
 function withCacheMarker(messages: readonly Message[], route: Route): readonly Message[] {
   const { dialect } = route.provider

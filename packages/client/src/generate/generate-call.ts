@@ -35,7 +35,7 @@ export interface GenerateCall {
   limits: readonly Limit[]
   /** The choice for attempts whose cost is in doubt. */
   charge: ChargeOptions | undefined
-  /** How long an attempt waits for room that other calls have reserved; undefined: it does not. */
+  /** How long an attempt waits for budget that other calls have reserved; undefined: it does not. */
   wait: { timeoutMs: number } | undefined
   /** Called when a threshold of `alertAt` is crossed. */
   onAlert: ((alert: BudgetAlert) => void) | undefined

@@ -3,10 +3,10 @@ import type { Receipt } from "../receipt"
 import type { ToolCallOf, ToolResultOf, ToolSet } from "../steps/tool"
 
 /**
- * What a call returns that did not fail. `finishReason` is `length` if a text answer ended at `maxTokens`. With tools it is
- * `tool-calls` if the model called tools that were not run, because they have no `execute` or `maxSteps` was reached: there is
- * no answer yet, and the conversation ends with the calls. Add their results with `client.msg.addToolResult(id, result)`, and
- * call again.
+ * The result of a call that did not fail. `finishReason` is `length` if a text answer ended at `maxTokens`. With tools
+ * it is `tool-calls` if the model called tools that were not run, because they have no `execute` or `maxSteps` was
+ * reached: there is no answer yet, and the conversation ends with the calls. Add their results with
+ * `client.msg.addToolResult(id, result)`, and call again.
  */
 export type Generated<Answer, Tools extends ToolSet | undefined = undefined> = Tools extends ToolSet
   ? {

@@ -208,7 +208,7 @@ export type CheckedCall = Omit<CalledTool, "id"> & { id: string } & (
 /** The most calls of one step. Further calls are ignored. */
 const MAX_CALLS = 128
 
-/** Validates the arguments of the calls of one step, and gives every call an id of its own. Never rejects. */
+/** Validates the arguments of the calls of one step, and gives every call a unique id. Never rejects. */
 export async function checkCalls(
   calls: readonly CalledTool[],
   { byName }: CompiledTools,

@@ -14,7 +14,7 @@ const MODE_FIELD =
 const OTHER_CODES =
   /context|length|too_(long|large|many)|not_found|notfound|image|audio|file|url|api_key|auth|permission|quota|billing|balance|rate|content_(filter|policy)|prompt|safety|max_tokens|deployment/i
 
-/** Messages about something else, which may mention functions or schemas by the way. */
+/** Messages about other causes, which may mention functions or schemas in passing. */
 const OTHER_MESSAGES =
   /context (length|window|size)|maximum (context|input|number of tokens)|too many tokens|input (is )?too long|max_(completion_)?tokens|image|(model|deployment)\b.{0,200}(does not exist|not found|not available)|api key|quota|credit|balance/i
 

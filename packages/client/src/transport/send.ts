@@ -140,7 +140,7 @@ function callProvider(
   ) as Promise<Response>
 }
 
-/** Anthropic takes the key in a header of its own. `null` removes the one of the SDK. */
+/** Anthropic expects the key in its own header. `null` removes the SDK's header. */
 function anthropicHeaders(headers: Headers, { apiKey }: OpenAI): Record<string, string | null> {
   const version = { "anthropic-version": "2023-06-01" }
   return { ...version, ...Object.fromEntries(headers), "x-api-key": apiKey, authorization: null }

@@ -41,7 +41,7 @@ const marksWith = (closers: string) =>
 const MARKS = /* @__PURE__ */ marksWith(CLOSERS)
 const MARKS_OF_BARE_HARMONY = /* @__PURE__ */ marksWith(`${CLOSERS}|${BARE_FINAL}`)
 const STARTS_WITH_MARK = /* @__PURE__ */ new RegExp(`^\\s*(?:${OPENERS}|${CLOSERS}|${ENDS})`, "i")
-/** A closing mark alone on its line. In prose, a mark elsewhere may be what the text is about. */
+/** A closing mark alone on its line. A mark within prose may be a mention of the mark. */
 const CLOSER_LINE = /* @__PURE__ */ new RegExp(`^[ \\t]{0,9}(?:${CLOSERS})[ \\t\\r]*$`, "gim")
 
 /** A mark of reasoning, or the first character of an object or array (`json`). */

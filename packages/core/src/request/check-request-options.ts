@@ -26,7 +26,7 @@ export interface CheckedOptions<Answer> {
   }
 }
 
-/** Options that must not be `null`: an amount that was not found must not become none. */
+/** Options that must not be `null`: an amount that the caller failed to look up must not mean no limit. */
 const AMOUNTS: ReadonlySet<string> = new Set(["maxBudget", "userBudget", "clientBudget", "extraCost"])
 
 /**

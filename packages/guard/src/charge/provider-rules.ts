@@ -1,6 +1,6 @@
 /** What a provider documents about the billing of responses that report no usage. */
 export interface BillingRule {
-  /** As in the usage entry; `any`: every provider, unless it has a rule of its own. */
+  /** As in the usage entry; `any`: every provider, unless it has its own rule. */
   provider: string
   /** Statuses to which the rule applies; `errors`: every status of 400 or above. */
   statuses: readonly number[] | "errors"
@@ -10,7 +10,7 @@ export interface BillingRule {
   billing: "none" | "possible"
   /** Also holds for an error inside an answer that has no output. @defaultValue false */
   insideAnswers?: boolean
-  /** Holds only for calls without hosted tools, which are billed apart. @defaultValue false */
+  /** Holds only for calls without hosted tools, which are billed separately. @defaultValue false */
   withoutHostedTools?: boolean
   /** The documented rule, in our words. */
   rule: string

@@ -23,9 +23,9 @@ const BACKGROUND_LEASE_MS = 24 * 3_600_000
 export const started = new LruMap<string, Reservation>(10_000)
 
 /**
- * Reserves the bound of a background response under the key that its response id gives, so that a poll in any process can
- * settle it, and releases the reservation of the call that started it. Without room for both at once, that one is kept: then
- * only a poll in this process can settle it, and its lease ends as usual.
+ * Reserves the bound of a background response under the key that its response id gives, so that a poll in any process
+ * can settle it, and releases the reservation of the call that started it. If the budget does not cover both at once,
+ * that one is kept: then only a poll in this process can settle it, and its lease ends as usual.
  *
  * @returns `repeated`: another call has this response id. Nothing changed: the reservation of this call is to be settled.
  */
@@ -52,7 +52,7 @@ export async function continueInBackground(
 
 const RELEASED = { status: "released" } as const
 
-/** Undefined: there is no room, or the store failed. `repeated`: the key is that of another call. */
+/** Undefined: it does not fit the budget, or the store failed. `repeated`: the key is that of another call. */
 async function reserveResponse(
   { attempt, budget, subject, described, plan }: ReservedCall,
   { idempotencyKey, leaseMs }: { idempotencyKey: string; leaseMs: number },
@@ -75,7 +75,7 @@ async function reserveResponse(
   }
 }
 
-/** A poll, and who polls. */
+/** A poll, and its caller. */
 export interface BackgroundPoll {
   read: Extract<ReadCall, { status: "read" }>
   headers: Headers

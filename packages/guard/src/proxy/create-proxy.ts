@@ -47,7 +47,7 @@ async function answer(settings: ProxySettings, request: Request): Promise<Respon
   const fail: Fail = (...error) => proxyError(route.format.errors, ...error)
   const rejected = checkRequest(settings, request, url, fail)
   if (rejected !== undefined) return rejected
-  // Some agent programs look whether their base URL answers.
+  // Some agent programs check that their base URL answers.
   if (request.method === "HEAD" && isBaseURL(settings, url, route)) return new Response(null, { status: 200 })
   const unavailable = route.upstream?.unavailable
   if (unavailable !== undefined) return fail("upstream_unavailable", unavailable)
@@ -152,7 +152,7 @@ async function forward(settings: ProxySettings, request: Request, route: Accepte
       attempt = ended
     })
     const { models: allowed } = caller
-    // The models of a form or of a batch, which the body does not show as a field of its own.
+    // The models of a form or of a batch, which are not a field of the body.
     const rejectModels = (models: readonly string[]) =>
       allowed === undefined || models.every((model) => allowed.includes(model)) ? undefined : failModel()
     const guard = { ...guarded, rejectModels }

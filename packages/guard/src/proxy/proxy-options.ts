@@ -97,9 +97,12 @@ const NAMES: ReadonlySet<string> = new Set([
   ...["budget", "upstreams", "authenticate", "basePath", "allowedHosts", "allowedOrigins", "maxBodyBytes", "onAttempt"],
   ...GUARD_NAMES,
 ])
+const USER = "Did you mean `subject: { userId }`?"
+const CALLER_ADVICE = { userId: USER, user: USER } as const
 const CALLER_NAMES: ReadonlySet<string> = new Set(["subject", "budget", "models", "subjectHeaders"])
 
 const PER_UPSTREAM = "It belongs to an upstream: `upstreams: { openai: { apiKey } }`."
+const IN_SERVE = "It is an option of `serveProxy(proxy, { hostname, port })`."
 const ADVICE = {
   apiKey: PER_UPSTREAM,
   baseURL: PER_UPSTREAM,
@@ -108,6 +111,8 @@ const ADVICE = {
   subject: "`authenticate` returns it: `authenticate: (token) => ({ subject })`.",
   token: "Did you mean `authenticate: acceptToken(token)`?",
   limits: "Limits belong to the budget: `createBudget({ store, limits })`.",
+  port: IN_SERVE,
+  hostname: IN_SERVE,
 } as const
 
 /** @throws InvalidArgumentError */
@@ -118,7 +123,12 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
   const guard = readGuardOptions({ ...shared, budget })
   if (typeof authenticate !== "function")
     throw new InvalidArgumentError("authenticate", "a function such as `acceptToken(token)`", hideString(authenticate))
-  if (typeof upstreams !== "object" || upstreams === null || Object.keys(upstreams).length === 0)
+  if (
+    typeof upstreams !== "object" ||
+    upstreams === null ||
+    Array.isArray(upstreams) ||
+    Object.keys(upstreams).length === 0
+  )
     throw new InvalidArgumentError(
       "upstreams",
       "at least one provider, such as `{ openai: { apiKey } }`",
@@ -151,7 +161,7 @@ function namesOf(values: readonly string[] | undefined, name: string): ReadonlyS
 
 /** Checks what `authenticate` returned: a misspelled field must not lift a limit. @throws InvalidArgumentError */
 export function checkCaller(caller: ProxyCaller): void {
-  checkOptions(caller, CALLER_NAMES, "caller", { userId: "Did you mean `subject: { userId }`?" })
+  checkOptions(caller, CALLER_NAMES, "caller", CALLER_ADVICE)
   const { subject, budget, models } = caller
   if (subject !== undefined) checkOptions(subject, SUBJECT_NAMES, "caller.subject")
   if (budget !== undefined && typeof budget?.reserve !== "function")

@@ -68,7 +68,7 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
     expect(await spentAndReserved(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
   })
 
-  it("asks a denied call once, and throws the denial itself", async () => {
+  it("tries a denied call once, and throws the denial itself", async () => {
     const { budget, caller, counts } = guardFor(integration, "0.000001")
     for (const call of [() => caller.call(), () => caller.stream(() => true)]) {
       counts.asked = 0
@@ -110,7 +110,7 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
     await expectCovered(guard)
   })
 
-  it("charges a stream that its reader leaves", async () => {
+  it("charges a stream that its reader abandons", async () => {
     const guard = guardFor(integration, "1.00")
     server.faults.always({ chunkDelayMs: 5 })
     await guard.caller.stream(() => false)

@@ -25,7 +25,7 @@ export interface Caller {
 /** One version of the AI SDK with one provider. The provider has no guarded `fetch`. */
 export interface Integration {
   name: string
-  /** `onCall` is called for each call of the model, before the budget is asked. */
+  /** `onCall` is called for each call of the model, before the budget reserves. */
   connect(server: LocalProvider, options: BudgetMiddlewareOptions, onCall?: () => void): Caller
 }
 

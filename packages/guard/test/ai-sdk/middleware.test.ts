@@ -90,7 +90,7 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     expect(await balance(budget)).toEqual({ spent: attempts[0]!.reservedNanoUsd, reserved: 0 })
   })
 
-  it("is charged by `charge.abort` if its reader leaves, and its stream is cancelled", async () => {
+  it("is charged by `charge.abort` if its reader cancels, and its stream is cancelled", async () => {
     const cancelled = vi.fn()
     const endless = () =>
       new ReadableStream<never>({
@@ -142,7 +142,9 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     const { model, attempts } = wrap({ stream: () => streamOf([delta, delta]), middleware: { streamIdleMs: 5 } })
     const { stream } = await model.doStream(callOf())
     await vi.waitFor(() => expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }]), 60_000)
-    expect(await failure(readAll(stream))).toMatchObject({ message: "Nobody read the stream for 5 ms." })
+    expect(await failure(readAll(stream))).toMatchObject({
+      message: "The stream was not read for 5 ms. Read it faster, cancel it, or raise `streamIdleMs`.",
+    })
   })
 
   it.each([

@@ -23,7 +23,7 @@ const CALL = {
   background: true,
 } as const
 
-/** A process with a guard of its own: the modules are loaded anew. */
+/** A process with its own guard: the modules are loaded anew. */
 async function anotherProcess(options: GuardOptions): Promise<OpenAI> {
   vi.resetModules()
   const { guardFetch: guard } = await import("../../src/index")
@@ -90,7 +90,7 @@ describe("a background response", () => {
     expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
   })
 
-  it("keeps its first reservation if there is no room for a second one, and this process settles it", async () => {
+  it("keeps its first reservation if the budget does not cover a second one, and this process settles it", async () => {
     const probe = setUp()
     await probe.openai.responses.create(CALL)
     const bound = (await balance(probe.budget)).reserved
@@ -112,7 +112,7 @@ describe("a background response", () => {
     expect(spent).toBeGreaterThanOrEqual(server.ledger.totalNanoUsd)
   })
 
-  it("changes nothing if a poll fails, or the response is of somebody else", async () => {
+  it("changes nothing if a poll fails, or the response belongs to another caller", async () => {
     const { budget, openai } = setUp()
     await expect(openai.responses.retrieve("resp_unknown")).rejects.toMatchObject({ status: 404 })
     const elsewhere = setUp()
@@ -166,7 +166,7 @@ describe("a background response", () => {
     })
   })
 
-  it("is charged its bound if nobody polls for a day", async () => {
+  it("is charged its bound if no poll comes for a day", async () => {
     let now = Date.UTC(2026, 10, 30)
     const budget = createBudget({ store: memoryStore({ now: () => now }), limits: [{ scope: "total", limit: 1 }] })
     await openaiWith(guardFetch({ budget, provider: "openai" })).responses.create(CALL)

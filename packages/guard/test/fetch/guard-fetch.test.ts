@@ -116,7 +116,7 @@ describe("a call", () => {
     }
   })
 
-  it("waits for room, if asked", async () => {
+  it("waits until it fits, with `wait`", async () => {
     const release = deferred<void>()
     const guard = guardOver(
       async () => {
@@ -153,7 +153,7 @@ describe("a call that is not sent", () => {
     expect((await guard.budget.usage.list()).entries).toMatchObject([{ status: "denied", provider: "openai" }])
   })
 
-  it("says when to retry, if other calls have only reserved the room", async () => {
+  it("says when to retry, if only reservations of other calls prevent it", async () => {
     const release = deferred<Response>()
     const guard = guardOver(() => release.promise, { limit: { nanoUsd: 100_000 } })
     const first = post(guard.fetch)
@@ -251,7 +251,7 @@ describe("a call that is not sent", () => {
     expect(await response.text()).toContain("userId")
   })
 
-  it("rejects with the signal's reason, as fetch does, also while it waits for room", async () => {
+  it("rejects with the signal's reason, as fetch does, also while it waits to fit", async () => {
     const release = deferred<Response>()
     const guard = guardOver(() => release.promise, { limit: { nanoUsd: 100_000 }, wait: { timeoutMs: 60_000 } })
     const reason = new Error("enough")
@@ -487,7 +487,7 @@ describe("a stream", () => {
     expect(await balance(budget)).toEqual({ spent: COST, reserved: 0 })
   })
 
-  it("stops the provider when its reader leaves, and is charged by `charge.abort`", async () => {
+  it("stops the provider when its reader cancels, and is charged by `charge.abort`", async () => {
     const cancelled = vi.fn()
     const endless = () =>
       new Response(
@@ -515,7 +515,7 @@ describe("a stream", () => {
     expect(cancelled).toHaveBeenCalledTimes(3)
   })
 
-  it("counts as answered if its reader leaves after the answer", async () => {
+  it("counts as answered if its reader cancels after the answer", async () => {
     const open = new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode(EVENTS.join(""))),
     })

@@ -246,7 +246,7 @@ describe("the host decides the provider", () => {
   })
 })
 
-/** A rejection reaches logs: it never quotes what the caller sends, apart from names of fields, types and models. */
+/** A rejection reaches logs: it never quotes what the caller sends, except names of fields, types and models. */
 it("quotes no prompt and no key in a rejection", () => {
   const secret = "sk-proj-Secret0Secret1Secret2Secret3"
   const bodies: Record<string, unknown>[] = [

@@ -371,7 +371,7 @@ describe("callers", () => {
     expect((await call("/openai/v1/models", { method: "GET" })).status).toBe(400)
   })
 
-  it("that leave before the answer settle", async () => {
+  it("that disconnect before the answer are settled", async () => {
     const controller = new AbortController()
     const { call, attempts, budget } = proxyOver(async ({ init }) => {
       const aborted = new Promise((resolve) => init.signal!.addEventListener("abort", resolve))
@@ -502,7 +502,7 @@ describe("errors", () => {
     expect([response.status, (await errorOf(response)).code]).toEqual([400, "unknown_endpoint"])
     expect(sent).toEqual([])
     const passed = await proxyOver(undefined, { unknownEndpoints: "pass" }).call("/openai/v1/unknown")
-    // Nobody knows its cost.
+    // Its cost is unknown.
     expect([passed.status, passed.headers.get("x-p2-cost-usd")]).toEqual([200, null])
   })
 })

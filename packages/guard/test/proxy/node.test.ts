@@ -56,7 +56,7 @@ function post({ url }: ProxyServer, body: string | object = CALL, init: RequestI
   })
 }
 
-/** Sends bytes on a connection of its own, and returns what the server wrote until it closed the connection. */
+/** Sends bytes on a separate connection, and returns what the server wrote until it closed the connection. */
 async function raw({ host }: ProxyServer, text: string): Promise<string> {
   const socket = open(host)
   let received = ""
@@ -154,7 +154,7 @@ describe("responses", () => {
   })
 })
 
-describe("a caller that vanishes", () => {
+describe("a caller that disconnects", () => {
   it.each(["before the response", "within a stream"])("%s settles its call", async (when) => {
     const received: IncomingMessage[] = []
     upstream.answer(({ request, response }) => {

@@ -65,7 +65,7 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
     expect(await balance()).toEqual({ spent: provider.ledger.totalNanoUsd, reserved: 0 })
   })
 
-  it("asks a denied call once, and recognizes the denial", async () => {
+  it("tries a denied call once, and recognizes the denial", async () => {
     const { connection, counts, balance } = await connect("0.000001")
     for (const call of [() => integration.call(connection), () => integration.stream(connection, () => true)]) {
       counts.requests = 0
@@ -109,7 +109,7 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
     await expectCovered(proxied)
   })
 
-  it("charges a stream that its reader leaves", async () => {
+  it("charges a stream that its reader abandons", async () => {
     const proxied = await connect("1.00")
     provider.faults.always({ chunkDelayMs: 5 })
     await integration.stream(proxied.connection, () => false)
@@ -120,7 +120,7 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
   it.each([
     ["headers", { stall: "headers" }],
     ["body", { stall: "body" }],
-  ] as const)("charges a call whose caller vanishes before its %s", async (_name, fault) => {
+  ] as const)("charges a call whose caller disconnects before its %s", async (_name, fault) => {
     const proxied = await connect("1.00")
     provider.faults.always(fault)
     const controller = new AbortController()
@@ -132,7 +132,7 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
     expect(proxied.attempts).toMatchObject([{ inDoubt: true }])
   })
 
-  it("charges a stream that never ends when its caller vanishes", async () => {
+  it("charges a stream that never ends when its caller disconnects", async () => {
     const proxied = await connect("1.00")
     provider.faults.always({ stall: "stream", afterChunks: 2 })
     const controller = new AbortController()

@@ -26,7 +26,7 @@ export interface Connection {
   /** The same guard as middleware. */
   middleware: Middleware
   signal?: AbortSignal | undefined
-  /** Of the SDK itself. @defaultValue that of the SDK */
+  /** The retries of the SDK itself. @defaultValue that of the SDK */
   maxRetries?: number | undefined
 }
 

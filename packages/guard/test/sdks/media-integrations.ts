@@ -54,7 +54,7 @@ function images(name: string, SDK: typeof OpenAI6): MediaIntegration[] {
   ]
 }
 
-/** The AI SDK generates images in calls of its own. */
+/** The AI SDK generates images in separate calls. */
 function aiImages(name: string, ai: typeof ai7, create: typeof createOpenAI): MediaIntegration {
   return {
     name,

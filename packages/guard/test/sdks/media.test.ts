@@ -58,7 +58,7 @@ describe.each(MEDIA)("$name", (integration) => {
     else expect(spent).toBeGreaterThanOrEqual(server.ledger.totalNanoUsd)
   })
 
-  it("asks a denied call once, and recognizes the denial", async () => {
+  it("tries a denied call once, and recognizes the denial", async () => {
     const { budget, connection, counts } = guardFor(integration, "0.000001")
     const error = await failure(integration.call(connection))
     expect(budgetErrorFrom(error)).toMatchObject({ code: "budget-exceeded", scope: "total", limitNanoUsd: 1_000 })
@@ -135,13 +135,13 @@ describe.each(MEDIA.filter(({ stream }) => stream !== undefined))("$name, stream
     expect(await spentAndReserved(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
   })
 
-  it("asks a denied stream once, and recognizes the denial", async () => {
+  it("tries a denied stream once, and recognizes the denial", async () => {
     const { connection, counts } = guardFor(integration, "0.000001")
     expect(budgetErrorFrom(await failure(stream(connection, () => true)))).toMatchObject({ scope: "total" })
     expect(counts.asked).toBe(1)
   })
 
-  it("charges a stream that its reader leaves", async () => {
+  it("charges a stream that its reader abandons", async () => {
     const guard = guardFor(integration, "20.00")
     server.faults.always({ chunkDelayMs: 5 })
     await stream(guard.connection, () => false)

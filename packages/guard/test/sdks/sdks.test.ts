@@ -72,7 +72,7 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
     expect(await spentAndReserved(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
   })
 
-  it("asks a denied call once, and recognizes the denial", async () => {
+  it("tries a denied call once, and recognizes the denial", async () => {
     const { budget, connection, counts } = guardFor(integration, "0.000001")
     for (const call of [() => integration.call(connection), () => integration.stream(connection, () => true)]) {
       counts.asked = 0
@@ -84,7 +84,7 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
     expect(await spentAndReserved(budget)).toEqual({ spent: 0, reserved: 0 })
   })
 
-  it("asks a call with an open circuit once, and recognizes it", async () => {
+  it("tries a call with an open circuit once, and recognizes it", async () => {
     const probe = guardFor(integration, "1.00")
     await integration.call(probe.connection)
     server.ledger.clear()
@@ -149,7 +149,7 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
     await expectCovered(guard)
   })
 
-  it("charges a stream that its reader leaves", async () => {
+  it("charges a stream that its reader abandons", async () => {
     const guard = guardFor(integration, "1.00")
     server.faults.always({ chunkDelayMs: 5 })
     await integration.stream(guard.connection, () => false)

@@ -88,7 +88,7 @@ async function generate(call: MethodCall, delivery: Delivery): Promise<void> {
   await sendGemini(response, { answer, line, fault, ledger: context.ledger, delivery })
 }
 
-/** Takes the fault of the call; undefined if an error that is not billed was sent, or the caller has left. */
+/** Takes the fault of the call; undefined if an error that is not billed was sent, or the caller has disconnected. */
 async function nextFault(call: MethodCall, body: Record<string, unknown>): Promise<Fault | undefined> {
   const { context, request, response, name } = call
   remember(context, request, body)

@@ -14,7 +14,7 @@ export interface MediaAnswer {
   units: BilledUnits[]
   promptTokens: number
   completionTokens: number
-  /** Whether the response says what is billed. */
+  /** Whether the response reports what is billed. */
   isReported: boolean
   body:
     | { kind: "json"; value: Record<string, unknown> }

@@ -59,7 +59,7 @@ const TOKENS_PER_RESULT = 1_500
 
 type Fields = Record<string, unknown>
 
-/** Counts a prompt. It shares no rule with `@p2/tokens` but the vocabulary. */
+/** Counts a prompt. It shares only the vocabulary with `@p2/tokens`. */
 export function countByOwnRules(request: ChatRequest): number {
   const { messages, tools = [], functions = [], response_format: format, tool_choice: choice } = request
   const definitions = [...tools, ...(functions as unknown[])]
@@ -123,7 +123,7 @@ function resultsOf({ plugins }: ChatRequest): number {
   return web === undefined ? 0 : Number(web.max_results ?? 5)
 }
 
-/** The bill of a call by kinds. */
+/** The bill of a call, by kind of unit. */
 export function ownBill(
   request: ChatRequest,
   own: OwnModel,

@@ -19,7 +19,7 @@ const ROLES: readonly string[] = [
 ] satisfies Message["role"][]
 const EXPECTED_ROLE = '"system", "developer", "user", "assistant" or "tool"'
 
-/** Message fields that have a rule of their own. */
+/** Message fields that have their own rule. */
 const COUNTED_FIELDS = new Set(["role", "name", "content", "refusal", "tool_calls", "tool_call_id"])
 
 /**

@@ -21,7 +21,7 @@ export async function openJsonFileStorage(path: string, options: { now?: () => n
   const { now = Date.now } = options
   let last: Promise<unknown> = Promise.resolve()
 
-  /** One task after the other, so that nobody writes between what a task reads and what it writes. */
+  /** Runs one task at a time, so that no other write falls between a task's read and its write. */
   function runAlone<T>(task: () => Promise<T>): Promise<T> {
     const result = last.then(task)
     last = result.catch(() => undefined)

@@ -221,7 +221,7 @@ const expiryEntryCases = defineCases({ level: "ledger", rule: "Ledger", needs: [
   })
 })
 
-/** Every filter by a value of this entry finds so many entries, in pages and in totals. */
+/** Every filter by a value of this entry finds this many entries, in pages and in totals. */
 async function expectFoundBy(
   t: CaseContext,
   { model, provider, userId, tags }: UsageEntry,
@@ -291,7 +291,7 @@ const recordCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledg
   })
 })
 
-/** Counters and entries agree at every moment, and entries that leave change no counter. */
+/** Counters and entries agree at every moment, and deleting entries changes no counter. */
 const sumCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"] }, (test) => {
   test("money and entry are one step: a reader never sees one without the other", {
     rule: "transaction",

@@ -166,7 +166,7 @@ export const faultPlants = [
       return [...this.state.values()].some((partition) => base(partition, name))
     },
   }),
-  // ── What a restart forgets ──
+  // ── State that a restart loses ──
   plant("extends that a restart forgets", ["a restart keeps extended leases"], {
     async extend(base, request) {
       const reservation = this.partition(request.partition).reservations.get(request.key)

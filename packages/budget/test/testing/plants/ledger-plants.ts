@@ -24,7 +24,7 @@ const withMatch = (
   },
 })
 
-/** Ignores something of the request of totals. */
+/** Ignores a field of the request of totals. */
 const withTotals = (change: (request: RequestOf<"totals">) => RequestOf<"totals">): LedgerChange => ({
   totals: (base, request) => base(change(request)),
 })
@@ -450,7 +450,7 @@ export const ledgerPlants: Plant[] = [
       return before.map((row, index) => ({ ...row, costNanoUsd: after[index]!.costNanoUsd }))
     },
   }),
-  // ── What leaves ──
+  // ── Entries that are deleted ──
   ledgerPlant("prune that takes one more", ["prune removes older entries"], {
     prune: async (base, request) => base({ ...request, before: request.before + 1 }),
   }),

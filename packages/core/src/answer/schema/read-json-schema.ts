@@ -20,8 +20,8 @@ const MAX_NESTING = 200
 const NUMBER_BOUNDS = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"] as const
 
 /**
- * Converts a JSON Schema (draft 2020-12 or 7) to the shape of its values on the wire. Keywords that strict mode has no room
- * for (`not`, `minLength`, …) become words or are omitted: the validator checks them.
+ * Converts a JSON Schema (draft 2020-12 or 7) to the shape of its values on the wire. Keywords that strict mode does
+ * not have (`not`, `minLength`, …) become sentences or are omitted: the validator checks them.
  */
 export class JsonSchemaReader {
   readonly #root: JsonSchema
@@ -132,7 +132,7 @@ export class JsonSchemaReader {
     return { kind: "fields", fields, tuple: true }
   }
 
-  /** An object without known keys is a record. Beside known keys, others are not requested. */
+  /** An object without known keys is a record. If there are known keys, additional keys are not requested. */
   #object(schema: JsonSchema, path: string, depth: number): AnswerNode {
     const properties = isRecord(schema.properties) ? schema.properties : {}
     const required = listOf(schema.required).map(String)

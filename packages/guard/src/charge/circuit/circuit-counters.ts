@@ -106,7 +106,7 @@ export function allowedInDoubt(
       return step.every === undefined ? [share] : [share, limitOf(tag, { per: step.every }, boundNanoUsd)]
     }
     const every = beyondShares(limit, { doubtful, failedProbes: status.failedProbes[index]!, boundNanoUsd })
-    // Denies until the end of the own window.
+    // Denies until the end of the limit's window.
     if (every === undefined) return [limitOf(tag, own, Math.min(doubtful, nanoUsd - boundNanoUsd))]
     return [limitOf(tag, { per: every }, boundNanoUsd)]
   })

@@ -80,7 +80,7 @@ function boundOfCall(guard: Guard, call: ProviderCall, endpoint: string | undefi
       "invalid-body",
       "A batch has one endpoint. Send the calls of each endpoint in a batch of their own.",
     )
-  // What the guard adds to a call of its own is not in the file.
+  // What the guard adds to a separate call is not in the file.
   const described = describeCall(call, { ...guard, serviceTier: undefined, maxToolCalls: undefined })
   if (described.status === "rejected") return described
   if (described.status === "priced") return boundInBatch(guard.prices, described)

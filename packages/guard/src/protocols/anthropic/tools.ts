@@ -129,7 +129,7 @@ function unknownTool(type: string): Rejection {
 }
 
 /**
- * Whether code execution has no fee beside this tool.
+ * Whether code execution has no fee in a call with this tool.
  * @see https://platform.claude.com/docs/en/agents-and-tools/tool-use/code-execution-tool#usage-and-pricing (as of 2026-09)
  */
 function isFreeOfCodeFees(type: unknown): boolean {

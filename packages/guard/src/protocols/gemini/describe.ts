@@ -68,7 +68,7 @@ function describeContent(
     input: {
       estimate: prompt.estimate,
       upperBound: prompt.upperBound,
-      // Cached contents, and what tools of Google add, are in no count.
+      // No count includes cached contents and what Google's tools add.
       prompt: prompt.isShown ? { isShown: true, passes: 1 } : undefined,
     },
     maxOutputTokens: limits.maxOutputTokens,

@@ -84,7 +84,7 @@ export class ChatCompletion implements Meter {
     return this.#reasoning.fields
   }
 
-  /** The texts that may be the answer, the likeliest first: arguments of tool calls, content, empty arguments. */
+  /** The strings that may be the answer, the likeliest first: arguments of tool calls, content, empty arguments. */
   get texts(): readonly string[] {
     const blank = this.#calls.arguments.filter(isBlank)
     const filled = this.#calls.arguments.filter((text) => !isBlank(text))
@@ -155,7 +155,7 @@ export class ChatCompletion implements Meter {
 
   #addChoice(choice: Record<string, unknown>, isWhole: boolean): void {
     const { delta } = choice
-    // Perplexity sends the whole message so far beside each delta, MiniMax the whole message at the end:
+    // Perplexity sends the whole message so far with each delta, MiniMax the whole message at the end:
     // https://github.com/perplexityai/api-discussion/issues/209
     const hasDelta = !isWhole && isRecord(delta) && Object.keys(delta).some((key) => key !== "role")
     const text = choice.text === undefined ? undefined : { content: choice.text }
@@ -170,11 +170,12 @@ export class ChatCompletion implements Meter {
     const inner = isRecord(message) ? message.error : undefined
     if ([choice.error, inner].some((error) => reportsError({ error }))) this.#break(choice)
     const reason = shownReason(choice.finish_reason)
-    // The choice of a whole body without a message is no answer, and not an empty one: that would be repaired.
+    // A whole body whose choice has no message has no answer. It does not count as an empty answer, which would be
+    // repaired.
     if (isWhole && !isRecord(message) && endOf(reason) === "complete") this.#break(choice)
     if (reason === undefined || reason === "null") return
     this.#isComplete = true
-    // A later reason does not make an answer whole that was filtered, truncated or broken off.
+    // A later reason does not complete an answer that was filtered, truncated or cut off.
     if (this.#finishReason !== undefined && this.answerEnd !== "complete") return
     this.#finishReason = reason
     this.#nativeFinishReason = shownReason(choice.native_finish_reason)
@@ -276,7 +277,10 @@ function shortString(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value.slice(0, 200) : undefined
 }
 
-/** A finish reason; "unrecognized" for one that is no identifier, because a broken server may put text of the answer there. */
+/**
+ * A finish reason; "unrecognized" for one that is not an identifier, because a broken server may put text of the answer
+ * there.
+ */
 function shownReason(value: unknown): string | undefined {
   // The nested form of the AI SDK and of Cohere: `{ "type": "length" }`.
   const reason = isRecord(value) ? (value.unified ?? value.type ?? value.reason ?? value) : value

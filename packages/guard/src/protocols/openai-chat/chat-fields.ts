@@ -66,7 +66,7 @@ const VARIANTS: Readonly<Record<string, BodyFields>> = {
     free: /* @__PURE__ */ words("user_security_context"),
     rejected: {
       data_sources: {
-        because: "Azure adds search results to the input and bills the search service apart",
+        because: "Azure adds search results to the input and bills the search service separately",
         remedy: "Search in your own code, and send the results as messages.",
       },
     },

@@ -81,11 +81,11 @@ const END_OF_REASON: ReadonlyMap<string, AnswerEnd> = /* @__PURE__ */ new Map(
 )
 
 /**
- * What a finish reason says of the answer. Spellings are normalized: `MAX_TOKENS`, `maxTokens`, `FinishReason.MAX_TOKENS`,
+ * The meaning of a finish reason. Spellings are normalized: `MAX_TOKENS`, `maxTokens`, `FinishReason.MAX_TOKENS`,
  * `content_filter: SAFETY`. Undefined (the provider states no reason) is `complete`.
  *
- * @param native the model's own reason, which a gateway reports beside its own (OpenRouter's `native_finish_reason`). The
- * worse of the two decides, if the native one is known.
+ * @param native the model's own reason, which a gateway reports in addition to its own (OpenRouter's
+ * `native_finish_reason`). The worse of the two decides, if the native one is known.
  */
 export function endOf(reason: string | undefined, native?: string | undefined): AnswerEnd {
   const end = reason === undefined ? "complete" : (knownEnd(reason) ?? "failed")

@@ -86,7 +86,7 @@ export class ToolCalls {
   }
 }
 
-/** Whether arguments are empty, so that the answer may be in the content. Checks short texts only. */
+/** Whether arguments are empty, so that the answer may be in the content. Checks short strings only. */
 export function isBlank(text: string): boolean {
   return text.length < 20 && /^\s*(?:\{\s*\}|null|"")?\s*$/.test(text)
 }

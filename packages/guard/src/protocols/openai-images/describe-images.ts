@@ -49,7 +49,7 @@ function describePriced(body: Body, model: CalledModel, context: ProtocolContext
     provider: model.provider.name,
     model: model.model,
     priceKey: output.priceKey,
-    // Several images are billed like calls of their own: https://community.openai.com/t/1382940 (as of 2026-06-12)
+    // Several images are billed like separate calls: https://community.openai.com/t/1382940 (as of 2026-06-12)
     input: { estimate: isByImage ? 0 : images * input.estimate, upperBound: isByImage ? 0 : images * input.upperBound },
     maxOutputTokens: output.tokens,
     // An image cannot be shortened.

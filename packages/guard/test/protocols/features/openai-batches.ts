@@ -83,7 +83,7 @@ export const BATCHES: readonly BatchRow[] = [
     rejected: "unknown-endpoint",
   },
   {
-    feature: "unknown fields beside `body`",
+    feature: "unknown fields next to `body`",
     line: { Body: { model: "gpt-4o" } } as BatchLine,
     rejected: "unknown-field",
   },

@@ -115,7 +115,7 @@ describe("a call of the Gemini API", () => {
     })
   })
 
-  it("accepts a content that is no array", () => {
+  it("accepts a content that is not an array", () => {
     expect(priced({ contents: { parts: [{ text: "x" }] }, systemInstruction: { parts: { text: "y" } } }).status).toBe(
       "priced",
     )

@@ -113,7 +113,7 @@ describe("an answer in a stream", () => {
   })
 })
 
-describe("an event that is no part of a completion", () => {
+describe("an event that is not part of a completion", () => {
   const harmless: [string, unknown][] = [
     ["an empty text", ""],
     ["white space", "  "],
@@ -204,7 +204,7 @@ describe("an event that is no part of a completion", () => {
   })
 })
 
-describe("a body that is no completion", () => {
+describe("a body that is not a completion", () => {
   test.each([
     ["an error", { error: { message: "no", code: "c", type: "t" } }, { code: "c", message: "no" }],
     ["a status in the code", { error: { message: "no", code: 502 } }, { status: 502, code: "502", message: "no" }],
@@ -223,7 +223,7 @@ describe("a body that is no completion", () => {
     ["null", "null", { message: undefined }],
     ["a number", "3", { message: "3" }],
     ["a login", { login_url: "https://example.org" }, { message: '{"login_url":"https://example.org"}' }],
-  ])("%s shows the provider's words", (_name, given, error) => {
+  ])("%s shows the provider's message", (_name, given, error) => {
     expect(fromBody(given).read()).toMatchObject({ state: "broken", error })
   })
 
