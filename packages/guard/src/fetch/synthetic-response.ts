@@ -2,8 +2,10 @@ import type { BudgetExceededError } from "@p2/budget"
 import type { P2Error } from "@p2/core"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
 import type { ProviderCall } from "../protocols/protocol"
+import { messageForCallers } from "./errors/caller-hints"
 import { circuitDetails } from "./errors/circuit-error-from"
 import { rememberDenial } from "./errors/remembered-denials"
+import type { Guard } from "./guard-options"
 
 /** The wire format in which an SDK expects errors. */
 type ErrorShape = "openai" | "anthropic" | "google"
@@ -15,37 +17,42 @@ export const DENIAL_HEADER = "x-p2-denial"
  * The response to a call that the budget denied: status 402, which no SDK retries. The body has the provider's shape and
  * the numbers of the denial, so that another process can rebuild the error.
  */
-export function denialResponse(call: ProviderCall, error: BudgetExceededError): Response {
+export function denialResponse(call: ProviderCall, error: BudgetExceededError, guard: ErrorContext): Response {
   const id = rememberDenial(error)
   const { all, dueLeases, retryAfterMs, message } = error
   const details = { id, dueLeases, limits: all }
   const headers = { [DENIAL_HEADER]: id, ...retryAfterHeaders(retryAfterMs) }
-  return errorResponse(call, { status: 402, code: "budget_exceeded", message, details, headers })
+  return errorResponse(call, { status: 402, code: "budget_exceeded", message, details, headers }, guard)
 }
 
 /**
  * The response to a call that the circuit breaker rejected: status 402, because the AI SDK and LangChain retry a 503 at once.
  * The body names a failure of the server and has the numbers, from which `circuitErrorFrom` rebuilds the error.
  */
-export function circuitResponse(call: ProviderCall, error: CircuitOpenError): Response {
+export function circuitResponse(call: ProviderCall, error: CircuitOpenError, guard: ErrorContext): Response {
   const { retryAfterMs, message } = error
   const headers = retryAfterHeaders(retryAfterMs)
   const details = circuitDetails(error)
-  return errorResponse(call, { status: 402, names: NAMES[503], code: "circuit_open", message, details, headers })
+  const circuitOpen = { status: 402, names: NAMES[503], code: "circuit_open", message, details, headers } as const
+  return errorResponse(call, circuitOpen, guard)
 }
 
 /**
  * The response to a call that was not sent for another reason: 503 if the store failed, 400 if the caller has to change
  * something.
  */
-export function failureResponse(call: ProviderCall, error: P2Error): Response {
+export function failureResponse(call: ProviderCall, error: P2Error, guard: ErrorContext): Response {
   const status = error.kind === "usage" ? 400 : 503
-  return errorResponse(call, { status, code: error.code.replaceAll("-", "_"), message: error.message, headers: {} })
+  return errorResponse(call, { status, code: error.code.replaceAll("-", "_"), message: error.message }, guard)
 }
 
 /** The response to a call whose cost is not understood or has no upper bound: status 400. */
-export function rejectionResponse(call: ProviderCall, reason: string, message: string): Response {
-  return errorResponse(call, { status: 400, code: reason.replaceAll("-", "_"), message, headers: {} })
+export function rejectionResponse(
+  call: ProviderCall,
+  { reason, message }: { reason: string; message: string },
+  guard: ErrorContext,
+): Response {
+  return errorResponse(call, { status: 400, code: reason.replaceAll("-", "_"), message }, guard)
 }
 
 /**
@@ -54,7 +61,7 @@ export function rejectionResponse(call: ProviderCall, reason: string, message: s
  */
 export function redirectResponse(call: ProviderCall, status: number): Response {
   const message = `${call.url.host} redirected the call (status ${status}), which a guarded fetch does not follow. Set the base URL of the SDK to the host and scheme that answer.`
-  return errorResponse(call, { status: 400, code: "redirected", message, headers: {} })
+  return errorResponse(call, { status: 400, code: "redirected", message })
 }
 
 interface SyntheticError {
@@ -65,11 +72,15 @@ interface SyntheticError {
   message: string
   /** JSON under the key `p2`. */
   details?: unknown
-  headers: Record<string, string>
+  headers?: Record<string, string>
 }
 
-function errorResponse(call: ProviderCall, error: SyntheticError): Response {
-  const body = JSON.stringify(errorBody(shapeOf(call), error))
+/** The hints of a proxy. */
+type ErrorContext = Pick<Guard, "hints">
+
+function errorResponse(call: ProviderCall, error: SyntheticError, { hints }: ErrorContext = {}): Response {
+  const message = hints === undefined ? error.message : messageForCallers(error.message, hints)
+  const body = JSON.stringify(errorBody(shapeOf(call), { ...error, message }))
   const headers = { "content-type": "application/json", "x-should-retry": "false", ...error.headers }
   const response = new Response(body, { status: error.status, headers })
   return Object.defineProperty(response, "url", { value: call.url.href })

@@ -2,7 +2,7 @@ import type { AnswerFormat, Message, ToolDefinition } from "@p2/core"
 import type { Modality } from "@p2/pricing"
 import { countRequestTokens, countTokens } from "@p2/tokens"
 import type { Rejection } from "./protocol"
-import { rejectionOf, unbounded } from "./rejection"
+import { rejectionOf, unknownWindow } from "./rejection"
 import type { CalledModel } from "./variants/called-model"
 
 /** The input of a call in the form in which its tokens are counted. */
@@ -40,12 +40,7 @@ export function countInput({ countedAs, window }: CalledModel, input: CountableI
       upperBound += 2 * countTokens(text, { model: countedAs, countBy: "upperBound" })
     }
     if (unseen.length > 0) {
-      if (window === undefined)
-        return unbounded(
-          unseen[0]!,
-          "the context window of the model is unknown",
-          "Add `contextWindow` to a price of your own with createPriceTable, or omit it.",
-        )
+      if (window === undefined) return unknownWindow(unseen[0]!)
       // No request can exceed the window, even if the provider adds text.
       upperBound = Math.max(window, upperBound)
     }

@@ -48,8 +48,8 @@ export function describeStart(
       known ??
       unbounded(
         "a batch",
-        "its calls are in a file that this guard did not upload",
-        "Upload the file with this guard, in the same process, or pass `batchUpperBound` with the most that one batch may cost.",
+        "this guard did not upload the file with its calls",
+        "Upload the file through the same guard or proxy, while it runs. Or pass `batchUpperBound` with the most that one batch may cost.",
       )
     )
   const { nanoUsd, tokens, models } = isBounded ? known : { nanoUsd: stated!, tokens: 0, models: [UNKNOWN_MODEL] }

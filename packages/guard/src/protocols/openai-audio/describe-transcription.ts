@@ -38,14 +38,17 @@ export function describeTranscription(call: ProviderCall, context: ProtocolConte
 }
 
 function bySecond(body: Body, model: CalledModel, seconds: number | undefined): PricedCall | Rejection {
-  if (seconds === undefined)
-    return unbounded(
-      "compressed audio",
-      `${model.countedAs} is billed by the second, and the bytes of the file do not prove its length`,
-      "Send it as uncompressed WAV in a file named `*.wav`, or pass `maxAudioSeconds` with the most seconds that you send.",
-    )
+  if (seconds === undefined) return unknownLength(`${model.countedAs} is billed by the second`)
   // A provider may round the length up.
   return describePriced(body, model, { input: { estimate: 0, upperBound: 0 }, output: 0, audioSeconds: seconds + 1 })
+}
+
+function unknownLength(because: string): Rejection {
+  return unbounded(
+    "compressed audio",
+    `${because}, and the bytes of the file do not prove its length`,
+    "Send it as uncompressed WAV in a file named `*.wav`. Or pass `maxAudioSeconds` with the most seconds that a file may have.",
+  )
 }
 
 /** A transcription that is billed by tokens. */
@@ -68,11 +71,7 @@ function byTokens({ body, model, seconds }: TokenCall): PricedCall | Rejection {
     window ?? Number.POSITIVE_INFINITY,
   )
   if (upperBound === Number.POSITIVE_INFINITY)
-    return unbounded(
-      "compressed audio",
-      `the context window of ${model.countedAs} is unknown, and the bytes of the file do not prove its length`,
-      "Send it as uncompressed WAV in a file named `*.wav`, or pass `maxAudioSeconds` with the most seconds that you send.",
-    )
+    return unknownLength(`the context window of ${model.countedAs} is unknown`)
   return describePriced(body, model, {
     input: { estimate: Math.min(input.estimate, upperBound), upperBound },
     output,

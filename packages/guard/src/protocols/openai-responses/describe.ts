@@ -1,7 +1,7 @@
 import type { Modality } from "@p2/pricing"
 import { type CountableInput, countInput } from "../counted-input"
 import type { CallDescription, CallInput, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody, rejected, unbounded } from "../rejection"
+import { invalidBody, rejected, unknownWindow } from "../rejection"
 import { checkFields, countedFields } from "../variants/body-fields"
 import { checkCacheTime } from "../variants/cache-time"
 import { type CalledModel, calledModel } from "../variants/called-model"
@@ -123,12 +123,7 @@ function countPasses(
   const output = (body.max_output_tokens as number | null | undefined) ?? price.maxOutputTokens
   const later =
     tokensPerCall === undefined || output === undefined ? undefined : upperBound + output + calls * tokensPerCall
-  if (later === undefined && window === undefined)
-    return unbounded(
-      "hosted tools",
-      "the context window of the model is unknown",
-      "Add `contextWindow` to a price of your own with createPriceTable.",
-    )
+  if (later === undefined && window === undefined) return unknownWindow("hosted tools", "Omit them.")
   const pass = Math.min(later ?? Number.POSITIVE_INFINITY, Math.max(window ?? Number.POSITIVE_INFINITY, upperBound))
   return { status, estimate, upperBound: upperBound + (passes - 1) * pass, prompt }
 }

@@ -92,7 +92,7 @@ export function readTools(
     return unbounded(
       `the hosted tool ${firstHosted}`,
       "the model decides how often it calls it",
-      "Send `max_tool_calls`, pass `maxToolCalls`, or omit the tool.",
+      "Send `max_tool_calls`, or omit the tool. Or pass `maxToolCalls`, which is sent with calls that have none.",
     )
   const calls = hosted.length > 0 ? maximum! : 0
   const kinds = new Set(hosted.map(({ kind }) => kind))
