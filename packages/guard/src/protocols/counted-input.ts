@@ -28,17 +28,34 @@ export interface InputTokens {
   isShown: boolean
 }
 
+/** Counts the tokens of texts. */
+export function countTexts(
+  texts: readonly string[],
+  { countedAs: model }: Pick<CalledModel, "countedAs">,
+): { status: "counted"; estimate: number; upperBound: number } | Rejection {
+  let estimate = 0
+  let upperBound = 0
+  try {
+    for (const text of texts) {
+      estimate += countTokens(text, { model })
+      upperBound += countTokens(text, { model, countBy: "upperBound" })
+    }
+  } catch (error) {
+    return rejectionOf(error)
+  }
+  return { status: "counted", estimate, upperBound }
+}
+
 /** Counts the input tokens of a call: an estimate, and an upper bound. */
-export function countInput({ countedAs, window }: CalledModel, input: CountableInput): InputTokens | Rejection {
+export function countInput(called: CalledModel, input: CountableInput): InputTokens | Rejection {
+  const { countedAs, window } = called
   const { messages, tools, answerFormat, otherText, addedTokens, unseen } = input
   try {
     const counted = countRequestTokens({ model: countedAs, messages, tools, answerFormat })
-    let estimate = counted.tokens
-    let upperBound = counted.upperBound + addedTokens
-    for (const text of otherText) {
-      estimate += countTokens(text, { model: countedAs })
-      upperBound += 2 * countTokens(text, { model: countedAs, countBy: "upperBound" })
-    }
+    const others = countTexts(otherText, called)
+    if (others.status === "rejected") return others
+    const estimate = counted.tokens + others.estimate
+    let upperBound = counted.upperBound + addedTokens + 2 * others.upperBound
     if (unseen.length > 0) {
       if (window === undefined) return unknownWindow(unseen[0]!)
       // No request can exceed the window, even if the provider adds text.

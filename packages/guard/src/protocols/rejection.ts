@@ -19,6 +19,10 @@ export function unknownWindow(what: string, remedy = "Omit it."): Rejection {
   )
 }
 
+export function noJSON(call: string): Rejection {
+  return rejected("invalid-body", `The body of ${call} must be a JSON object.`)
+}
+
 /** @param expected such as "an integer of at least 1". The value is not quoted: it may be part of a prompt. */
 export function invalidBody(path: string, expected: string): Rejection {
   return rejected("invalid-body", `Invalid \`${path}\` in the body: expected ${expected}.`)

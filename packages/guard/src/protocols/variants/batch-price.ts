@@ -1,6 +1,7 @@
 import type { PriceTable } from "@p2/pricing"
 import type { PricedCall, Rejection } from "../protocol"
 import { rejected, rejectionOf } from "../rejection"
+import { BatchMeter } from "./batch-meter"
 
 /** The upper bound of a call, or of several, at the price of a batch. */
 export interface BatchBound {
@@ -32,6 +33,9 @@ export function boundInBatch(prices: PriceTable, described: PricedCall): BatchBo
   }
 }
 
+/** The model of a batch whose calls are unknown. */
+export const UNKNOWN_MODEL = "unknown"
+
 export const NO_CALLS: BatchBound = { status: "bounded", nanoUsd: 0, tokens: 0, models: [] }
 
 /** The bounds of two parts of a batch, added. */
@@ -43,6 +47,30 @@ export function addBounds(first: BatchBound, second: BatchBound): BatchBound | R
   const added = second.models.filter((model) => !first.models.includes(model))
   const models = added.length === 0 ? first.models : [...first.models, ...added]
   return { status: "bounded", nanoUsd, tokens, models }
+}
+
+/** Describes the start of a batch. */
+export function pricedBatch(
+  provider: string,
+  { nanoUsd, tokens, models }: Omit<BatchBound, "status">,
+  { body, leaseMs }: { body: Readonly<Record<string, unknown>>; leaseMs: number },
+): PricedCall {
+  const model = models.at(-1) ?? UNKNOWN_MODEL
+  return {
+    status: "priced",
+    provider,
+    model,
+    models,
+    priceKey: `${provider}/${model}`,
+    input: { estimate: 0, upperBound: tokens },
+    maxOutputTokens: 0,
+    minOutputTokens: 0,
+    boundOptions: {},
+    fixedBound: { nanoUsd, tokens },
+    streamed: false,
+    bodyToSend: () => ({ ...body }),
+    createMeter: () => new BatchMeter({ leaseMs }),
+  }
 }
 
 /** A rejection of one call of a batch. */
