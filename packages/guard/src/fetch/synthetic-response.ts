@@ -4,11 +4,9 @@ import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
 import type { ProviderCall } from "../protocols/protocol"
 import { messageForCallers } from "./errors/caller-hints"
 import { circuitDetails } from "./errors/circuit-error-from"
+import { type ErrorFormat, errorBody, type ShownError } from "./errors/error-body"
 import { rememberDenial } from "./errors/remembered-denials"
 import type { Guard } from "./guard-options"
-
-/** The wire format in which an SDK expects errors. */
-type ErrorShape = "openai" | "anthropic" | "google"
 
 /** The id of a denial in the headers of its response; {@link budgetErrorFrom} looks the error up by it. */
 export const DENIAL_HEADER = "x-p2-denial"
@@ -33,7 +31,7 @@ export function circuitResponse(call: ProviderCall, error: CircuitOpenError, gua
   const { retryAfterMs, message } = error
   const headers = retryAfterHeaders(retryAfterMs)
   const details = circuitDetails(error)
-  const circuitOpen = { status: 402, names: NAMES[503], code: "circuit_open", message, details, headers } as const
+  const circuitOpen = { status: 402, namedAs: 503, code: "circuit_open", message, details, headers } as const
   return errorResponse(call, circuitOpen, guard)
 }
 
@@ -64,56 +62,24 @@ export function redirectResponse(call: ProviderCall, status: number): Response {
   return errorResponse(call, { status: 400, code: "redirected", message })
 }
 
-interface SyntheticError {
-  status: 400 | 402 | 503
-  /** What the providers call the error. @defaultValue by the status */
-  names?: (typeof NAMES)[keyof typeof NAMES]
-  code: string
-  message: string
-  /** JSON under the key `p2`. */
-  details?: unknown
-  headers?: Record<string, string>
-}
-
 /** The hints of a proxy. */
 type ErrorContext = Pick<Guard, "hints">
 
-function errorResponse(call: ProviderCall, error: SyntheticError, { hints }: ErrorContext = {}): Response {
+function errorResponse(
+  call: ProviderCall,
+  { headers, ...error }: ShownError & { headers?: Record<string, string> },
+  { hints }: ErrorContext = {},
+): Response {
   const message = hints === undefined ? error.message : messageForCallers(error.message, hints)
-  const body = JSON.stringify(errorBody(shapeOf(call), { ...error, message }))
-  const headers = { "content-type": "application/json", "x-should-retry": "false", ...error.headers }
-  const response = new Response(body, { status: error.status, headers })
+  const response = new Response(errorBody(formatOf(call), { ...error, message }), {
+    status: error.status,
+    headers: { "content-type": "application/json", "x-should-retry": "false", ...headers },
+  })
   return Object.defineProperty(response, "url", { value: call.url.href })
 }
 
-function errorBody(
-  shape: ErrorShape,
-  { status, names = NAMES[status], code, message, details }: SyntheticError,
-): unknown {
-  const p2 = details === undefined ? {} : { p2: details }
-  switch (shape) {
-    case "anthropic":
-      return { type: "error", error: { type: names.anthropic, message, code, ...p2 } }
-    case "google":
-      return { error: { code: status, message, status: names.google, reason: code, ...p2 } }
-    case "openai":
-      return { error: { message, type: names.openai, param: null, code, ...p2 } }
-  }
-}
-
-/**
- * The names of errors at each provider:
- * https://platform.openai.com/docs/guides/error-codes, https://docs.anthropic.com/en/api/errors and
- * https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
- */
-const NAMES = {
-  400: { openai: "invalid_request_error", anthropic: "invalid_request_error", google: "INVALID_ARGUMENT" },
-  402: { openai: "insufficient_quota", anthropic: "billing_error", google: "RESOURCE_EXHAUSTED" },
-  503: { openai: "server_error", anthropic: "api_error", google: "UNAVAILABLE" },
-} as const
-
-/** The shape that the caller expects, also for paths that no protocol describes. */
-function shapeOf({ url, headers }: ProviderCall): ErrorShape {
+/** The format that the caller expects, also for paths that no protocol describes. */
+function formatOf({ url, headers }: ProviderCall): ErrorFormat {
   if (headers.has("anthropic-version") || /\/messages(\/|$)/.test(url.pathname)) return "anthropic"
   if (headers.has("x-goog-api-key") || /:[A-Za-z]+$/.test(url.pathname)) return "google"
   return "openai"
