@@ -13,7 +13,7 @@ export interface AttemptEvidence {
   reading: MeterReading | undefined
   /** Who ended the attempt before its response was complete; undefined: the attempt was not ended early. */
   endedBy: "caller" | "deadline" | undefined
-  /** The call may run tools of the provider that are billed apart from its tokens, such as a web search. */
+  /** The call may run tools of the provider that are billed separately from its tokens, such as a web search. */
   hasHostedTools: boolean
 }
 

@@ -10,7 +10,7 @@ export interface BillingRule {
   billing: "none" | "possible"
   /** Also holds for an error inside an answer that has no output. @defaultValue false */
   insideAnswers?: boolean
-  /** Holds only for calls without hosted tools, which are billed apart. @defaultValue false */
+  /** Holds only for calls without hosted tools, which are billed separately. @defaultValue false */
   withoutHostedTools?: boolean
   /** The documented rule, in our words. */
   rule: string

@@ -6,9 +6,9 @@ import type { ChargeOptions } from "../charge/charge"
 import { createInputBounds } from "../input-bound/create-input-bounds"
 import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
 import type { Rejection } from "../protocols/protocol"
+import type { OtherRemedies } from "../protocols/remedies"
 import type { FileBound } from "../protocols/variants/batch-price"
 import { sendCounted } from "../transport/counted-call"
-import type { CallerHints } from "./errors/caller-hints"
 import { SUBJECT_NAMES } from "./scope/scope"
 
 /** Options of `guardFetch`. */
@@ -127,7 +127,7 @@ export interface Guard extends GuardOptions {
   /** The response to a call of models that the caller of a proxy may not use; undefined: the caller may. */
   rejectModels?: ((models: readonly string[]) => Response | undefined) | undefined
   /** What the callers of a proxy can do, in its errors; undefined: what the developer of the guard can. */
-  hints?: CallerHints | undefined
+  hints?: OtherRemedies | undefined
   /** Models for which an overrun warning was sent, as `provider/model`. */
   overrunModels: Set<string>
 }

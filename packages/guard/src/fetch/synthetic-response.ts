@@ -2,7 +2,7 @@ import type { BudgetExceededError } from "@p2/budget"
 import type { P2Error } from "@p2/core"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
 import type { ProviderCall } from "../protocols/protocol"
-import { messageForCallers } from "./errors/caller-hints"
+import { withRemedies } from "../protocols/remedies"
 import { circuitDetails } from "./errors/circuit-error-from"
 import { type ErrorFormat, errorBody, type ShownError } from "./errors/error-body"
 import { rememberDenial } from "./errors/remembered-denials"
@@ -58,7 +58,7 @@ export function rejectionResponse(
  * charged. The target is not shown: it may have a key.
  */
 export function redirectResponse(call: ProviderCall, status: number): Response {
-  const message = `${call.url.host} redirected the call (status ${status}), which a guarded fetch does not follow. Set the base URL of the SDK to the host and scheme that answer.`
+  const message = `${call.url.host} redirected the call (status ${status}), which a guarded fetch does not follow. Set the base URL of the SDK to the final host and scheme.`
   return errorResponse(call, { status: 400, code: "redirected", message })
 }
 
@@ -70,7 +70,7 @@ function errorResponse(
   { headers, ...error }: ShownError & { headers?: Record<string, string> },
   { hints }: ErrorContext = {},
 ): Response {
-  const message = hints === undefined ? error.message : messageForCallers(error.message, hints)
+  const message = hints === undefined ? error.message : withRemedies(error.message, hints)
   const response = new Response(errorBody(formatOf(call), { ...error, message }), {
     status: error.status,
     headers: { "content-type": "application/json", "x-should-retry": "false", ...headers },

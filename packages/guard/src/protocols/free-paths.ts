@@ -50,7 +50,7 @@ const PATH_RULES: readonly PathRule[] = [
     methods: "POST",
     path: /^\/containers(\/[^/]+\/files)?$/,
     rejected:
-      'The cost of a container has no upper bound here: each session is billed. Send `container: { type: "auto" }` in the call that runs the code.',
+      'The cost of a container has no upper bound: each session is billed. Send `container: { type: "auto" }` in the call that runs the code.',
   },
   {
     methods: "POST",

@@ -1,8 +1,8 @@
 import type { Budget, Subject } from "@p2/budget"
 import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
-import { type CallerHints, HINT_NAMES } from "../fetch/errors/caller-hints"
 import { type Guard, type GuardAttempt, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
 import { SUBJECT_NAMES } from "../fetch/scope/scope"
+import { type OtherRemedies, REMEDY_NAMES } from "../protocols/remedies"
 import { readUpstream, type Upstream, type UpstreamOptions } from "./upstream"
 
 /** The options that a proxy shares with `guardFetch`. */
@@ -48,7 +48,7 @@ export interface ProxyOptions extends SharedOptions {
    * What the callers can do when the message of a denial or rejection recommends a change of the budget or of an option of this
    * proxy: a sentence that replaces the recommendation. @defaultValue the recommendation itself
    */
-  hints?: CallerHints | undefined
+  hints?: OtherRemedies | undefined
   /** Called after each attempt that was reserved or denied, with its caller. An exception that it throws is ignored. */
   onAttempt?: ((attempt: GuardAttempt, caller: ProxyCaller) => void) | undefined
 }
@@ -149,13 +149,14 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
   }
 }
 
-function readHints(hints: CallerHints | undefined): CallerHints | undefined {
+/** Callers of a proxy with hints cannot do anything else. */
+function readHints(hints: ProxyOptions["hints"]): OtherRemedies | undefined {
   if (hints === undefined) return undefined
-  checkOptions(hints, HINT_NAMES, "hints")
+  checkOptions(hints, new Set(REMEDY_NAMES), "hints")
   for (const [name, hint] of Object.entries(hints))
     if (hint !== undefined && typeof hint !== "string")
       throw new InvalidArgumentError(`hints.${name}`, "a string", hint)
-  return hints
+  return Object.fromEntries(REMEDY_NAMES.map((name) => [name, hints[name]]))
 }
 
 function namesOf(values: readonly string[] | undefined, name: string): ReadonlySet<string> | undefined {

@@ -79,7 +79,7 @@ const BEDROCK: BodyFields = {
   free: words("cachePoint citations reasoningConfig serviceTier"),
   counted: words("redactedData signature"),
   rejected: {
-    guardrailConfig: { because: "guardrails are billed apart", remedy: "Omit it." },
+    guardrailConfig: { because: "guardrails are billed separately", remedy: "Omit it." },
   },
 }
 

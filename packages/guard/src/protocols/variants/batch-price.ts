@@ -1,6 +1,7 @@
 import type { PriceTable } from "@p2/pricing"
 import type { PricedCall, Rejection } from "../protocol"
-import { rejected, rejectionOf } from "../rejection"
+import { rejected, rejectionOf, unbounded } from "../rejection"
+import { type OtherRemedies, withRemedies } from "../remedies"
 import { BatchMeter } from "./batch-meter"
 
 /** The upper bound of a call, or of several, at the price of a batch. */
@@ -23,7 +24,7 @@ export function boundInBatch(prices: PriceTable, described: PricedCall): BatchBo
   const { boundOptions, input, maxOutputTokens, priceKey, model } = described
   const { serviceTier = "auto" } = boundOptions
   if (serviceTier !== "auto" && serviceTier !== "default" && serviceTier !== "batch")
-    return rejected("unbounded-cost", "No source says how a batch bills another service tier. Omit it.")
+    return unbounded("`service_tier`", "no source says how a batch bills it", "Omit it.")
   try {
     const options = { ...boundOptions, inputTokens: input.upperBound, maxOutputTokens, serviceTier: "batch" }
     const { nanoUsd, tokens } = prices.upperBound(priceKey, options)
@@ -75,5 +76,8 @@ export function pricedBatch(
 
 /** A rejection of one call of a batch. */
 export function inBatch({ reason, message }: Rejection, call: string): Rejection {
-  return rejected(reason, `${call} of the batch: ${message}`)
+  return rejected(reason, `${call} of the batch: ${withRemedies(message, WITHOUT_EFFECT)}`)
 }
+
+/** Options of the guard that do not change the calls of a batch. */
+const WITHOUT_EFFECT: OtherRemedies = { maxToolCalls: undefined, unknownEndpoints: undefined }

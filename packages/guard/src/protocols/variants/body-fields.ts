@@ -43,8 +43,8 @@ export function checkFields(
   return undefined
 }
 
-export function unknownField(path: string): Rejection {
-  return rejected("unknown-field", `Unknown field ${shownField(path)} in the body: it may change the cost. Omit it.`)
+export function unknownField(path: string, place = "in the body"): Rejection {
+  return rejected("unknown-field", `Unknown field ${shownField(path)} ${place}: it may change the cost. Omit it.`)
 }
 
 /** The JSON of the fields that may reach the model as input. */

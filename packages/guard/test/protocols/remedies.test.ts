@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { CircuitOpenError } from "../../src/charge/circuit/circuit-open-error"
-import { HINT_NAMES, messageForCallers } from "../../src/fetch/errors/caller-hints"
-import { CALL, guardOver, json } from "./guarded-server"
+import { type OtherRemedies, REMEDY_NAMES, withRemedies } from "../../src/protocols/remedies"
+import { CALL, guardOver, json } from "../fetch/guarded-server"
 
 /** Every rejection in the tables of the docs, which tests compare with the code. */
 const REJECTIONS = ["openai", "anthropic", "gemini"].flatMap((page) =>
@@ -36,19 +36,21 @@ const OTHERS = [
 const FOR_DEVELOPERS =
   /createPriceTable|`(unknownEndpoints|provider|deployments|max[A-Z]\w+|batchUpperBound|serviceTier|charge|unbilledStatuses)\b/
 
+const NONE: OtherRemedies = Object.fromEntries(REMEDY_NAMES.map((name) => [name, undefined]))
+
 describe("messages for the callers of a proxy", () => {
   it("recommend nothing that only its developer can do, and keep the fact", () => {
     expect(REJECTIONS.length).toBeGreaterThan(140)
     for (const message of [...REJECTIONS, ...OTHERS]) {
-      expect(messageForCallers(message, {})).not.toMatch(FOR_DEVELOPERS)
-      if (!OTHERS.slice(0, 2).includes(message)) expect(messageForCallers(message, {})).toMatch(/^[A-Z].+\.$/)
+      expect(withRemedies(message, NONE)).not.toMatch(FOR_DEVELOPERS)
+      if (!OTHERS.slice(0, 2).includes(message)) expect(withRemedies(message, NONE)).toMatch(/^[A-Z].+\.$/)
     }
   })
 
   it("have a use for every hint", () => {
-    const shown = [...HINT_NAMES].filter((name) =>
-      [...REJECTIONS, ...OTHERS].some((message) => messageForCallers(message, { [name]: "HINT" }).includes("HINT")),
+    const shown = REMEDY_NAMES.filter((name) =>
+      [...REJECTIONS, ...OTHERS].some((message) => withRemedies(message, { [name]: "HINT" }).includes("HINT")),
     )
-    expect(shown).toEqual([...HINT_NAMES])
+    expect(shown).toEqual(REMEDY_NAMES)
   })
 })
