@@ -27,6 +27,13 @@ export interface RunProxyOptions {
   onWarning: (message: string) => void
 }
 
+/** What the person who runs the program can do. */
+const HINTS = {
+  budget: "Run the program with a higher --budget.",
+  prices: "`p2 models` lists the models and prices that p2 knows.",
+  maxToolCalls: "Or run the program with --max-tool-calls.",
+}
+
 /** Starts the proxy on a free port of the loopback interface. */
 export async function startRunProxy(given: RunProxyOptions): Promise<RunProxy> {
   const token = `p2-${randomBytes(32).toString("base64url")}`
@@ -76,6 +83,7 @@ function proxyOf({ options, budget, upstreams, totals, onWarning }: RunProxyOpti
     clampTo: clamp ? "budget" : undefined,
     wait: waitMs === undefined ? undefined : { timeoutMs: waitMs },
     onAttempt: (attempt) => totals.add(attempt),
+    hints: HINTS,
   })
   return observingRejections(proxy, totals, runHints(options))
 }

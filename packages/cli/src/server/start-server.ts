@@ -172,6 +172,15 @@ async function openDashboard(
   })
 }
 
+/** What the operator of the server can do: callers cannot change the budget or the configuration. */
+const HINTS = {
+  budget: "Ask the operator of the server to top up or raise the limit.",
+  prices: "`p2 models` lists the models and prices that p2 knows.",
+  provider: "Ask the operator of the server to set `provider` of the upstream.",
+  deployments: "Ask the operator of the server to add the deployment to `deployments` of the upstream.",
+  maxToolCalls: "Or ask the operator of the server to set `maxToolCalls`.",
+}
+
 function proxyOptionsOf(options: ServerOptions, { budget }: OpenStore, keys: KeyStore): ProxyOptions {
   const { config, log } = options
   const { maxOutputTokens, clampTo, maxToolCalls, serviceTier, inputBound, wait, charge } = config
@@ -182,6 +191,7 @@ function proxyOptionsOf(options: ServerOptions, { budget }: OpenStore, keys: Key
     upstreams: upstreamsOf(options),
     authenticate: authenticator(config, budget, new KeyLookup(keys, configKeys(config))),
     allowedOrigins: [],
+    hints: HINTS,
     onWarning: (message) => log("warning", { message }),
   }
 }
