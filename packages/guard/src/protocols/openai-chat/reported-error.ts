@@ -53,7 +53,12 @@ export function reportsError(body: Record<string, unknown>): boolean {
   if ([body.error_msg, body.error_message, body.err_msg].some(isMessage)) return true
   if (Array.isArray(choices) && choices.length > 0) return false
   if ([body.message, body.msg].some(isMessage) && !isSuccess(body.code)) return true
-  return Boolean(detail) || success === false || Boolean(body.error_code)
+  if ([body.code, body.status, body.status_code].some((status) => isStatus(Number(status)))) return true
+  return Boolean(detail) || success === false || Boolean(body.error_code) || isFailure(body.status)
+}
+
+function isFailure(status: unknown): boolean {
+  return typeof status === "string" && /^(?:error|failed|failure)$/i.test(status)
 }
 
 function isMessage(value: unknown): boolean {
