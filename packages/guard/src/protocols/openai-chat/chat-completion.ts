@@ -148,7 +148,9 @@ export class ChatCompletion implements Meter {
     const hasContent = this.#outputBytes > before
     if (hasContent) this.#isUsageFinal = false
     this.#hasContent ||= hasContent
-    const hasUsage = this.#addUsage([body.usage, ...choices.map((choice) => choice.usage), groqUsage(body)])
+    const inError = isRecord(body.error) ? body.error.usage : undefined
+    const usages = [body.usage, inError, ...choices.map((choice) => choice.usage), groqUsage(body)]
+    const hasUsage = this.#addUsage(usages)
     if (choices.length === 0 && !hasUsage && !isEmptyChunk(body)) this.#break(body)
     this.#isComplete ||= isWhole && choices.length > 0
     return { usageOnly: hasUsage && choices.length === 0 && !this.#isBroken, hasContent }

@@ -36,7 +36,13 @@ export function readReportedError(body: unknown): ReportedError {
     fields.detail,
     fields.reason,
   ].find((words) => words !== undefined && words !== null && words !== "" && !isRecord(words))
-  return { status, code: code === undefined ? undefined : String(code), message: wordsOf(message ?? body) }
+  const [inner] = [fields.innererror, fields.inner_error].filter(isRecord)
+  return {
+    status,
+    code: code === undefined ? undefined : String(code),
+    message: wordsOf(message ?? body),
+    ...(isCode(inner?.code) ? { innerCode: String(inner.code) } : {}),
+  }
 }
 
 /**
