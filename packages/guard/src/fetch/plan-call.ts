@@ -51,8 +51,12 @@ export function planWithin(
 }
 
 function planWith(described: CallTerms, maxOutputTokens: number | undefined, prices: Guard["prices"]): CallPlan {
-  const options = { maxOutputTokens, ...boundOptions(described) }
-  return { maxOutputTokens, bound: prices.upperBound(described.priceKey, options) }
+  const { nanoUsd, tokens, maxPrice } = prices.upperBound(described.priceKey, {
+    maxOutputTokens,
+    ...boundOptions(described),
+  })
+  const bound = { nanoUsd: Math.max(nanoUsd, described.rejectedNanoUsd ?? 0), tokens }
+  return { maxOutputTokens, bound: maxPrice === undefined ? bound : { ...bound, maxPrice } }
 }
 
 /** The bound must hold at any time from now on, because the duration of the answer is unknown. */

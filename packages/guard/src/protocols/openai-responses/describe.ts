@@ -67,6 +67,7 @@ function describePriced({ body, model, input, tools, context }: ReadResponse): P
     input: { estimate: counted.estimate, upperBound: counted.upperBound, prompt: counted.prompt },
     maxOutputTokens,
     minOutputTokens: MIN_OUTPUT_TOKENS + (openRouter?.reasoningTokens ?? 0),
+    rejectedNanoUsd: provider.rejectedResponseNanoUsd,
     boundOptions: {
       choices: 1,
       webSearches: tools.webSearches + (openRouter?.webSearches ?? 0),
