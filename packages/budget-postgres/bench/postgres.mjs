@@ -159,14 +159,15 @@ async function fillUsers(pool, schema, users) {
   await pool.query(`VACUUM ANALYZE ${schema}.p2_records`)
 }
 
-/** Writes a month of entries of a thousand users and ten models, as the store writes their rows. */
+/** Writes a month of entries of a thousand users, each with ten models, as the store writes their rows. */
 async function fillEntries(pool, schema) {
   await pool.query(`INSERT INTO ${schema}.p2_usage (partition, key, at, request_id, shared, user_id, client_id, model,
-      provider, status, tags, kinds, tokens, count, cost, reserved, difference, in_doubt)
+      provider, status, tags, input_tokens, output_tokens, cache_read_tokens, reasoning_tokens, cost, reserved)
     SELECT 'month', 'k' || i, ${MONTH_START} + i * ${Math.floor((30 * 86_400_000) / ENTRIES)}, '"request-' || i - (i % 20 = 0)::int || '"',
-      i % 20 IN (0, 19), '"u' || i * 7919 % 1000 || '"', '"app"', '"model-' || i % 10 || '"', '"openai"', '"succeeded"',
-      '{"\\"team\\"": "\\"search\\""}', '["inputTokens","outputTokens"]', ARRAY[900, 120], 1, 700, 1000, 0, false
-    FROM generate_series(1, ${ENTRIES}::bigint) i`)
+      i % 20 IN (0, 19), '"u' || hash % 1000 || '"', '"app"', '"model-' || hash / 1000 % 10 || '"', '"openai"',
+      CASE WHEN i % 50 = 7 THEN '"failed"' ELSE '"succeeded"' END, '{"\\"team\\"": "\\"search\\""}', 900, 120,
+      CASE i % 4 WHEN 1 THEN 300 END, CASE i % 4 WHEN 3 THEN 77 END, 700, 1000
+    FROM generate_series(1, ${ENTRIES}::bigint) i, abs(hashint8(i)) hash`)
   await pool.query(`VACUUM ANALYZE ${schema}.p2_usage`)
 }
 
