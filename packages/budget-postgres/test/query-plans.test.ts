@@ -1,7 +1,7 @@
 import { postgresStore } from "@p2/budget-postgres"
 import type { Pool } from "pg"
 import { expect, it } from "vitest"
-import { reserveOf, settleOf } from "./support/requests"
+import { reserveOf, settleOf } from "../../budget/test/adapters/requests"
 import { poolOf, serverForFile } from "./support/server-and-store"
 
 const file = serverForFile()

@@ -4,7 +4,7 @@ import { inspect } from "node:util"
 import { postgresStore } from "@p2/budget-postgres"
 import { Pool } from "pg"
 import { expect, it, onTestFinished } from "vitest"
-import { counter, entryOf, reserveOf, settleOf } from "./support/requests"
+import { counter, entryOf, reserveOf, settleOf } from "../../budget/test/adapters/requests"
 import { failureOf, poolOf, serverForFile, storeOn } from "./support/server-and-store"
 
 const file = serverForFile()

@@ -1,6 +1,6 @@
 import { type StoredEntry, UsageFold, type UsageGroup, type UsageTotals } from "@p2/budget/store"
 import { expect, it } from "vitest"
-import { entryOf, settleOf } from "./support/requests"
+import { entryOf, settleOf } from "../../budget/test/adapters/requests"
 import { poolOf, serverForFile, storeOn } from "./support/server-and-store"
 
 const file = serverForFile()

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type SqliteDatabase, sqliteStore } from "@p2/budget-sqlite"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { reserveOf } from "../../budget/test/adapters/requests"
 import { openDatabase } from "./support/open-database"
-import { reserveOf } from "./support/requests"
 
 let folder: string
 let path: string
