@@ -140,6 +140,7 @@ describe("usage errors", () => {
     expect(() => sqliteStore(7 as unknown as string)).toThrow(/a path such as/)
     expect(() => sqliteStore("x.db", { synchronous: "OFF" as "FULL" })).toThrow(/synchronous/)
     expect(() => sqliteStore("x.db", { retentionMs: 0 })).toThrow(/retentionMs/)
+    expect(() => sqliteStore("x.db", { timeoutMs: 0 })).toThrow(/timeoutMs/)
     expect(() => sqliteStore("x.db", { now: 7 as unknown as () => number })).toThrow(/options.now/)
     expect(() => sqliteStore("x.db", null as unknown as object)).toThrow(/options.*an object/)
     const misspelt = { retentionMS: 1 }

@@ -47,6 +47,7 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   check(retentionMs, integerFrom(1), "retentionMs")
   check(maxCounters, integerFrom(16), "maxCounters")
   const { name, shared, clock, timeoutMs = DEFAULT_TIMEOUT_MS, maxBatch = DEFAULT_MAX_BATCH } = storage
+  check(timeoutMs, integerFrom(1, MAX_TIMER_MS), "timeoutMs")
   // Callers wait longer than a transaction, so that they get the error that says what became of it.
   const callTimeoutMs = Math.min(timeoutMs + CALL_MARGIN_MS, MAX_TIMER_MS)
   const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs: callTimeoutMs }

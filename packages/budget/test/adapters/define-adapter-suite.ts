@@ -6,6 +6,8 @@ export function defineAdapterSuite(name: string, factory: SuiteFactory): void {
   defineStoreSuite({ describe, it }, factory, {
     name,
     limits: { ledgerRetention: "entries are kept until they are pruned" },
+    // The machine that runs the tests may be busy.
+    timeoutMs: 600_000,
     onReport: (report) => {
       const levels = ["contract", "concurrency", "leases", "time", "idempotency", "faults", "processes", "ledger"]
       expect(report.levels.map(({ level, status }) => `${level}: ${status}`)).toEqual(

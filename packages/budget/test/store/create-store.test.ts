@@ -476,6 +476,8 @@ it("rejects options that are unknown or out of range", () => {
   expect(() => createStore(storage, { retentionMS: 5 } as never)).toThrow("Did you mean `retentionMs`?")
   expect(() => createStore(storage, { maxCounters: 3 })).toThrow("Invalid `maxCounters`")
   expect(() => createStore(storage, { retentionMs: 0 })).toThrow("Invalid `retentionMs`")
+  for (const timeoutMs of [0, 1.5, 2 ** 31])
+    expect(() => createStore(Object.assign(storage, { timeoutMs }))).toThrow("Invalid `timeoutMs`")
 })
 
 it("states what it can do by what the storage says", () => {
