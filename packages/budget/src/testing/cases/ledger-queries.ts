@@ -357,7 +357,9 @@ const totalCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledge
     equal(await t.entries(), [], "entries after the prune")
   })
 
-  test("totals during writes are of whole entries: cost and count agree", { rule: "entries, keys, prune" }, async (t) => {
+  test("totals during writes are of whole entries: cost and count agree", {
+    rule: "entries, keys, prune",
+  }, async (t) => {
     let working = true
     const writes = (async () => {
       for (const index of range(40)) await Promise.all([t.spend(`a${index}`, 5), t.spend(`b${index}`, 5)])
