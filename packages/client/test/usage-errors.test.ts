@@ -123,6 +123,7 @@ test("an option in the wrong argument says where it belongs, in any spelling", (
   expect(message({ model }, { maxBudget: "0.05" })).toBe(
     "Unknown option `maxBudget`. `maxBudget` belongs in the first argument: new LLMClient({ model, maxBudget }).",
   )
+  expect(message({ model }, { budget: "0.05" })).toContain("is `maxBudget`, in the first argument), got a string")
   expect(message({ model }, { user_id: "u" })).toContain("`userId` belongs in the first argument")
 })
 
