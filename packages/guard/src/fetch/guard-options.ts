@@ -150,6 +150,7 @@ const ADVICE = {
   limits: "Limits belong to the budget: `createBudget({ store, limits })`.",
   limit: "Limits belong to the budget: `createBudget({ store, limits })`.",
   store: "The store belongs to the budget: `createBudget({ store, limits })`.",
+  user: IN_SUBJECT,
   userId: IN_SUBJECT,
   clientId: IN_SUBJECT,
   tags: IN_SUBJECT,

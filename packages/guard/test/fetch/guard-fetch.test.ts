@@ -653,6 +653,10 @@ describe("options", () => {
     [{}, "Invalid `budget`: expected a budget of `createBudget`, got undefined."],
     [{ budget, maxTokens: 5 }, "Unknown option `maxTokens`. Did you mean `maxOutputTokens`?"],
     [
+      { budget, user: "ada" },
+      "Unknown option `user`. It is part of the subject: `subject: { userId, clientId, tags }`.",
+    ],
+    [
       { budget, userId: "ada" },
       "Unknown option `userId`. It is part of the subject: `subject: { userId, clientId, tags }`.",
     ],
