@@ -153,6 +153,7 @@ const ADVICE = {
   limits: "Limits belong to the budget: `createBudget({ store, limits })`.",
   limit: "Limits belong to the budget: `createBudget({ store, limits })`.",
   store: "The store belongs to the budget: `createBudget({ store, limits })`.",
+  user: IN_SUBJECT,
   userId: IN_SUBJECT,
   user: IN_SUBJECT,
   client: IN_SUBJECT,

@@ -235,6 +235,40 @@ describe("a call that is not sent", () => {
     },
   )
 
+  const form = new FormData()
+  form.append("subject", "Hi")
+  it.each([
+    ["https://chat.example.org/api/v10/channels/1/messages", JSON.stringify({ content: "Hi" })],
+    ["https://mail.example.org/v3/domain/messages", form],
+    ["https://forms.example.org/responses", JSON.stringify({ answers: ["Hi"] })],
+  ])("is a call of another service if it has neither a model nor input: %s", async (url, body) => {
+    const passing = guardOver(() => json({}), { unknownEndpoints: "pass" })
+    expect((await passing.fetch(url, { method: "POST", body })).status).toBe(200)
+    expect(passing.attempts).toMatchObject([{ status: "passed", provider: new URL(url).host, model: "unknown" }])
+    const rejecting = guardOver(never)
+    const response = await rejecting.fetch(url, { method: "POST", body })
+    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining("Unknown endpoint POST")])
+  })
+
+  it.each([
+    { Messages: [] },
+    { input: "Hi" },
+    { previous_response_id: "resp_1" },
+    { prompt: { id: "pmpt_1" } },
+    { MODEL: "own-model" },
+  ])("is rejected at an unknown host if it may be a model call: %j", async (body) => {
+    const guard = guardOver(never, { unknownEndpoints: "pass" })
+    for (const path of ["messages", "responses", "chat/completions", "embeddings"]) {
+      const call = { method: "POST", body: JSON.stringify(body) }
+      expect((await guard.fetch(`https://llm.example.org/v1/${path}`, call)).status).toBe(400)
+    }
+    // The content encoding hides the fields.
+    const headers = { "content-encoding": "gzip" }
+    const encoded = { method: "POST", body: "{}", headers }
+    expect((await guard.fetch("https://llm.example.org/v1/messages", encoded)).status).toBe(400)
+    expect(guard.sent).toEqual([])
+  })
+
   it("has status 503 if the store fails", async () => {
     const store = overriddenStore(() => ({ reserve: () => Promise.reject(new Error("down")) }))
     const budget = createBudget({ store, limits: [{ scope: "total", limit: 1 }] })
@@ -618,6 +652,10 @@ describe("options", () => {
   it.each([
     [{}, "Invalid `budget`: expected a budget of `createBudget`, got undefined."],
     [{ budget, maxTokens: 5 }, "Unknown option `maxTokens`. Did you mean `maxOutputTokens`?"],
+    [
+      { budget, user: "ada" },
+      "Unknown option `user`. It is part of the subject: `subject: { userId, clientId, tags }`.",
+    ],
     [
       { budget, userId: "ada" },
       "Unknown option `userId`. It is part of the subject: `subject: { userId, clientId, tags }`.",
