@@ -2,7 +2,7 @@ import type { StoredEntry } from "../usage/entry"
 import type { Millis, Name } from "./budget-store"
 import { integer, listOf, nullable, objectOf, oneOf, type Shape, string } from "./shape"
 import type { Found, RecordKind, Write } from "./storage"
-import { StoreError } from "./store-error"
+import { corrupt, misconfigured } from "./store-error"
 import {
   type AdjustmentRecord,
   CLOCK_MARGIN_MS,
@@ -55,10 +55,7 @@ export function parseRecord<Kind extends RecordKind>(kind: Kind, key: string, te
   const value = parseJson(text)
   if (SHAPES[kind](value) === undefined && (kind !== "reservation" || isOfItsState(value as ReservationRecord)))
     return value as StoredValues[Kind]
-  throw new StoreError(`The stored record of kind "${kind}" under the key "${key}" is damaged. It was not changed.`, {
-    code: "store-corrupt",
-    applied: "no",
-  })
+  throw corrupt(`The stored record of kind "${kind}" under the key "${key}" is damaged. It was not changed.`)
 }
 
 function parseJson(text: string): unknown {
@@ -97,10 +94,7 @@ export class RecordView {
 
   constructor({ clock, records, due }: Found, settings: { retentionMs: number }) {
     if (!Number.isSafeInteger(clock) || clock < 0)
-      throw new StoreError("The storage's clock is not a time in epoch milliseconds.", {
-        code: "store-misconfigured",
-        applied: "no",
-      })
+      throw misconfigured("The storage's clock is not a time in epoch milliseconds.")
     this.clock = clock
     this.#settings = settings
     this.#dueKeys = due

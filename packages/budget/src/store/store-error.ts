@@ -38,3 +38,17 @@ export class StoreError extends P2Error {
     return P2Error.isInstance(value) && value.name === "StoreError" && "applied" in value
   }
 }
+
+type Applied = StoreErrorOptions["applied"]
+
+export function unavailable(message: string, applied: Applied = "no", cause?: unknown): StoreError {
+  return new StoreError(message, { code: "store-unavailable", applied, cause })
+}
+
+export function misconfigured(message: string, applied: Applied = "no", cause?: unknown): StoreError {
+  return new StoreError(message, { code: "store-misconfigured", applied, cause })
+}
+
+export function corrupt(message: string, applied: Applied = "no", cause?: unknown): StoreError {
+  return new StoreError(message, { code: "store-corrupt", applied, cause })
+}
