@@ -98,7 +98,8 @@ async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>
       return reserve(guard, { read, headers, described: started, subject })
     }
     case "priced":
-      if (isCounted()) return { status: "not-sent", response: rejectionResponse(call, "guarded-twice", GUARDED_TWICE) }
+      if (isCounted(headers))
+        return { status: "not-sent", response: rejectionResponse(call, "guarded-twice", GUARDED_TWICE) }
       return reserve(guard, { read, headers, described, subject })
   }
 }
