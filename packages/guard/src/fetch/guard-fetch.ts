@@ -99,7 +99,7 @@ async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>
       return reserve(guard, { read, headers, described: started, subject })
     }
     case "priced":
-      if (isCounted()) return { status: "not-sent", response: rejectionResponse(call, GUARDED_TWICE, guard) }
+      if (isCounted(headers)) return { status: "not-sent", response: rejectionResponse(call, GUARDED_TWICE, guard) }
       return reserve(guard, { read, headers, described, subject })
   }
 }

@@ -121,10 +121,8 @@ function readCache(fields: UsageFields, prompt: DetailFields): CacheCounts {
   // This field identifies LiteLLM, whose prompt count includes cached tokens.
   const isLiteLLM = prompt.has("cache_creation_token_details") || fields.has("cache_creation_token_details")
   const details = [
-    ...prompt.inner("cache_creation_token_details"),
-    ...prompt.inner("cache_creation"),
-    fields.inner("cache_creation_token_details"),
-    fields.inner("cache_creation"),
+    ...prompt.inner("cache_creation_token_details", "cache_creation"),
+    ...fields.innerObjects("cache_creation_token_details", "cache_creation"),
   ]
   // The names with `claude` are new-api's: https://github.com/QuantumNous/new-api/blob/main/dto/openai_response.go
   const writeHour = Math.max(
@@ -156,20 +154,22 @@ class DetailFields {
   readonly #details: readonly UsageFields[]
 
   constructor(fields: UsageFields, names: readonly string[]) {
-    this.#details = names.map((name) => fields.inner(name))
+    this.#details = fields.innerObjects(...names)
   }
 
   /** The largest count under any of these names. */
   largest(...names: string[]): number {
-    return Math.max(...this.#details.flatMap((each) => names.map((name) => each.count(name))))
+    let largest = 0
+    for (const each of this.#details) for (const name of names) largest = Math.max(largest, each.count(name))
+    return largest
   }
 
   has(name: string): boolean {
     return this.#details.some((each) => each.has(name))
   }
 
-  inner(name: string): readonly UsageFields[] {
-    return this.#details.map((each) => each.inner(name))
+  inner(...names: string[]): readonly UsageFields[] {
+    return this.#details.flatMap((each) => each.innerObjects(...names))
   }
 
   ignore(...names: string[]): void {
