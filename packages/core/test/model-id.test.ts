@@ -134,6 +134,17 @@ describe("nearestIds", () => {
     expect(nearestIds("something-else-entirely", known)).toEqual([])
   })
 
+  it("returns ids that continue the other after a hyphen before those with several edits", () => {
+    const ids = ["gpt-4-turbo", "gpt-5", "gpt-5-mini", "gpt-5-chat-latest", "glm-5-turbo"]
+    expect(nearestIds("gpt-5-turbo", ids)).toEqual(["gpt-4-turbo", "gpt-5", "glm-5-turbo"])
+    expect(nearestIds("gpt-5-mini-latest", ids, 1)).toEqual(["gpt-5-mini"])
+    expect(nearestIds("claude-haiku", ["claude-4", "claude-haiku-4-5", "claude-haiku-4-5-20251001"])).toEqual([
+      "claude-haiku-4-5",
+      "claude-haiku-4-5-20251001",
+      "claude-4",
+    ])
+  })
+
   it("finds the same ids as a comparison with every known id", () => {
     const word = fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 1, maxLength: 7 })
     fc.assert(
