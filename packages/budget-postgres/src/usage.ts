@@ -127,7 +127,7 @@ export async function readTotals(
     return groupSums
   }
   for (const row of rows) sumsOf(row).add(row)
-  // Without groups there is a row also if no entry matches.
+  // Without groups there is a row even if no entry matches.
   for (const row of shared) if (row.requests !== "0") sumsOf(row).addRequests(row.requests!)
   return { totals: [...sums.values()].map((each) => each.totals()), widest: found }
 }

@@ -54,7 +54,7 @@ export interface ReserveOptions {
   maxLeaseMs?: number | undefined
   /**
    * The key belongs to the first call that reserves it, regardless of its content: every other call throws a
-   * ReservationHeldError, also once the key is resolved. `releaseUnanswered` is then true by default.
+   * ReservationHeldError, even once the key is resolved. `releaseUnanswered` is then true by default.
    * @defaultValue false
    */
   exclusive?: boolean | undefined

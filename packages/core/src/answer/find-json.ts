@@ -11,9 +11,9 @@ const SPARE_CHARACTERS = 1_000_000
 const CHARACTERS_PER_FAILURE = 1_000
 
 /**
- * Finds the JSON in a model's answer: the whole text if it is JSON, otherwise every object and array in it, the last one
- * first. Reasoning (`<think>`, harmony's analysis channel and the like) is left out, so that a draft inside it is not taken
- * for the answer.
+ * Finds the JSON in a model's answer: the whole text if it is JSON, otherwise every object and array in it, the last
+ * one first. Reasoning (`<think>`, harmony's analysis channel and similar) is omitted, so that a draft inside it does
+ * not count as the answer.
  *
  * @example
  * findJson('<think>{"age":99}? No.</think>Draft {"age":37}. Correction: {"age":36}') // ['{"age":36}', '{"age":37}']

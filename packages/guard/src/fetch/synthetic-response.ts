@@ -101,7 +101,7 @@ const NAMES = {
   503: { openai: "server_error", anthropic: "api_error", google: "UNAVAILABLE" },
 } as const
 
-/** The shape that the caller expects, also for paths that no protocol describes. */
+/** The shape that the caller expects, even for paths that no protocol describes. */
 function shapeOf({ url, headers }: ProviderCall): ErrorShape {
   if (headers.has("anthropic-version") || /\/messages(\/|$)/.test(url.pathname)) return "anthropic"
   if (headers.has("x-goog-api-key") || /:[A-Za-z]+$/.test(url.pathname)) return "google"

@@ -16,7 +16,7 @@ const key = "local"
 /** The calls that a test makes. */
 export interface Caller {
   call(signal?: AbortSignal): Promise<unknown>
-  /** A stream; `onPiece` returns false to leave it. */
+  /** A stream; `onPiece` returns false to abandon it. */
   stream(onPiece: () => boolean, signal?: AbortSignal): Promise<void>
   /** Two calls: the model calls a tool and gets its result. */
   steps(): Promise<unknown>
