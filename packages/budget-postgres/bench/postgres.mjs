@@ -1,5 +1,5 @@
 // Pairs (reserve of three counters of which two are shared, settle with a usage entry) a second, on a PostgreSQL with fsync
-// on, beside a bare loop of the same statements in the same transactions, one caller. Rounds are interleaved; the ratio of
+// on, compared with a bare loop of the same statements in the same transactions, one caller. Rounds are interleaved; the ratio of
 // each round is taken, then the median. Then a million users against ten thousand, and the totals of a million entries.
 //   npm run bench            after `npm run build`; ROUNDS, PAIRS and ENTRIES make it shorter or longer
 import { fork } from "node:child_process"
