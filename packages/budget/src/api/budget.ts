@@ -131,7 +131,7 @@ export interface Reservation {
 /** The limit for which a call waited. */
 export type WaitedLimit = Pick<LimitStatus, "scope" | "window" | "unit">
 
-/** How long a call waited until it fitted, and for which limits. */
+/** How long a call waited until it fit, and for which limits. */
 export interface RoomWait {
   durationMs: number
   limits: readonly WaitedLimit[]
