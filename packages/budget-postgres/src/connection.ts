@@ -24,8 +24,8 @@ export interface TransactionOptions {
   readOnly?: boolean
   /** Statements without parameters, sent together with BEGIN. `work` receives the rows of the last one. */
   first?: string
-  /** Commits without waiting for the disk, so that locks are released, and waits for the disk afterwards. */
-  flushAfter?: boolean
+  /** When the disk is waited for: in the commit, after it, so that locks are released first, or never. @defaultValue "in-commit" */
+  flush?: "in-commit" | "after" | "never"
 }
 
 /** Every column is text, whatever parsers the program has set for `pg`. */
@@ -40,7 +40,7 @@ const FLUSH = "SELECT pg_logical_emit_message(true, 'p2', '')"
 /** Runs `work` in a transaction on a separate connection. What `work` throws is thrown unchanged, after a rollback. */
 export async function inTransaction<T>(
   pool: PostgresPool,
-  { timeoutMs, readOnly = false, first = "", flushAfter = false }: TransactionOptions,
+  { timeoutMs, readOnly = false, first = "", flush = "in-commit" }: TransactionOptions,
   work: (query: Query, firstRows: Row[]) => Promise<T>,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
@@ -62,11 +62,11 @@ export async function inTransaction<T>(
   try {
     const limits = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
     const settings = limits.map((name) => `SET LOCAL ${name} = ${timeoutMs};`)
-    if (flushAfter) settings.push("SET LOCAL synchronous_commit = off;")
+    if (flush !== "in-commit") settings.push("SET LOCAL synchronous_commit = off;")
     const level = readOnly ? "REPEATABLE READ, READ ONLY" : "READ COMMITTED"
     const result = await work(query, await query(`BEGIN ISOLATION LEVEL ${level}; ${settings.join(" ")} ${first}`))
     stage = "committing"
-    const [commit] = await send(flushAfter ? `COMMIT; ${FLUSH}` : "COMMIT")
+    const [commit] = await send(flush === "after" ? `COMMIT; ${FLUSH}` : "COMMIT")
     if (commit?.command !== "COMMIT") throw toStoreError(new Error("The server rolled back."), "no")
     stage = "done"
     return result
@@ -77,26 +77,21 @@ export async function inTransaction<T>(
 }
 
 /** A connection of the pool, which may have none free, or a server that does not reply. */
-function connect(pool: PostgresPool, timeoutMs: number): Promise<PostgresClient> {
-  return new Promise((resolve, reject) => {
-    let isLate = false
-    const timer = setTimeout(() => {
-      isLate = true
-      reject(toStoreError(new Error(`The pool provided no connection within ${timeoutMs} ms.`), "no"))
+async function connect(pool: PostgresPool, timeoutMs: number): Promise<PostgresClient> {
+  let timer: NodeJS.Timeout | undefined
+  // A pool with an invalid address throws instead of rejecting.
+  const connecting = (async () => pool.connect())()
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`The pool provided no connection within ${timeoutMs} ms.`))
+      connecting.then((late) => late.release(false)).catch(() => {})
     }, timeoutMs)
-    // A pool with an invalid address throws instead of rejecting.
-    Promise.resolve()
-      .then(() => pool.connect())
-      .then(
-        (client) => {
-          clearTimeout(timer)
-          if (isLate) client.release(false)
-          else resolve(client)
-        },
-        (error) => {
-          clearTimeout(timer)
-          reject(toStoreError(error, "no"))
-        },
-      )
   })
+  try {
+    return await Promise.race([connecting, timeout])
+  } catch (error) {
+    throw toStoreError(error, "no")
+  } finally {
+    clearTimeout(timer)
+  }
 }

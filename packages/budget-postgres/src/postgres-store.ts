@@ -34,8 +34,6 @@ export function postgresStore(options: PostgresStoreOptions): BudgetStore {
   if (typeof pool?.connect !== "function") throw new InvalidArgumentError("options.pool", "a `Pool` of `pg`", pool)
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(schema))
     throw new InvalidArgumentError("options.schema", "1 to 63 letters, digits and _, not a digit first", schema)
-  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > 2 ** 30)
-    throw new InvalidArgumentError("options.timeoutMs", "milliseconds, an integer from 1 to 2^30", timeoutMs)
   if (now !== undefined && typeof now !== "function")
     throw new InvalidArgumentError("options.now", "a function that returns epoch milliseconds", now)
   return createStore(createPostgresStorage({ pool, schema, timeoutMs, now }), { retentionMs })

@@ -3,7 +3,7 @@ import { once } from "node:events"
 import type { StoredEntry } from "@p2/budget/store"
 import { postgresStore } from "@p2/budget-postgres"
 import { expect, it } from "vitest"
-import { childScript } from "./support/child-script"
+import { childScript } from "../../budget/test/adapters/child-script"
 import { poolOf, serverForFile } from "./support/server-and-store"
 
 const file = serverForFile()
@@ -12,7 +12,7 @@ const ROUNDS = Number(process.env.P2_POSTGRES_ROUNDS ?? 6)
 const SCHEMA = "kills"
 
 it("over kills of clients and of the server, the ledger equals the counters and every confirmed settle is found", async () => {
-  const script = await childScript("work")
+  const script = await childScript(new URL("./support/work.ts", import.meta.url))
   const confirmed: [partition: string, key: string, cost: number][] = []
   let started = 0
   const start = (): ChildProcess => {

@@ -4,7 +4,7 @@ import { inspect } from "node:util"
 import { postgresStore } from "@p2/budget-postgres"
 import { Pool } from "pg"
 import { expect, it, onTestFinished } from "vitest"
-import { counter, entryOf, reserveOf, settleOf } from "./support/requests"
+import { counter, entryOf, reserveOf, settleOf } from "../../budget/test/adapters/requests"
 import { failureOf, poolOf, serverForFile, storeOn } from "./support/server-and-store"
 
 const file = serverForFile()
@@ -29,8 +29,11 @@ it("check warns of fsync off, and rejects UNLOGGED tables", async () => {
     durability: "process",
     warnings: [expect.stringContaining("fsync is off")],
   })
-  await pool.query("ALTER TABLE checked.p2_records SET UNLOGGED")
-  expect(await store.check()).toMatchObject({ ok: false, durability: "none" })
+  for (const table of ["records", "usage"]) {
+    await pool.query(`ALTER TABLE checked.p2_${table} SET UNLOGGED`)
+    expect(await store.check()).toMatchObject({ ok: false, durability: "none" })
+    await pool.query(`ALTER TABLE checked.p2_${table} SET LOGGED`)
+  }
 })
 
 it("on a read-only server nothing is admitted or settled, and check reports it", async () => {

@@ -5,8 +5,8 @@ import { join } from "node:path"
 import type { BudgetStore, UsageEntry } from "@p2/budget/store"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { entryOf, reserveOf, settleOf } from "../../budget/test/adapters/requests"
 import { openDatabase } from "./support/open-database"
-import { entryOf, reserveOf, settleOf } from "./support/requests"
 
 let folder: string
 let path: string

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { childScript } from "./support/child-script"
+import { childScript } from "../../budget/test/adapters/child-script"
 
 let script: Awaited<ReturnType<typeof childScript>>
 const folder = mkdtempSync(join(tmpdir(), "p2-sqlite-"))
 beforeAll(async () => {
-  script = await childScript("open-once")
+  script = await childScript(new URL("./support/open-once.ts", import.meta.url))
 })
 afterAll(() => {
   script.remove()

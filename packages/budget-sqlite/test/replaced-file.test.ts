@@ -4,8 +4,8 @@ import { join } from "node:path"
 import type { BudgetStore } from "@p2/budget/store"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { entryOf, reserveOf } from "../../budget/test/adapters/requests"
 import { openDatabase } from "./support/open-database"
-import { entryOf, reserveOf } from "./support/requests"
 
 let folder: string
 let path: string

@@ -100,8 +100,8 @@ export async function runAgent(agent: Agent, added: RunWords, { cli, programs }:
 
 /** The imitation calls the tool, and ends after its result. It answers a request for JSON with JSON. */
 function script({ faults }: LocalProvider, { tool }: Agent, file: string): void {
-  const toolCall = { name: tool.name, arguments: tool.write(file) }
-  faults.always({ toolCall }, ({ body }) => hasTool(body, tool.name) && !hasResult(body))
+  const toolCalls = [{ name: tool.name, arguments: tool.write(file) }]
+  faults.always({ toolCalls }, ({ body }) => hasTool(body, tool.name) && !hasResult(body))
   faults.always({ answer: "Done." }, ({ body }) => !/"(responseJsonSchema|json_schema)"/.test(JSON.stringify(body)))
 }
 

@@ -102,12 +102,20 @@ describe("p2 price", () => {
 describe("p2 models", () => {
   it("lists the models of a provider", async () => {
     const { stdout } = await world.run(["models", "--provider", "anthropic"])
-    expect(stdout).toMatch(/^model +input +output +context +max output +as of$/m)
+    expect(stdout).toMatch(/^model +input +output +other +context +max output +as of$/m)
     expect(stdout).toMatch(/^anthropic\/claude-sonnet-4-5 +\$3\.00 +\$15\.00 +200,000 +64,000 +\d{4}-\d\d-\d\d$/m)
     const listed = await json("models", "--provider", "anthropic")
     expect(listed.every((each: { provider: string }) => each.provider === "anthropic")).toBe(true)
     expect((await json("models")).length).toBeGreaterThan(listed.length)
     expect(tableDate() >= listed[0].asOf).toBe(true)
+  })
+
+  it("shows the price of an image, of a second and of a character, and no $0.00 beside it", async () => {
+    const { stdout } = await world.run(["models", "--provider", "openai"])
+    expect(stdout).toMatch(/^openai\/dall-e-3 +\$0\.12 per image +\d{4}-\d\d-\d\d$/m)
+    expect(stdout).toMatch(/^openai\/whisper-1 +\$0\.0001 per second +\d{4}-\d\d-\d\d$/m)
+    expect(stdout).toMatch(/^openai\/tts-1 +\$0\.000015 per character +\d{4}-\d\d-\d\d$/m)
+    expect(stdout).toMatch(/^openai\/gpt-4o-search-preview +\$2\.50 +\$10\.00 +\$0\.025 per request +128,000/m)
   })
 
   it("ends without an error when its reader closes the output", async () => {

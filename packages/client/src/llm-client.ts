@@ -3,7 +3,7 @@ import {
   type CompiledAnswer,
   compileAnswer,
   type Message,
-  type MessageBuilder,
+  MessageBuilder,
   P2Error,
   Request,
   type RequestOptions,
@@ -39,15 +39,15 @@ import { type Receipt, sumReceipt } from "./receipt"
 import { type ForkChanges, type ForkOptions, Run } from "./runs/run"
 import { type RunLimit, RunScope } from "./runs/run-scope"
 import { type CompiledTools, compileTools } from "./steps/compiled-tools"
-import { Conversation } from "./steps/conversation"
 import type { ToolSet } from "./steps/tool"
+import { withAnsweredCalls } from "./steps/tool-messages"
 
 /** What the clients of a run share with the client that started it. */
 interface RunMembership {
   scope: RunScope
   budget: LazyBudget
   /** Undefined: the member has its own. */
-  conversation: Conversation | undefined
+  conversation: MessageBuilder | undefined
   /** @throws ClientClosedError, RunFinishedError */
   checkOpen(): void
   /** Makes `close` and `finish` wait for this work. */
@@ -76,7 +76,6 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   /** The conversation. Each answer is added as the assistant's turn, after the tool calls and results that led to it. */
   readonly msg: MessageBuilder
   readonly usageTracker: UsageTracker
-  readonly #conversation: Conversation
   readonly #options: LLMClientOptions
   readonly #deadlines: GenerateCall["deadlines"]
   readonly #routes: Routes
@@ -115,8 +114,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     this.#budget = membership?.budget ?? new LazyBudget(this.request as Request<unknown>, shared)
     // Loads the tokenizer now, because that blocks for about 0.1 s once per process and a deadline may run later.
     this.#routes.first.countInput([{ role: "user", content: "" }], {})
-    this.#conversation = membership?.conversation ?? new Conversation().addPrompt(this.request.messages as Message[])
-    this.msg = this.#conversation
+    this.msg = membership?.conversation ?? new MessageBuilder().addPrompt(this.request.messages as Message[])
     this.usageTracker = new UsageTracker(this.#budget)
   }
 
@@ -235,7 +233,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     const client = new LLMClient<A, T>(request, merged, {
       scope,
       budget: this.#budget,
-      conversation: changes === undefined ? this.#conversation : undefined,
+      conversation: changes === undefined ? this.msg : undefined,
       checkOpen: () => {
         this.#checkOpen()
         scope.checkOpen()
@@ -340,7 +338,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     return {
       request: this.request as Request<unknown>,
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
-      messages: this.msg.getMessages(),
+      messages: withAnsweredCalls(this.msg.getMessages()),
       routes: this.#routes.all,
       stream: this.request.stream,
       tools: this.#tools,
@@ -369,7 +367,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     return {
       signal: options.signal,
       wait: options.wait ?? this.#options.wait,
-      addTurn: this.#conversation.beginTurn(),
+      addTurn: this.msg.openTurn(),
       ...call,
     }
   }

@@ -210,7 +210,7 @@ test("an item whose process ended is called again as soon as its lease is over",
   // The process ends while the answer is on its way: its reservation is never settled.
   const killed = overrideStore(inner, { settle: () => new Promise(() => {}) })
   void openClassifier({ store: killed }).map(["a"], options)
-  await vi.waitFor(() => expect(provider.received).toHaveLength(1))
+  await vi.waitFor(() => expect(provider.received).toHaveLength(1), 60_000)
   const early = await openClassifier({ store: inner }).map(["a"], options)
   expect(early).toMatchObject([{ status: "failed", error: { code: "reservation-held" } }])
   now += 60_000

@@ -100,6 +100,26 @@ describe("calls are returned", () => {
     expectExact(result.receipt)
   })
 
+  test("calls without results are answered, so that another message can follow", async () => {
+    const client = open({ tools: { weather } })
+    provider.faults.next(calls(call("weather", { city: "Paris" }), call("weather", { city: "Rome" })))
+    const first = await client.generate()
+    if (!first.ok) throw first.error
+    const [paris, rome] = first.toolCalls!
+    client.msg.addToolResult(paris!.id, "21 °C").addMessageUser("Never mind. Who are you?")
+    const counted = client.countTokens()
+    const second = await client.generate()
+    // The imitation calls a tool again.
+    expect(second.ok).toBe(true)
+    expect(rolesOf(sent(1))).toEqual(["user", "assistant", "tool", "tool", "user"])
+    expect(results(1)).toEqual([
+      { role: "tool", tool_call_id: paris!.id, content: "21 °C" },
+      { role: "tool", tool_call_id: rome!.id, content: "This tool was not run." },
+    ])
+    expect(rolesOf(client.msg.getMessages())).toEqual(["user", "assistant", "tool", "user", "assistant"])
+    expect(second.receipt.usage.inputTokens).toBe(counted)
+  })
+
   test("generateResponse() throws, because there is no answer", async () => {
     provider.faults.next(calls(call("weather", { city: "Rome" })))
     const error = await open({ tools: { weather } })

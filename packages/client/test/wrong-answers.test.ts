@@ -57,6 +57,14 @@ describe("the last JSON that fits the schema is the answer, not a draft or reaso
     `<think>a <think>${CHARLES}</think> ${CHARLES}</think>${ADA}`,
     `[${ADA}]`,
     `{"answer":${ADA}}`,
+    `{"result":${ADA}}`,
+    `{"data":${ADA}}`,
+    `{"reasoning":"Not ${CHARLES.replaceAll('"', "'")}","answer":${ADA}}`,
+    JSON.stringify({ thoughts: ["Charles?", CHARLES], analysis: null, final_answer: ada }),
+    JSON.stringify({ tool_calls: [{ id: "c", type: "function", function: { name: "answer", arguments: ADA } }] }),
+    `<scratchpad>${CHARLES}? No.</scratchpad>${ADA}`,
+    `${ADA}\n<self_reflection>Or ${CHARLES}? No.</self_reflection>`,
+    `${ADA}<|im_end|>\n<|im_start|>user\nAnd Charles?<|im_end|>\n<|im_start|>assistant\n${CHARLES}`,
     JSON.stringify({ answer: ADA }),
     `Here: {"name":"Charles"} {"age":99} ${ADA} {} [] {"note":1}`,
     JSON.stringify(ADA),
@@ -78,10 +86,21 @@ describe("the last JSON that fits the schema is the answer, not a draft or reaso
     `<think>${CHARLES}`,
     `<think>\n\`\`\`json\n${CHARLES}\n\`\`\`\n</think>`,
     `<|channel|>analysis<|message|>${CHARLES}<|end|>`,
+    `<scratchpad>${CHARLES}? No.</scratchpad>`,
+    `<reason>${CHARLES}? No.`,
   ])("%j has no answer", async (text) => {
     answerJson(content(text))
     const result = await open({ answerModel: Person, repairs: 0 }).generate()
     expect(result).toMatchObject({ ok: false, error: { code: "answer-empty" } })
+  })
+
+  test.each([
+    `<draft>Maybe ${CHARLES}? No.</draft>I cannot tell.`,
+    JSON.stringify({ thinking: CHARLES, answer: null }),
+  ])("%j is an invalid answer", async (text) => {
+    answerJson(content(text))
+    const result = await open({ answerModel: Person, repairs: 0 }).generate()
+    expect(result).toMatchObject({ ok: false, error: { code: "invalid-answer" } })
   })
 
   test("a tool call written as content is not taken for an answer that has the same fields", async () => {

@@ -105,10 +105,10 @@ export class UnknownModelError extends P2Error<"unknown-model"> {
   }
 }
 
-/** A call was aborted by its signal: code `aborted`. `cause` is the signal's reason. */
+/** A call was aborted, by its signal or by the reader of its stream: code `aborted`. `cause` is the reason. */
 export class AbortedError extends P2Error<"aborted"> {
   constructor(what: string, signal?: { readonly reason?: unknown }) {
-    super(`${what} was aborted by its signal.`, { code: "aborted", kind: "failed", cause: signal?.reason })
+    super(`${what} was aborted.`, { code: "aborted", kind: "failed", cause: signal?.reason })
   }
 
   /** Whether `value` is an `AbortedError`, from any copy of the package. */

@@ -73,7 +73,7 @@ describe("subclasses", () => {
       code: "aborted",
       kind: "failed",
       cause: reason,
-      message: "The call was aborted by its signal.",
+      message: "The call was aborted.",
     })
   })
 })

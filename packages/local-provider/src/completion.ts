@@ -62,9 +62,8 @@ export function complete(
 function callsOf(request: ChatRequest, fault: Fault): CalledTool[] {
   // As in the API, the ids of a conversation are distinct.
   const id = (index: number) => `call_local_${request.messages.length}_${index + 1}`
-  const faulty = fault.toolCalls ?? (fault.toolCall && [fault.toolCall])
-  if (faulty !== undefined)
-    return faulty.map(({ name, arguments: given }, index) => ({
+  if (fault.toolCalls !== undefined)
+    return fault.toolCalls.map(({ name, arguments: given }, index) => ({
       id: id(index),
       name,
       arguments: typeof given === "string" ? given : JSON.stringify(given),
@@ -76,8 +75,8 @@ function callsOf(request: ChatRequest, fault: Fault): CalledTool[] {
 }
 
 /** Without calls in the fault, `answer` is the arguments of the call. */
-function contentBeside({ toolCalls, toolCall, answer }: Fault): string {
-  return (toolCalls ?? toolCall) === undefined ? "" : (answer ?? "")
+function contentBeside({ toolCalls, answer }: Fault): string {
+  return toolCalls === undefined ? "" : (answer ?? "")
 }
 
 /** Cuts several strings so that together they have at most this many tokens. */

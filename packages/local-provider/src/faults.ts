@@ -9,6 +9,8 @@ export interface Fault {
   billed?: boolean | undefined
   /** Waits before the headers, in milliseconds. */
   delayMs?: number | undefined
+  /** Waits for this before the headers. */
+  until?: Promise<unknown> | undefined
   /** Waits before every chunk of a stream, in milliseconds. */
   chunkDelayMs?: number | undefined
   /** Stops sending: before the headers, in the middle of a JSON body, or in the stream after `afterChunks`. */
@@ -24,12 +26,10 @@ export interface Fault {
   /** Answers with this text. */
   answer?: string | undefined
   /**
-   * Calls these tools, with `answer` as the content of the same message; an empty list: answers without a call. String
-   * arguments are sent unchanged.
+   * Calls these tools; none: answers without a call. Arguments that are a string are sent as they are; with the Responses API they
+   * are the input of a custom tool. In chat completions, `answer` is the content beside the calls.
    */
   toolCalls?: readonly { name: string; arguments: string | Record<string, unknown> }[] | undefined
-  /** Calls this tool with these arguments; a string is the input of a custom tool of the Responses API. */
-  toolCall?: { name: string; arguments: Record<string, unknown> | string } | undefined
   /** Answers with JSON that does not match the schema. */
   wrongShape?: boolean | undefined
   /** Answers with text that is not JSON. */

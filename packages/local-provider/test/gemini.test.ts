@@ -69,10 +69,14 @@ describe("answers", () => {
     expect(candidates[0]!.finishReason).toBe("MAX_TOKENS")
   })
 
-  it("call the function of a fault", async () => {
-    provider.faults.next({ toolCall: { name: "write", arguments: { path: "a.txt" } } })
+  it("call the functions of a fault", async () => {
+    const toolCalls = ["a.txt", "b.txt"].map((path) => ({ name: "write", arguments: { path } }))
+    provider.faults.next({ toolCalls })
     const { candidates } = await jsonOf(post("generateContent", {}))
-    expect(candidates[0]!.content.parts).toEqual([{ functionCall: { name: "write", args: { path: "a.txt" } } }])
+    expect(candidates[0]!.content.parts).toEqual([
+      { functionCall: { name: "write", args: { path: "a.txt" } } },
+      { functionCall: { name: "write", args: { path: "b.txt" } } },
+    ])
   })
 
   it("call a function until its response is sent", async () => {

@@ -184,6 +184,29 @@ describe("cached tokens that a gateway excludes from the prompt are charged once
   })
 })
 
+describe("the tokens of a prediction", () => {
+  const read = (details: object, total?: number) =>
+    usageFromOpenAIChat({
+      prompt_tokens: 14,
+      completion_tokens: 50,
+      ...(total && { total_tokens: total }),
+      completion_tokens_details: details,
+    })
+
+  it("are inside the output, unless they exceed it", () => {
+    const inside = { accepted_prediction_tokens: 20, rejected_prediction_tokens: 30 }
+    expect(read(inside)).toMatchObject({ outputTokens: 50 })
+    expect(read(inside).assumptions).toBeUndefined()
+    const beside = { accepted_prediction_tokens: 0, rejected_prediction_tokens: 300 }
+    for (const total of [undefined, 364, 64])
+      expect(read(beside, total)).toMatchObject({
+        outputTokens: 350,
+        assumptions: ["tokens of a prediction exceed the output, so they were counted beside it"],
+      })
+    expect(() => read({ rejected_prediction_tokens: -1 })).toThrow(/at least 0/)
+  })
+})
+
 describe("shapes that had no adapter", () => {
   it.each<[string, Usage, Omit<Usage, "raw">]>([
     [

@@ -2,7 +2,7 @@ import { redisCommand } from "./redis-command"
 import { type RedisServer, startRedis } from "./start-redis"
 
 const SLOTS = 16_384
-const FORM_TIMEOUT_MS = 30_000
+const FORM_TIMEOUT_MS = 60_000
 const MOVED_AT_ONCE = 10
 
 export interface StartRedisClusterOptions {

@@ -10,7 +10,7 @@ import { redisCommand } from "./redis-command"
 import { watch } from "./watchdog"
 
 const HOST = "127.0.0.1"
-const START_TIMEOUT_MS = 15_000
+const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 5_000
 
 export interface StartRedisOptions {

@@ -379,6 +379,33 @@ describe("invalid and unusual requests", () => {
     )
   })
 
+  test("unknown fields of a content part, a tool call and a tool count in the bound", () => {
+    const signature = "QUJD".repeat(500)
+    const extra_content = { google: { thought_signature: signature } }
+    const call = { id: "c", type: "function", function: { name: "f", arguments: "{}" } }
+    const part = { type: "text", text: "Hi" }
+    const result = { role: "tool", tool_call_id: "c", content: "1" }
+    const boundOf = (message: object, more: object = {}) =>
+      countRequestTokens({
+        model: "gemini/gemini-2.5-flash",
+        messages: [message, result] as MessageInput[],
+        ...more,
+      }).upperBound
+    const assistant = (calls: object) => ({ role: "assistant", content: null, tool_calls: [calls] })
+    const least = 2 * signature.length
+    expect(boundOf(assistant({ ...call, extra_content })) - boundOf(assistant(call))).toBeGreaterThan(least)
+    const inFunction = { ...call, function: { ...call.function, provider_specific_fields: extra_content } }
+    expect(boundOf(assistant(inFunction)) - boundOf(assistant(call))).toBeGreaterThan(least)
+    const custom = { id: "c", type: "custom", custom: { name: "f", input: "x" } }
+    expect(boundOf(assistant({ ...custom, extra_content })) - boundOf(assistant(custom))).toBeGreaterThan(least)
+    const user = (content: object) => ({ role: "user", content: [content] })
+    expect(boundOf(user({ ...part, extra_content })) - boundOf(user(part))).toBeGreaterThan(least)
+    expect(boundOf(user({ ...part, cache_control: { type: "ephemeral" } }))).toBe(boundOf(user(part)))
+    const format = { type: "json_schema", json_schema: { name: "n", schema: {} } }
+    const formatted = (answerFormat: object) => boundOf(user(part), { answerFormat })
+    expect(formatted({ ...format, schema: { description: signature } }) - formatted(format)).toBeGreaterThan(least)
+  })
+
   test("unknown fields of a message count in the bound", () => {
     const function_call = { name: "f", arguments: "some words ".repeat(500) }
     const counted = count({ messages: [{ role: "assistant", content: null, function_call }] })

@@ -1,5 +1,5 @@
 import { sqliteStore } from "@p2/budget-sqlite"
-import { reserveOf } from "./requests"
+import { reserveOf } from "../../../budget/test/adapters/requests"
 
 /** Opens a store at an instant, reserves once and prints the reply. */
 const [path, key, start] = process.argv.slice(2) as [string, string, string]

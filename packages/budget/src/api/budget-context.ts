@@ -12,7 +12,7 @@ import { WaitingCalls } from "../reservations/waiting-calls"
 import type { BudgetStore, CounterChange, SettleRequest, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
 import type { Name } from "../store/shape"
-import { StoreError } from "../store/store-error"
+import { misconfigured, unavailable } from "../store/store-error"
 import { DenialRecorder } from "../usage/denial-recorder"
 import type { BudgetOptions, OnExpire } from "./budget"
 
@@ -121,8 +121,7 @@ export class BudgetContext {
   }
 
   throwIfClosed(): void {
-    if (!this.isClosed) return
-    throw new StoreError("The budget is closed. Create a new one.", { code: "store-unavailable", applied: "no" })
+    if (this.isClosed) throw unavailable("The budget is closed. Create a new one.")
   }
 
   /** Checks the store's configuration once, and again before each call as long as the check fails. */
@@ -149,11 +148,7 @@ export class BudgetContext {
 
   async #firstCheck(): Promise<void> {
     const { ok, warnings } = await this.check()
-    if (ok) return
-    throw new StoreError(`The store "${this.store.name}" is misconfigured: ${warnings.join(" ")}`, {
-      code: "store-misconfigured",
-      applied: "no",
-    })
+    if (!ok) throw misconfigured(`The store "${this.store.name}" is misconfigured: ${warnings.join(" ")}`)
   }
 }
 

@@ -21,7 +21,7 @@ import type {
 } from "../store/budget-store"
 import { withPartition } from "../store/partition-check"
 import { check, integerFrom } from "../store/shape"
-import { StoreError } from "../store/store-error"
+import { unavailable } from "../store/store-error"
 import * as transition from "../store/transition"
 import { CLOCK_MARGIN_MS, type KeyRecords, type Moment, type Step, type Writes } from "../store/transition"
 import { MemoryLedger } from "./memory-ledger"
@@ -255,9 +255,8 @@ class MemoryBudgetStore implements MemoryStore {
     if (option === undefined) return
     const what = option === "maxCounters" ? "counters" : "reservations and adjustments"
     const { [option]: limit, retentionMs } = this.#settings
-    throw new StoreError(
+    throw unavailable(
       `The memory store is full: ${limit} ${what}, all of them open or younger than retentionMs (${retentionMs} ms). Raise \`${option}\`, lower \`retentionMs\`, or use a store outside this process.`,
-      { code: "store-unavailable", applied: "no" },
     )
   }
 

@@ -24,10 +24,11 @@ import type {
   StoreCheck,
 } from "../store/budget-store"
 import { MAX_DAMAGED_KEYS, withPartition } from "../store/partition-check"
+import { corrupt } from "../store/store-error"
 import type { UsageLedger } from "../usage/ledger"
 import { checkClient, namespaceOf, type RedisClient } from "./client"
 import { RedisConnection } from "./connection"
-import { corrupt, damagedRecord } from "./failure"
+import { damagedRecord } from "./failure"
 import { SCRIPTS } from "./generated/scripts"
 import { PartitionKeys } from "./keys"
 import { redisLedger } from "./redis-ledger"

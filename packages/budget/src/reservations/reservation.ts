@@ -9,7 +9,7 @@ import { toName } from "../limits/names"
 import { readSubject, type Subject, type Unit } from "../limits/subject"
 import type { CounterRef, Millis, SettleCounter, SettleRequest } from "../store/budget-store"
 import { check, isNatural, natural, optional } from "../store/shape"
-import { StoreError } from "../store/store-error"
+import { corrupt, StoreError } from "../store/store-error"
 import { attemptEntry, endedEntry } from "../usage/attempt-entry"
 import type { UsageEntry } from "../usage/entry"
 import type { Heartbeat } from "./process-state"
@@ -290,13 +290,7 @@ export async function resume(
   const counters = reply.counters.map(({ name, amount }) => {
     const parts = readCounterName(name)
     if (parts !== undefined) return { ...counterRefOf(name, parts), unit: parts.unit, amount, parts }
-    throw new StoreError(
-      `The store "${store.name}" has a reservation in the counter "${name}", which no budget created.`,
-      {
-        code: "store-corrupt",
-        applied: "no",
-      },
-    )
+    throw corrupt(`The store "${store.name}" has a reservation in the counter "${name}", which no budget created.`)
   })
   const amountIn = (unit: Unit) => counters.find((counter) => counter.unit === unit)?.amount
   const [nanoUsd, tokens, requests = 1] = [amountIn("nanoUsd"), amountIn("tokens"), amountIn("requests")]

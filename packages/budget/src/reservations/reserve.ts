@@ -9,7 +9,7 @@ import { statusesOf } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import { readSubject, type Subject } from "../limits/subject"
 import type { ReserveReply, ReserveRequest } from "../store/budget-store"
-import { StoreError } from "../store/store-error"
+import { StoreError, unavailable } from "../store/store-error"
 import { attemptEntry, deniedEntry, expiredEntry, readEntry } from "../usage/attempt-entry"
 import { abortable, checkSignal, throwIfAborted } from "./abort"
 import { type Denial, denialOf } from "./denial"
@@ -214,9 +214,8 @@ class ReserveTry {
     const { idempotencyKey, partition, signals, isKeyGiven } = this.#call
     throwIfAborted(signals, "`reserve`")
     if (isKeyGiven && this.#context.unconfirmedSettles.has(partition, idempotencyKey))
-      throw new StoreError(
+      throw unavailable(
         `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
-        { code: "store-unavailable", applied: "no" },
       )
     try {
       return await this.#exchange()

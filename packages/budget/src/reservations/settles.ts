@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from "@p2/core"
 import { counterRefOf, readCounterName } from "../limits/counters"
 import type { BudgetStore, Name, SettleCounter, SettleReply, SettleRequest } from "../store/budget-store"
-import { StoreError } from "../store/store-error"
+import { corrupt, StoreError, unavailable } from "../store/store-error"
 
 /** Node fires longer timers at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1
@@ -21,10 +21,7 @@ export async function settleWhereReserved(store: BudgetStore, request: SettleReq
   const counters = reply.storedCounters.map((name) => renameCounter(store.name, request, name))
   const second = await store.settle({ ...request, counters })
   if (second.status !== "other-counters") return second
-  throw new StoreError(`The store "${store.name}" replied "other-counters" twice in a row for one reservation.`, {
-    code: "store-unavailable",
-    applied: "no",
-  })
+  throw unavailable(`The store "${store.name}" replied "other-counters" twice in a row for one reservation.`)
 }
 
 function renameCounter(store: string, request: SettleRequest, name: Name): SettleCounter {
@@ -32,10 +29,7 @@ function renameCounter(store: string, request: SettleRequest, name: Name): Settl
   const counter = request.counters.find((each) => readCounterName(each.name)?.unit === parts?.unit)
   if (parts !== undefined && counter !== undefined)
     return { ...counterRefOf(name, parts), reserved: counter.reserved, amount: counter.amount }
-  throw new StoreError(
-    `The store "${store}" replied with the counter "${name}", which does not belong to this reservation.`,
-    { code: "store-corrupt", applied: "no" },
-  )
+  throw corrupt(`The store "${store}" replied with the counter "${name}", which does not belong to this reservation.`)
 }
 
 /** A settle or release that the store has not confirmed. */

@@ -1,5 +1,5 @@
 import { nextTurn } from "./next-turn"
-import { StoreError } from "./store-error"
+import { StoreError, unavailable } from "./store-error"
 
 /** Maximum number of calls that wait in one queue. */
 const MAX_WAITING = 10_000
@@ -77,8 +77,4 @@ export class BatchQueue<Job> {
       return false
     })
   }
-}
-
-function unavailable(message: string): StoreError {
-  return new StoreError(message, { code: "store-unavailable", applied: "no" })
 }

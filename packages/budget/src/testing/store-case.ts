@@ -5,7 +5,7 @@ import type { SuiteLevel, SuiteNeed } from "./levels"
 export const SUITE_RULES = [
   "Storage",
   "transaction",
-  "scan, keys, prune",
+  "entries, keys, prune",
   "Errors",
   "Rules",
   "Windows and room",

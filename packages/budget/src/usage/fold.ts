@@ -27,13 +27,7 @@ export class UsageFold {
     const bucket = buckets === null ? null : bucketOf(buckets, entry.at)
     if (bucket === undefined) return
     const group = groupBy.map((by) => (by === "bucket" ? bucket : groupValue(entry, by)))
-    const key = JSON.stringify(group)
-    let sums = this.#groups.get(key)
-    if (sums === undefined) {
-      sums = new GroupSums(group)
-      this.#groups.set(key, sums)
-    }
-    sums.add(entry)
+    groupOf(this.#groups, group).add(entry)
   }
 
   totals(): UsageTotals[] {
@@ -46,6 +40,28 @@ function groupValue(entry: StoredEntry, by: Exclude<UsageGroup, "bucket">): stri
 }
 
 type SumField = Exclude<keyof UsageTotals, "group" | "requests" | "tokens">
+
+/** A part of the totals of a group; absent fields are 0. Sums may exceed 2^53 − 1. */
+export type PartialTotals = Pick<UsageTotals, "group"> & { tokens?: Record<string, number | bigint> } & {
+  [Field in SumField | "requests"]?: number | bigint
+}
+
+/** The totals of each group, from parts. */
+export function addTotals(parts: readonly PartialTotals[]): UsageTotals[] {
+  const groups = new Map<string, GroupSums>()
+  for (const part of parts) groupOf(groups, part.group).addPart(part)
+  return [...groups.values()].map((sums) => sums.totals())
+}
+
+function groupOf(groups: Map<string, GroupSums>, group: UsageTotals["group"]): GroupSums {
+  const key = JSON.stringify(group)
+  let sums = groups.get(key)
+  if (sums === undefined) {
+    sums = new GroupSums(group)
+    groups.set(key, sums)
+  }
+  return sums
+}
 
 const ofStatus = (status: UsageStatus) => (entry: StoredEntry, count: number) => (entry.status === status ? count : 0)
 
@@ -69,7 +85,8 @@ const SUM_FIELDS = Object.keys(SUMS) as SumField[]
 class GroupSums {
   readonly #group: UsageTotals["group"]
   readonly #requestIds = new Set<string>()
-  readonly #repeatedDenials = new ExactSum()
+  /** Requests without the distinct ids. */
+  readonly #moreRequests = new ExactSum()
   readonly #tokens = new Map<string, ExactSum>()
   readonly #sums = new Map(SUM_FIELDS.map((field) => [field, new ExactSum()]))
 
@@ -80,18 +97,28 @@ class GroupSums {
   add(entry: StoredEntry): void {
     const count = entry.status === "denied" ? (entry.count ?? 1) : 1
     this.#requestIds.add(entry.requestId)
-    this.#repeatedDenials.add(count - 1)
+    this.#moreRequests.add(count - 1)
     for (const [field, sum] of this.#sums) sum.add(SUMS[field](entry, count))
-    for (const [kind, tokens] of Object.entries(entry.tokens)) {
+    this.#addTokens(entry.tokens)
+  }
+
+  addPart({ requests = 0, tokens = {}, ...sums }: PartialTotals): void {
+    this.#moreRequests.add(requests)
+    for (const [field, sum] of this.#sums) sum.add(sums[field] ?? 0)
+    this.#addTokens(tokens)
+  }
+
+  #addTokens(tokens: Record<string, number | bigint>): void {
+    for (const [kind, amount] of Object.entries(tokens)) {
       if (!this.#tokens.has(kind)) this.#tokens.set(kind, new ExactSum())
-      this.#tokens.get(kind)!.add(tokens)
+      this.#tokens.get(kind)!.add(amount)
     }
   }
 
   totals(): UsageTotals {
     const requests = new ExactSum()
     requests.add(this.#requestIds.size)
-    requests.add(this.#repeatedDenials.value)
+    requests.add(this.#moreRequests.value)
     const sums = Object.fromEntries([...this.#sums].map(([field, sum]) => [field, sum.value]))
     const tokens = Object.fromEntries([...this.#tokens].map(([kind, sum]) => [kind, sum.value]))
     return { group: [...this.#group], requests: requests.value, tokens, ...(sums as Record<SumField, number>) }
@@ -102,8 +129,9 @@ class GroupSums {
 class ExactSum {
   #sum: number | bigint = 0
 
-  add(amount: number): void {
-    const next = typeof this.#sum === "number" ? this.#sum + amount : undefined
+  add(amount: number | bigint): void {
+    const isNumber = typeof this.#sum === "number" && typeof amount === "number"
+    const next = isNumber ? (this.#sum as number) + amount : undefined
     this.#sum = next !== undefined && Number.isSafeInteger(next) ? next : BigInt(this.#sum) + BigInt(amount)
   }
 

@@ -8,6 +8,7 @@ import {
   type Subject,
 } from "@p2/budget"
 import { nameOptions } from "../output/name-options"
+import { nameStore } from "../store/name-store"
 import { checkWritable, type OpenStore, openStore } from "../store/open-store"
 import type { RunOptions } from "./run-options"
 
@@ -47,7 +48,8 @@ export async function openRunBudget(options: RunOptions, onWarning: (message: st
   const open = await nameOptions(() => openStore(options.storeAddress, { limits: [runLimit], onWarning }), OPTIONS)
   const subject = { userId, tags: { program, ...tags, run: runId } }
   const status = async () => (await open.budget.status(subject))[0]!
-  await nameOptions(() => checkStore(open, options.storeAddress, status), OPTIONS)
+  const check = () => checkStore(open, options.storeAddress, status)
+  await nameStore(options.storeAddress, () => nameOptions(check, OPTIONS))
   const budget = isPerRun ? withParentCap(open.budget, { limit, onWarning }) : open.budget
   return { budget, subject, address: open.address, status, close: open.close }
 }

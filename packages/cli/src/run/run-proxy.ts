@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto"
 import { acceptToken, createProxy, type ProxyHandler } from "@p2/guard/proxy"
 import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
 import type { Dashboard } from "../dashboard/dashboard"
+import { type Hint, responseWithHints } from "../output/hints"
 import type { RunBudget } from "./run-budget"
+import { runHints } from "./run-hints"
 import type { RunOptions } from "./run-options"
 import type { RunTotals } from "./run-totals"
 import type { RunUpstream } from "./run-upstreams"
@@ -23,6 +25,13 @@ export interface RunProxyOptions {
   upstreams: readonly RunUpstream[]
   totals: RunTotals
   onWarning: (message: string) => void
+}
+
+/** What the person who runs the program can do. */
+const HINTS = {
+  budget: "Run the program with a higher --budget.",
+  prices: "`p2 models` lists the models and prices that p2 knows.",
+  maxToolCalls: "Or run the program with --max-tool-calls.",
 }
 
 /** Starts the proxy on a free port of the loopback interface. */
@@ -74,31 +83,25 @@ function proxyOf({ options, budget, upstreams, totals, onWarning }: RunProxyOpti
     clampTo: clamp ? "budget" : undefined,
     wait: waitMs === undefined ? undefined : { timeoutMs: waitMs },
     onAttempt: (attempt) => totals.add(attempt),
+    hints: HINTS,
   })
-  return observingRejections(proxy, totals)
+  return observingRejections(proxy, totals, runHints(options))
 }
 
 /** Statuses with which the proxy answers calls that it does not send; providers use them too. */
 const REJECTED: readonly number[] = [400, 401, 402, 403, 404, 413, 503]
 
-/** Notices the calls that the proxy answered itself, for the receipt. Denials are counted as attempts. */
-function observingRejections(proxy: ProxyHandler, totals: RunTotals): ProxyHandler {
+/** Rewrites the errors of the proxy itself for `p2 run`, and notices them for the receipt. Denials are counted as attempts. */
+function observingRejections(proxy: ProxyHandler, totals: RunTotals, hints: readonly Hint[]): ProxyHandler {
   return async (request) => {
     const response = await proxy(request)
     if (response.headers.get("x-should-retry") !== "false" || !REJECTED.includes(response.status)) return response
-    const isAttempt = response.headers.has("x-p2-cost-usd")
-    if (!isAttempt) totals.reject(await messageOf(response.clone()))
-    else if (response.status === 402) totals.lastDenial = await messageOf(response.clone())
-    return response
-  }
-}
-
-/** The message of an error in the format of any provider. */
-async function messageOf(response: Response): Promise<string> {
-  try {
-    const { error } = (await response.json()) as { error?: { message?: unknown } }
-    return typeof error?.message === "string" ? error.message : `status ${response.status}`
-  } catch {
-    return `status ${response.status}`
+    const isDenial = response.headers.has("x-p2-denial")
+    // An answer of the provider.
+    if (!isDenial && response.headers.has("x-p2-cost-usd")) return response
+    const rewritten = await responseWithHints(response, hints)
+    if (isDenial) totals.lastDenial = rewritten.message
+    else totals.reject(rewritten.message)
+    return rewritten.response
   }
 }

@@ -3,7 +3,7 @@ import { sqliteStore } from "@p2/budget-sqlite"
 import { describe, expect, it } from "vitest"
 import { RangeTotals } from "../../src/dashboard/range-totals"
 import { RANGES, type Range, type TotalsView } from "../../src/dashboard/view"
-import { soon } from "./support/soon"
+import { soon } from "../support/soon"
 
 const START = Date.UTC(2026, 10, 30, 12)
 const MINUTE = 60_000
@@ -82,6 +82,17 @@ describe("the totals of a range", () => {
     }
   })
 
+  it("group by a tag that is new once the range has been read again", async () => {
+    const { clock, budget, call } = newLedger()
+    const totals = new RangeTotals({ budget, partition: undefined, range: "1h" })
+    await call("ada", "m", 500, { team: "search" })
+    const teamsAt = async (now: number) =>
+      (await readAll(totals, now, ["team"])).groups.find(({ tag }) => tag === "team")?.rows
+    expect((await readAll(totals, clock.now)).groups.map(({ tag }) => tag)).not.toContain("team")
+    clock.now += 30 * MINUTE
+    await soon(() => teamsAt(clock.now)).toMatchObject([{ value: "search", costNanoUsd: 500 }])
+  })
+
   it("shows what correcting an old call changed, after a minute", async () => {
     const { clock, budget, call } = newLedger()
     const totals = new RangeTotals({ budget, partition: undefined, range: "1h" })
@@ -90,7 +101,7 @@ describe("the totals of a range", () => {
     expect((await readAll(totals, clock.now)).sums.costNanoUsd).toBe(500)
     const [entry] = (await budget.usage.list()).entries
     await budget.correct({ entry: entry!, cost: { nanoUsd: 70 } })
-    clock.now += 2 * MINUTE
+    clock.now += 30 * MINUTE
     await soon(async () => (await readAll(totals, clock.now)).sums.costNanoUsd).toBe(70)
   })
 

@@ -23,7 +23,7 @@ beforeAll(async () => {
 })
 afterEach(() => provider.faults.clear())
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
 })
 

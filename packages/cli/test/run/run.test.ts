@@ -17,7 +17,7 @@ beforeAll(async () => {
 })
 afterEach(() => provider.faults.clear())
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
 })
 
@@ -117,7 +117,7 @@ describe("p2 run", () => {
   it("serves the dashboard with --dashboard, only to browsers that have its link", async () => {
     const options = ["run", "--budget", "1", "--store", "memory:", "--dashboard"]
     const running = world.start([...options, ...node(`${CALLER}; setInterval(() => {}, 1_000)`)], env)
-    await running.wrote("200 ")
+    await Promise.all([running.wrote("200 "), running.wrote("p2: dashboard: ")])
     const link = /dashboard: (\S+)/.exec(running.stderr)![1]!
     const { origin } = new URL(link)
     expect((await fetch(`${origin}/dashboard/calls`)).status).toBe(401)
@@ -213,6 +213,8 @@ describe("usage errors of p2 run", () => {
       env,
     )
     expect([code, stdout]).toEqual([3, ""])
-    expect(stderr).toMatch(/^p2: .+\n$/)
+    expect(stderr).toBe(
+      "p2: Redis cannot be reached; nothing was applied. The store is redis://127.0.0.1:1: start it, or set another address with --store or P2_STORE.\n",
+    )
   })
 })

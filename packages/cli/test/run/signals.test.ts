@@ -10,7 +10,7 @@ beforeAll(async () => {
   provider = await startLocalProvider()
 })
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
 })
 

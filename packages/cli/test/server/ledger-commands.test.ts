@@ -284,6 +284,7 @@ describe("p2 check", () => {
       P2_STORE: "redis://:hidden-password@127.0.0.1:1",
     })
     expect(other.code).toBe(3)
+    expect(other.stderr).toContain("The store is redis://127.0.0.1:1: start it")
     expect(other.stderr + other.stdout).not.toContain("hidden-password")
   })
 

@@ -97,21 +97,33 @@ function valuesIn(text: string, toolName: string): string[] {
 }
 
 /** Wrappers that models put around an answer, other than the name of its tool. */
-const WRAPPERS: readonly string[] = ["answer", "arguments", "parameters", "input", "properties"]
+const WRAPPERS: readonly string[] = [
+  ...["answer", "final_answer", "result", "response", "output", "data", "json"],
+  ...["arguments", "parameters", "input", "properties"],
+]
 
-/** The value inside a list or an object that has nothing else: `[{…}]`, `{"answer":{…}}`. */
+/** Keys under which models write their reasoning beside an answer. */
+const REASONING = /^(?:thinking|thoughts?|reasoning|rationale|explanation|analysis|thought_process|chain_of_thought)$/
+
+/** The value inside a list or an object that has nothing else but reasoning: `[{…}]`, `{"answer":{…}}`. */
 function unwrapped(json: string, toolName: string): string[] {
   const value = parseJson(json)
-  const [[key, inner] = [], ...others] = Object.entries(Object(value) as object)
+  const [[key, inner] = [], ...others] = Object.entries(Object(value) as object).filter(
+    ([name]) => !REASONING.test(name),
+  )
   if (typeof value === "string" || key === undefined || others.length > 0) return []
   if (!Array.isArray(value) && key !== toolName && !WRAPPERS.includes(key)) return []
   return typeof inner === "string" ? findJson(inner) : isRecord(inner) ? [JSON.stringify(inner)] : []
 }
 
-/** The arguments in a tool call that is written as content: `{"name":"answer","arguments":{…}}`, or a list with it. */
+/**
+ * The arguments in a tool call that is written as content: `{"name":"answer","arguments":{…}}`, a list with it, or
+ * `{"tool_calls":[…]}`.
+ */
 function argumentsIn(json: string, toolName: string): string[] {
   if (!/"(?:arguments|parameters|input)"/.test(json)) return []
-  const [call] = [parseJson(json)].flat() as unknown[]
+  const value = parseJson(json)
+  const [call] = [isRecord(value) ? (value.tool_calls ?? value) : value].flat() as unknown[]
   if (!isRecord(call)) return []
   const holder = isRecord(call.function) ? call.function : call
   const given = holder.arguments ?? holder.parameters ?? holder.input

@@ -3,7 +3,7 @@ import type { NanoUsd } from "@p2/core"
 import { requestBudgetExceeded } from "../budget/request-budget"
 import { ContextExceededError } from "../errors"
 import { countTools, toolFields } from "../steps/compiled-tools"
-import { extraContentBound, messagesFor } from "../steps/reasoning"
+import { extraContentBound, messagesFor } from "../steps/tool-messages"
 import { sentMessages, structureOf } from "./chat-body"
 import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
 

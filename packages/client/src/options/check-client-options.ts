@@ -28,7 +28,10 @@ const CLIENT_RULES: OptionRules<LLMClientOptions<ToolSet>> = {
     'a store, "memory:", "file:./p2.db", or a valid "redis://…" or "postgres://…" address (escape a password with `encodeURIComponent`)',
     (store) => isStoreAddress(store) || hasMethods("reserve")(store),
   ],
-  budget: ["a budget from `createBudget`", hasMethods("reserve")],
+  budget: [
+    "a budget from `createBudget` (the amount that one call may cost is `maxBudget`, in the first argument)",
+    hasMethods("reserve"),
+  ],
   openai: ["an OpenAI instance", (openai) => hasMethods("create")(field(field(openai, "chat"), "completions"))],
   baseURL: HTTP_URL,
   // The key becomes a header, which must be one line.

@@ -2,7 +2,7 @@ import { InvalidArgumentError, parseModelId } from "@p2/core"
 import type { OpenAI } from "openai"
 import type { LLMClientOptions } from "../options/client-options"
 import { checkOption, HTTP_URL, type OptionRule } from "../options/option-rules"
-import { knownProviderAt } from "./known-providers"
+import { knownProviderAt, withKnownPrefix } from "./known-providers"
 import { baseURLVariablesOf, keyVariablesOf, type Provider } from "./provider"
 
 /** The provider of a model, and the model's name there. */
@@ -57,11 +57,13 @@ function defaultProvider(model: string, table: ProviderTable, env: Environment):
   if (firstSetVariable(keyVariablesOf(openrouter), env) !== undefined) return openrouter
   if (!model.includes("/")) return table.get("openai")!
   const expected = `a known provider prefix (${[...table.keys()].join(", ")})`
+  const known = withKnownPrefix(model, table.keys())
+  const hint = known === undefined ? "" : ` Did you mean "${known}"?`
   throw new InvalidArgumentError(
     "model",
     expected,
     model,
-    `Invalid \`model\`: expected ${expected}, got "${model}". To call it through OpenRouter, set OPENROUTER_API_KEY.`,
+    `Invalid \`model\`: expected ${expected}, got "${model}".${hint} To call it through OpenRouter, set OPENROUTER_API_KEY.`,
   )
 }
 

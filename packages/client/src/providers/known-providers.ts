@@ -1,3 +1,4 @@
+import { parseModelId } from "@p2/core"
 import { KNOWN_PROVIDERS } from "@p2/guard/protocols"
 import type { Provider } from "./provider"
 
@@ -57,4 +58,11 @@ export function providerTable(own: readonly Provider[] = []): ReadonlyMap<string
 /** The known provider at a host, regional hosts included; undefined: no provider is known there. */
 export function knownProviderAt(host: string): string | undefined {
   return KNOWN_PROVIDERS.find(({ hosts }) => hosts?.test(host))?.name
+}
+
+/** The id with the client's own prefix: `gemini/…` for `google/…`. Undefined: the client does not know the provider. */
+export function withKnownPrefix(model: string, prefixes: Iterable<string>): string | undefined {
+  const { keys, name } = parseModelId(model)
+  for (const prefix of prefixes) if (parseModelId(`${prefix}/${name}`).keys[0] === keys[0]) return `${prefix}/${name}`
+  return undefined
 }

@@ -6,6 +6,7 @@ import { countRequestTokens, getModelLimits, trimMessages } from "@p2/tokens"
 import { messagesBody } from "../transport/anthropic/messages-body"
 import { isAtOpenAI, type ProviderChoice } from "./choose-provider"
 import { type ExtraFields, readExtraFields } from "./extra-fields"
+import { knownProviders, withKnownPrefix } from "./known-providers"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "./route"
 
 /**
@@ -209,7 +210,7 @@ function nameAtProvider(
       "model",
       "a model of OpenAI, or a provider prefix",
       model,
-      `Invalid \`model\`: "${model}" is a model of ${bare.provider}. Write "${bare.provider}/${model}", or set OPENROUTER_API_KEY.`,
+      `Invalid \`model\`: "${model}" is a model of ${bare.provider}. ${remedyFor(`${bare.provider}/${model}`)}`,
     )
   // The user's own deployment may be priced by its bare name.
   if (bare !== undefined && provider.dialect !== "openrouter") return { sentModel: name, priceKey: name }
@@ -220,6 +221,14 @@ function nameAtProvider(
   // Throws with the nearest known ids.
   prices.priceOf(qualified)
   return { sentModel: name, priceKey: qualified }
+}
+
+function remedyFor(qualified: string): string {
+  const prefixes = knownProviders().map(({ name }) => name)
+  const known = withKnownPrefix(qualified, prefixes)
+  return known === undefined
+    ? "To call it through OpenRouter, set OPENROUTER_API_KEY."
+    : `Write "${known}", or set OPENROUTER_API_KEY.`
 }
 
 /** The limits of the user's own price, else those of the published table, else those of the published price. */

@@ -4,8 +4,8 @@ import type { MapOptions, MapResult } from "../batch/map-options"
 import type { BudgetInfo } from "../budget/budget-info"
 import type { GenerateResult } from "../generate/result"
 import type { CallOptions, LLMClientOptions } from "../options/client-options"
-import { withoutReasoning } from "../steps/reasoning"
 import type { ToolSet } from "../steps/tool"
+import { withoutReasoning } from "../steps/tool-messages"
 import { type RunLimit, type RunReceipt, RunScope } from "./run-scope"
 
 /** The fields of the request that a fork may change. Its subject and budgets are those of the client. */

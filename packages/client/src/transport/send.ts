@@ -6,7 +6,6 @@ import {
   type ProviderReply,
   SecondRequestError,
   type SendWatch,
-  sendCounted,
   watchSend,
 } from "@p2/guard/transport"
 import type { OpenAI } from "openai"
@@ -56,6 +55,7 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
   if (race.error !== undefined)
     return { status: "failed", error: race.error, sent: "not-sent", ...nothingArrived(provider.name) }
   const headers = new Headers(provider.headers)
+  // A guarded `fetch` in the instance would count the call twice. It recognizes the id of the watch, and rejects the call.
   const watch = watchSend({ headers, id, onSecondRequest: () => race.abortTransport(new SecondRequestError()) })
   const { connectMs, firstContentMs, idleMs } = request.deadlines
   race.start("connect", connectMs, { applies: () => watch.state === "waiting" })
@@ -132,12 +132,9 @@ function callProvider(
   if (!(openai.timeout > timeoutMs)) options.timeout = timeoutMs + 60_000
   if (provider.dialect === "anthropic") {
     const message = { ...options, body: messagesBody(body), headers: anthropicHeaders(headers, openai) }
-    return sendCounted(() => openai.post("/messages", message).asResponse()) as Promise<Response>
+    return openai.post("/messages", message).asResponse() as Promise<Response>
   }
-  // A guarded `fetch` in the instance would count the call twice, so it rejects it.
-  return sendCounted(() =>
-    openai.chat.completions.create(body as unknown as ChatBody, options).asResponse(),
-  ) as Promise<Response>
+  return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse() as Promise<Response>
 }
 
 /** Anthropic expects the key in its own header. `null` removes the SDK's header. */

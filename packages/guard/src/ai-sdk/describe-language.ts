@@ -52,6 +52,7 @@ export function describeLanguage(
     priceKey: called.priceKey,
     input: { estimate: counted.estimate, upperBound },
     ...outputLimits(call, options, called),
+    rejectedNanoUsd: model.provider.endsWith(".responses") ? provider.rejectedResponseNanoUsd : undefined,
     tierToSend: tier.isSent ? tier.name : undefined,
     boundOptions: {
       ...tools.pieces,

@@ -14,6 +14,8 @@ export interface WireEvent {
 export interface ReportedError {
   status: number | undefined
   code: string | undefined
+  /** The code of the cause, which Azure states in addition. */
+  innerCode?: string | undefined
   message: string | undefined
 }
 

@@ -1,7 +1,7 @@
 import { type AudioPart, type ImagePart, isRecord } from "@p2/core"
 import { countRequestTokens } from "@p2/tokens"
 import type { Rejection } from "./protocol"
-import { invalidBody, rejectionOf, unbounded } from "./rejection"
+import { invalidBody, rejectionOf, unknownWindow } from "./rejection"
 
 /** A part of the input of a call in a provider's own wire format. */
 export type PromptPart =
@@ -99,14 +99,6 @@ export function sumParts(
   }
   if (unseen !== undefined) upperBound = Math.max(window!, upperBound)
   return { status: "counted", estimate, upperBound: Math.max(estimate, upperBound), isShown: unseen === undefined }
-}
-
-export function unknownWindow(what: string): Rejection {
-  return unbounded(
-    what,
-    "only the context window bounds it, and that of the model is unknown",
-    "Add `contextWindow` to a price of your own with createPriceTable, or omit it.",
-  )
 }
 
 /** The records in a list; undefined if the value is not a list of records. */

@@ -60,7 +60,10 @@ async function answer(settings: ProxySettings, request: Request): Promise<Respon
     if (caller !== undefined) checkCaller(caller)
   } catch {
     // What was thrown may contain the token.
-    return fail("authentication_failed", "The proxy could not check the token. See `authenticate` of the proxy.")
+    return fail(
+      "authentication_failed",
+      "The proxy could not check the token. Retry, or ask the operator of the proxy: its `authenticate` failed.",
+    )
   }
   if (caller === undefined) return fail("invalid_token", describeToken(token), { "www-authenticate": "Bearer" })
   const { upstream } = route
@@ -161,7 +164,7 @@ async function forward(settings: ProxySettings, request: Request, route: Accepte
       response.body?.cancel().catch(() => {})
       return fail(
         "upstream_redirected",
-        `The upstream "${upstream.name}" redirected the call, which the proxy does not follow. Check its \`baseURL\`.`,
+        `The upstream "${upstream.name}" redirected the call, which the proxy does not follow. Ask the operator of the proxy to correct its \`baseURL\`.`,
       )
     }
     return await responseToReturn(response, { attempt, key })

@@ -2,6 +2,7 @@ import type { Budget, Subject } from "@p2/budget"
 import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
 import { type Guard, type GuardAttempt, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
 import { SUBJECT_NAMES } from "../fetch/scope/scope"
+import { type OtherRemedies, REMEDY_NAMES } from "../protocols/remedies"
 import { readUpstream, type Upstream, type UpstreamOptions } from "./upstream"
 
 /** The options that a proxy shares with `guardFetch`. */
@@ -43,6 +44,11 @@ export interface ProxyOptions extends SharedOptions {
   allowedOrigins?: readonly string[] | undefined
   /** The largest request body, in bytes; at most the default. @defaultValue 32 MiB */
   maxBodyBytes?: number | undefined
+  /**
+   * What the callers can do when the message of a denial or rejection recommends a change of the budget or of an option of this
+   * proxy: a sentence that replaces the recommendation. @defaultValue the recommendation itself
+   */
+  hints?: OtherRemedies | undefined
   /** Called after each attempt that was reserved or denied, with its caller. An exception that it throws is ignored. */
   onAttempt?: ((attempt: GuardAttempt, caller: ProxyCaller) => void) | undefined
 }
@@ -94,7 +100,8 @@ const GUARD_NAMES = [
   ...(["serviceTier", "prices", "fetch", "bodyIdleMs", "onWarning"] as const),
 ]
 const NAMES: ReadonlySet<string> = new Set([
-  ...["budget", "upstreams", "authenticate", "basePath", "allowedHosts", "allowedOrigins", "maxBodyBytes", "onAttempt"],
+  ...["budget", "upstreams", "authenticate", "basePath", "allowedHosts", "allowedOrigins", "maxBodyBytes", "hints"],
+  "onAttempt",
   ...GUARD_NAMES,
 ])
 const USER = "Did you mean `subject: { userId }`?"
@@ -141,7 +148,7 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
   if (onAttempt !== undefined && typeof onAttempt !== "function")
     throw new InvalidArgumentError("onAttempt", "a function", onAttempt)
   return {
-    guard: { ...guard, maxBytesAhead: MAX_BYTES_AHEAD },
+    guard: { ...guard, maxBytesAhead: MAX_BYTES_AHEAD, hints: readHints(options.hints) },
     upstreams: new Map(Object.entries(upstreams).map(([name, value]) => [name, readUpstream(name, value)])),
     authenticate,
     basePath,
@@ -150,6 +157,16 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
     maxBodyBytes,
     onAttempt,
   }
+}
+
+/** Callers of a proxy with hints cannot do anything else. */
+function readHints(hints: ProxyOptions["hints"]): OtherRemedies | undefined {
+  if (hints === undefined) return undefined
+  checkOptions(hints, new Set(REMEDY_NAMES), "hints")
+  for (const [name, hint] of Object.entries(hints))
+    if (hint !== undefined && typeof hint !== "string")
+      throw new InvalidArgumentError(`hints.${name}`, "a string", hint)
+  return Object.fromEntries(REMEDY_NAMES.map((name) => [name, hints[name]]))
 }
 
 function namesOf(values: readonly string[] | undefined, name: string): ReadonlySet<string> | undefined {

@@ -1,4 +1,5 @@
 import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
+import type { ErrorFormat } from "../fetch/errors/error-body"
 import { KNOWN_PROVIDERS } from "../protocols/variants/known-providers"
 
 /** Where calls below one prefix are sent, and with which key. */
@@ -121,9 +122,6 @@ function withoutPrefix(path: string, prefix: string): string {
 function isHeaderValue(value: unknown): value is string {
   return typeof value === "string" && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
 }
-
-/** The format of an upstream's errors. */
-export type ErrorFormat = "openai" | "anthropic" | "google"
 
 /** How an upstream takes its key at a path, and writes its errors. */
 export interface PathFormat {

@@ -125,7 +125,7 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     controller.abort(reason)
     expect(await failing).toBe(reason)
     expect(await reading).toBe(reason)
-    await vi.waitFor(() => expect(attempts).toHaveLength(2))
+    await vi.waitFor(() => expect(attempts).toHaveLength(2), 60_000)
     const bounds = attempts[0]!.reservedNanoUsd + attempts[1]!.reservedNanoUsd
     expect(await balance(budget)).toEqual({ spent: bounds, reserved: 0 })
   })
@@ -133,7 +133,7 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
   it("is settled if nobody reads its stream", async () => {
     const { model, budget, attempts } = wrap({})
     await model.doStream(callOf())
-    await vi.waitFor(() => expect(attempts).toHaveLength(1))
+    await vi.waitFor(() => expect(attempts).toHaveLength(1), 60_000)
     expect(await balance(budget)).toEqual({ spent: COST, reserved: 0 })
   })
 
@@ -141,7 +141,7 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     const delta = { type: "text-delta", id: "1", delta: "x".repeat(2 ** 21) }
     const { model, attempts } = wrap({ stream: () => streamOf([delta, delta]), middleware: { streamIdleMs: 5 } })
     const { stream } = await model.doStream(callOf())
-    await vi.waitFor(() => expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }]))
+    await vi.waitFor(() => expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }]), 60_000)
     expect(await failure(readAll(stream))).toMatchObject({
       message: "The stream was not read for 5 ms. Read it faster, cancel it, or raise `streamIdleMs`.",
     })

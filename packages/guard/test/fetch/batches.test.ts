@@ -184,7 +184,7 @@ describe("a batch", () => {
   it.each([
     ["an unknown model", chat("Hi", { model: "gpt-99" }), "unknown_model", /^.*Line 2 of the batch: Unknown model/],
     ["an unknown field", chat("Hi", { surprise: 1 }), "unknown_field", /Line 2 of the batch: Unknown field `surprise`/],
-    ["a tier", chat("Hi", { service_tier: "priority" }), "unbounded_cost", /Line 2 of the batch: .*service tier/],
+    ["a tier", chat("Hi", { service_tier: "priority" }), "unbounded_cost", /Line 2 of the batch: .*`service_tier`/],
     ["images", "/v1/images/generations", "unbounded_cost", /Line 1 of the batch: .*tier "batch"/],
   ])("with %s in its file is rejected", async (_name, body, code, message) => {
     const { openai, budget } = setUp()

@@ -544,3 +544,30 @@ describe("options", () => {
     expect(() => acceptToken("short-secret")).toThrow("Invalid `token`: expected at least 16 characters.")
   })
 })
+
+describe("hints", () => {
+  const endpointOf = (hints: ProxyOptions["hints"]) => proxyOver(undefined, { hints }).call("/openai/v1/videos")
+
+  it("replace what only the developer of the proxy can do", async () => {
+    expect((await errorOf(await endpointOf(undefined))).message).toMatch(/Pass `unknownEndpoints: "pass"`/)
+    expect((await errorOf(await endpointOf({}))).message).toBe(
+      "The cost of this endpoint has no upper bound. p2 does not bound it yet.",
+    )
+    expect((await errorOf(await endpointOf({ unknownEndpoints: "Ask the operator." }))).message).toMatch(
+      / yet\. Ask the operator\.$/,
+    )
+  })
+
+  it("replace a change of the budget in denials", async () => {
+    const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: "0.000001" }] })
+    const { call } = proxyOver(undefined, { budget, hints: { budget: "Start again with more." } })
+    const response = await call(CHAT)
+    expect(response.status).toBe(402)
+    expect((await errorOf(response)).message).toMatch(/remaining \$0\.000001 of \$0\.000001\. Start again with more\.$/)
+  })
+
+  it("have known names and strings", () => {
+    expect(() => proxyOver(undefined, { hints: { budgets: "x" } as never })).toThrow("Unknown option `hints.budgets`")
+    expect(() => proxyOver(undefined, { hints: { budget: 5 } as never })).toThrow("Invalid `hints.budget`")
+  })
+})

@@ -38,7 +38,7 @@ async function connect(limit: Limit["limit"], options: Partial<ProxyOptions> = {
 
 /** Every attempt has ended: at least what was billed is spent, and nothing is reserved. */
 async function expectCovered({ attempts, counts, balance }: Awaited<ReturnType<typeof connect>>): Promise<void> {
-  await vi.waitFor(() => expect(attempts).toHaveLength(counts.requests), 10_000)
+  await vi.waitFor(() => expect(attempts).toHaveLength(counts.requests), 60_000)
   const { spent, reserved } = await balance()
   expect(reserved).toBe(0)
   expect(spent).toBeGreaterThanOrEqual(provider.ledger.totalNanoUsd)
@@ -125,7 +125,7 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
     provider.faults.always(fault)
     const controller = new AbortController()
     const failing = failure(integration.call({ ...proxied.connection, signal: controller.signal }))
-    await vi.waitFor(() => expect(provider.ledger.calls).toHaveLength(1), 10_000)
+    await vi.waitFor(() => expect(provider.ledger.calls).toHaveLength(1), 60_000)
     controller.abort()
     expect(await failing).toBeDefined()
     await expectCovered(proxied)

@@ -31,7 +31,7 @@ async function spentAndReserved(budget: Budget): Promise<{ spent: number; reserv
 
 /** Every attempt has ended: at least what was billed is spent, and nothing is reserved. */
 async function expectCovered({ budget, attempts, counts }: ReturnType<typeof guardFor>): Promise<void> {
-  await vi.waitFor(() => expect(attempts).toHaveLength(counts.asked), 10_000)
+  await vi.waitFor(() => expect(attempts).toHaveLength(counts.asked), 60_000)
   const { spent, reserved } = await spentAndReserved(budget)
   expect(reserved).toBe(0)
   expect(spent).toBeGreaterThanOrEqual(server.ledger.totalNanoUsd)
@@ -106,7 +106,7 @@ describe.each(MEDIA)("$name", (integration) => {
     server.faults.always({ stall })
     const controller = new AbortController()
     const failing = failure(integration.call({ ...guard.connection, signal: controller.signal }))
-    await vi.waitFor(() => expect(server.ledger.calls).toHaveLength(1))
+    await vi.waitFor(() => expect(server.ledger.calls).toHaveLength(1), 60_000)
     controller.abort()
     expect(await failing).toBeDefined()
     await expectCovered(guard)

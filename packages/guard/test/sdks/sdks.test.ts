@@ -35,7 +35,7 @@ async function spentAndReserved(budget: Budget): Promise<{ spent: number; reserv
 
 /** Every attempt has ended: at least what was billed is spent, and nothing is reserved. */
 async function expectCovered({ budget, attempts, counts }: ReturnType<typeof guardFor>): Promise<void> {
-  await vi.waitFor(() => expect(attempts).toHaveLength(counts.asked), 10_000)
+  await vi.waitFor(() => expect(attempts).toHaveLength(counts.asked), 60_000)
   const { spent, reserved } = await spentAndReserved(budget)
   expect(reserved).toBe(0)
   expect(spent).toBeGreaterThanOrEqual(server.ledger.totalNanoUsd)
@@ -172,7 +172,7 @@ describe.each(INTEGRATIONS)("$name", (integration) => {
     server.faults.always(fault)
     const controller = new AbortController()
     const failing = failure(integration.call({ ...guard.connection, signal: controller.signal }))
-    await vi.waitFor(() => expect(server.ledger.calls).toHaveLength(1))
+    await vi.waitFor(() => expect(server.ledger.calls).toHaveLength(1), 60_000)
     controller.abort()
     expect(await failing).toBeDefined()
     await expectCovered(guard)

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { BadRequest } from "../chat-request"
 import type { Fault } from "../faults"
-import { wait } from "../interruption"
+import { delayAnswer } from "../interruption"
 import type { BilledCall, BilledUnits } from "../ledger"
 import { readBody, remember, type ServerContext } from "../server-context"
 import { densestCount, usualCount } from "../text-count"
@@ -94,7 +94,7 @@ async function nextFault(call: MethodCall, body: Record<string, unknown>): Promi
   remember(context, request, body)
   context.calls += 1
   const fault = context.faults.take({ model: name, body, number: context.calls })
-  await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  await delayAnswer(response, fault, context.options)
   if (response.destroyed || response.socket?.destroyed) return undefined
   if (fault.status === undefined || fault.billed) return fault
   reject(response, fault)

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Fault } from "../faults"
-import { wait } from "../interruption"
+import { delayAnswer } from "../interruption"
 import type { BilledUnits } from "../ledger"
 import { readBody, remember, type ServerContext } from "../server-context"
 import { answerResponses, idOf, type ResponsesAnswer } from "./answer"
@@ -62,7 +62,7 @@ async function create(
     })
   context.calls += 1
   const fault = context.faults.take({ model: body.model, body, number: context.calls })
-  await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  await delayAnswer(response, fault, context.options)
   if (response.destroyed || response.socket?.destroyed) return
   const reject = () =>
     sendError(

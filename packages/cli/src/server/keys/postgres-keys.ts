@@ -1,8 +1,8 @@
 import pg from "pg"
+import { STORE_TIMEOUT_MS } from "../../store/open-store"
 import { type KeyStore, keyStoreFailure, readRecord, sortRecords } from "./key-store"
 
 const TABLE = "p2_budget.p2_keys"
-const TIMEOUT_MS = 2_000
 /**
  * Processes that start at the same time create the table one after another. If it exists, nothing is created, which a
  * user of the database may not be allowed to do.
@@ -19,8 +19,8 @@ export async function openPostgresKeys(address: string): Promise<KeyStore> {
   const pool = new pg.Pool({
     connectionString: address,
     max: 2,
-    connectionTimeoutMillis: TIMEOUT_MS,
-    query_timeout: TIMEOUT_MS,
+    connectionTimeoutMillis: STORE_TIMEOUT_MS,
+    query_timeout: STORE_TIMEOUT_MS,
   })
   pool.on("error", () => {})
   const query = async (text: string, values: unknown[] = []): Promise<{ record: string }[]> => {

@@ -25,7 +25,7 @@ const INSTRUCTIONS = tokensPart(500, 1024)
 const MARKUP = tokensPart(12, 64)
 
 /**
- * Tools with a schema of Anthropic's that the caller runs, with their published tokens, and half as many again in the bound.
+ * Tools with a schema of Anthropic's that the caller runs, with their published tokens, and 1.5 times these in the bound.
  * @see https://platform.claude.com/docs/en/about-claude/pricing#specific-tool-pricing (as of 2026-09)
  */
 const CLIENT_TOOLS: readonly (readonly [type: RegExp, tokens: number])[] = [

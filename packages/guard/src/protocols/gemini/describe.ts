@@ -1,8 +1,9 @@
 import { jsonPart, sumParts, tokensPart, unseenPart } from "../prompt-parts"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody } from "../rejection"
+import { invalidBody, noJSON } from "../rejection"
 import { checkFields } from "../variants/body-fields"
 import { type CalledModel, calledModel } from "../variants/called-model"
+import { pricedCall } from "../variants/priced-call"
 import { camelKeys } from "./camel-keys"
 import { contentParts, contentsParts, type GeminiPart } from "./content"
 import { describeEmbedding } from "./embeddings"
@@ -17,7 +18,7 @@ type Body = Readonly<Record<string, unknown>>
 export function describeGemini(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   const target = targetOf(call, context)
   if (target.status !== "method") return target.status === "other" ? undefined : target.description
-  if (call.body.kind !== "json") return invalidBody("body", "a JSON object")
+  if (call.body.kind !== "json") return noJSON("a call of `generateContent`")
   const model = calledModel(call, { model: target.model }, { ...context, ...target.seller })
   if (model.status === "rejected") return model
   const called = { ...model, ...target.region }
@@ -60,11 +61,7 @@ function describeContent(
   ]
   const prompt = sumParts(parts, model)
   if (prompt.status === "rejected") return prompt
-  return {
-    status: "priced",
-    provider: model.provider.name,
-    model: model.model,
-    priceKey: model.priceKey,
+  return pricedCall(model, {
     input: {
       estimate: prompt.estimate,
       upperBound: prompt.upperBound,
@@ -77,7 +74,6 @@ function describeContent(
       choices: limits.candidates,
       webSearches: tools.webSearches,
       serviceTier: serviceTierOf(call, body),
-      region: model.region,
       inputModalities: parts.some(({ mayHaveAudio }) => mayHaveAudio) ? undefined : ["text", "image"],
       outputModalities: modalities.modalities,
     },
@@ -85,7 +81,7 @@ function describeContent(
     bodyToSend: ({ maxOutputTokens = limits.maxOutputTokens ?? certainMaximum(model) }) =>
       withLimit(original, config, maxOutputTokens),
     createMeter: () => new ContentMeter({ model: model.countedAs, candidates: limits.candidates }),
-  }
+  })
 }
 
 function cachedPart(): GeminiPart {

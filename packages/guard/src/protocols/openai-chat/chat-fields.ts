@@ -102,7 +102,7 @@ const VARIANTS: Readonly<Record<string, BodyFields>> = {
     read: /* @__PURE__ */ words("search_parameters"),
     rejected: {
       deferred: {
-        because: "the answer comes with a later call, which this guard does not recognize",
+        because: "the answer comes with a later call, which the guard does not recognize",
         remedy: "Omit it.",
         when: (value) => value !== false,
       },

@@ -36,9 +36,7 @@ const STORED_ITEMS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "web_search_call",
 ])
 
-/**
- * Converts the input, instructions and format of a response to the form that is counted. Tools are added separately.
- */
+/** Converts the input, instructions and format of a response to the form that is counted. Tools are added separately. */
 export function countableResponse(body: Fields): CountableInput | Rejection {
   const input: CountableInput = {
     messages: [],

@@ -127,7 +127,7 @@ export const ANTHROPIC: FeatureTable = {
           { type: "memory_20250818", name: "memory" },
         ],
       },
-      bounded: "their published tokens (325, 700, 1,234, 4,590, 7,550; memory 1,500), and half as many again",
+      bounded: "1.5 times their published tokens (325, 700, 1,234, 4,590, 7,550; memory 1,500)",
       source: TOOL_PRICING,
       bound: "higher",
     },

@@ -78,7 +78,7 @@ export const BATCHES: readonly BatchRow[] = [
     rejected: "unknown-field",
   },
   {
-    feature: "calls that run no model, but moderations",
+    feature: "calls that run no model, except moderations",
     line: { url: "/v1/chat/completions/chatcmpl_1" },
     rejected: "unknown-endpoint",
   },

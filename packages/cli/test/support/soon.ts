@@ -2,5 +2,5 @@ import { expect } from "vitest"
 
 /** Asserts that something becomes true, however busy the machine is. */
 export function soon<T>(read: () => T, options: { interval?: number } = {}) {
-  return expect.poll(read, { timeout: 60_000, ...options })
+  return expect.poll(read, { timeout: 110_000, ...options })
 }

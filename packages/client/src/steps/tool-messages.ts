@@ -56,3 +56,25 @@ function hasReasoning(message: Message): message is CallMessage {
   if (!hasCalls(message)) return false
   return FIELDS.some((name) => name in message) || message.tool_calls!.some((call) => "extra_content" in call)
 }
+
+/** A result for a call that has none, because providers reject a conversation with an open call. */
+const NOT_RUN = "This tool was not run."
+
+/** The messages, with a result for each tool call that the messages right after it do not answer. */
+export function withAnsweredCalls(messages: readonly Message[]): readonly Message[] {
+  if (!messages.some(hasCalls)) return messages
+  const answered: Message[] = []
+  let open: string[] = []
+  const closeCalls = () => {
+    answered.push(...open.map((id) => ({ role: "tool" as const, tool_call_id: id, content: NOT_RUN })))
+    open = []
+  }
+  for (const message of messages) {
+    if (message.role === "tool") open = open.filter((id) => id !== message.tool_call_id)
+    else closeCalls()
+    answered.push(message)
+    if (hasCalls(message)) open = message.tool_calls!.map(({ id }) => id)
+  }
+  closeCalls()
+  return answered
+}

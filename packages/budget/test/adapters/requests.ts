@@ -1,4 +1,4 @@
-import type { ReserveRequest, SettleRequest, UsageEntry } from "@p2/budget/store"
+import type { ReserveRequest, SettleRequest, UsageEntry } from "../../src/store"
 
 export const counter = { name: "a", startsAt: null, endsAt: null, keepMs: null }
 
