@@ -15,7 +15,7 @@ const ENTRIES = Number(process.env.ENTRIES ?? 1_000_000)
 const MONTH_START = Date.UTC(2026, 0, 1)
 const self = fileURLToPath(import.meta.url)
 
-/** Pairs a second of so many callers, over three counters of which two are shared. */
+/** Pairs per second with this many callers, over three counters of which two are shared. */
 const rate = (store, { callers, prefix, pairs = PAIRS, users = 1_000 }) =>
   pairsPerSecond({
     ...{ callers, pairs },

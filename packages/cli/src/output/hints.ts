@@ -1,7 +1,7 @@
 /** Options of the library for which the command line has no setting. */
 const WITHOUT_SETTING =
   /`(unknownEndpoints|maxImageTokens|maxAudioSeconds|maxSpeechTokens|batchUpperBound)\b|createPriceTable/
-/** The same as a remedy beside others, such as ", or pass `maxAudioSeconds` with …". */
+/** The same as one of several remedies, such as ", or pass `maxAudioSeconds` with …". */
 const OTHER_REMEDY = new RegExp(`,? or (?:pass|add) [^.]*(?:${WITHOUT_SETTING.source})[^.]*`)
 
 /** Rewrites a sentence of a message for a command. Returns other sentences unchanged. */

@@ -8,7 +8,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   serviceTier: "--service-tier",
 }
 
-/** What the messages of the proxy tell to do, in the words of `p2 run`. */
+/** What the messages of the proxy recommend, in the words of `p2 run`. */
 export function runHints(options: RunOptions): readonly Hint[] {
   const remedy = raiseLimit(options)
   return [

@@ -91,7 +91,10 @@ function proxyOf({ options, budget, upstreams, totals, onWarning }: RunProxyOpti
 /** Statuses with which the proxy answers calls that it does not send; providers use them too. */
 const REJECTED: readonly number[] = [400, 401, 402, 403, 404, 413, 503]
 
-/** Rewrites the errors of the proxy itself for `p2 run`, and notices them for the receipt. Denials are counted as attempts. */
+/**
+ * Rewrites the errors of the proxy itself for `p2 run`, and records them for the receipt. Denials are counted as
+ * attempts.
+ */
 function observingRejections(proxy: ProxyHandler, totals: RunTotals, hints: readonly Hint[]): ProxyHandler {
   return async (request) => {
     const response = await proxy(request)

@@ -45,7 +45,7 @@ export function findJson(text: string): string[] {
   return found.reverse()
 }
 
-/** What a mark begins: reasoning or notes, in which no answer is. */
+/** What a mark begins: reasoning or notes, which contain no answer. */
 function hiddenAfter(kind: AnswerMark["kind"], hidden: AnswerMark["kind"] | undefined): AnswerMark["kind"] | undefined {
   if (kind === "user" || (hidden === "reasoning" && (kind === "notes" || kind === "notesEnd"))) return hidden
   return kind === "reasoning" || kind === "notes" ? kind : undefined
