@@ -1,5 +1,5 @@
 // Pairs (reserve of three counters of which two are shared, settle with a usage entry) a second, on a PostgreSQL with fsync
-// on, beside a bare loop of the same statements in the same transactions, one caller. Rounds are interleaved; the ratio of
+// on, compared with a bare loop of the same statements in the same transactions, one caller. Rounds are interleaved; the ratio of
 // each round is taken, then the median. Then a million users against ten thousand, and the totals of a million entries.
 //   npm run bench            after `npm run build`; ROUNDS, PAIRS and ENTRIES make it shorter or longer
 import { fork } from "node:child_process"
@@ -15,7 +15,7 @@ const ENTRIES = Number(process.env.ENTRIES ?? 1_000_000)
 const MONTH_START = Date.UTC(2026, 0, 1)
 const self = fileURLToPath(import.meta.url)
 
-/** Pairs a second of so many callers, over three counters of which two are shared. */
+/** Pairs per second with this many callers, over three counters of which two are shared. */
 const rate = (store, { callers, prefix, pairs = PAIRS, users = 1_000 }) =>
   pairsPerSecond({
     ...{ callers, pairs },

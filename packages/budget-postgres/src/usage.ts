@@ -147,7 +147,7 @@ export async function readTotals(
         inDoubtNanoUsd: Number(row.in_doubt_cost),
         tokens: Object.fromEntries(tokens),
       },
-      // Denials beyond the first of each entry are requests of their own.
+      // Denials beyond the first of each entry are separate requests.
       requests: Number(row.requests) + Number(row.repeats),
     }
   })

@@ -1,4 +1,4 @@
-// Pairs (reserve of one counter, settle with a usage entry) a second, beside a bare loop of the same statements on a
+// Pairs (reserve of one counter, settle with a usage entry) a second, compared with a bare loop of the same statements on a
 // connection of the same library. Rounds are interleaved; the ratio of each round is taken, then the median.
 //   npm run bench            after `npm run build`
 import { fork } from "node:child_process"

@@ -48,7 +48,7 @@ for (let from = 0; from < waiting; from += 5_000) {
 now += 2_000
 // From here on the clock advances, as it does when entries are written one after another.
 tickMs = 1
-await report("reserves beside the backlog", 200, (index) => reserve(waiting + index))
+await report("reserves next to the backlog", 200, (index) => reserve(waiting + index))
 let expired = 0
 await report("pages of a sweep, 64 leases each", Number.POSITIVE_INFINITY, async () => {
   const { due } = await store.listDue({ partition: "main", limit: 64 })

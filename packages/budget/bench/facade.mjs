@@ -1,4 +1,4 @@
-// What a reserve-and-settle pair of a budget costs over the memory store, called as `@p2/client` calls it, beside the same
+// What a reserve-and-settle pair of a budget costs over the memory store, called as `@p2/client` calls it, compared with the same
 // pair of the bare store and of the store behind its checks. In microseconds of processor time, so that other work on the
 // machine does not count, and in bytes that are allocated. Run `pnpm build` first, then
 // `node --expose-gc bench/facade.mjs [pairs]`.

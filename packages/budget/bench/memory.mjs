@@ -1,5 +1,5 @@
 // Reserve-and-settle pairs per second of the memory store over three counters, as the budget calls it (through
-// `checkedStore`), without usage entries and with them, beside a bare loop of three Map updates. Per second of processor
+// `checkedStore`), without usage entries and with them, compared with a bare loop of three Map updates. Per second of processor
 // time, so that other work on the machine does not count.
 // Run `pnpm build` first, then `node bench/memory.mjs [pairs]`.
 import { memoryStore } from "../dist/index.js"

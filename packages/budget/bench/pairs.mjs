@@ -25,7 +25,7 @@ export async function pair(store, { partition = "main", key, userId, counters })
   if (settled.status !== "settled") throw new Error(settled.status)
 }
 
-/** Runs so many pairs with so many callers; resolves to pairs a second. `run(index)` makes one pair. */
+/** Runs `pairs` pairs with `callers` callers; resolves to pairs per second. `run(index)` makes one pair. */
 export async function pairsPerSecond({ pairs, callers, run }) {
   const start = performance.now()
   const caller = async (lane) => {

@@ -1,5 +1,5 @@
-// What the Redis store costs: rates beside a bare EVALSHA of a one-counter increment, in one interleaved run; the server's
-// processor time; ten thousand users beside a million; bytes of memory.
+// What the Redis store costs: rates compared with a bare EVALSHA of a one-counter increment, in one interleaved run; the server's
+// processor time; ten thousand users compared with a million; bytes of memory.
 // Run `pnpm build` first, then `node --expose-gc bench/redis.mjs [operations per round] [rounds]`. Takes REDIS_URL, which must
 // be a server for this alone (it is flushed), or starts one.
 import { createHash } from "node:crypto"

@@ -38,7 +38,7 @@ it("run without options, and with a function that returns no cost", async () => 
   expect((await budget.status(subject))[0]).toMatchObject({ spent: 0.25, reserved: 0 })
 })
 
-it("fields of the filter beside it", async () => {
+it("fields of the filter next to it", async () => {
   const { usage } = createUserBudget()
   await expect(usage.list({ since: new Date() } as never)).rejects.toThrow("Did you mean `filter: { from }`?")
   await expect(usage.totals({ userId: "ada" } as never)).rejects.toThrow("`filter: { from, to, userId, … }`")

@@ -98,7 +98,7 @@ export async function runAgent(agent: Agent, added: RunWords, { cli, programs }:
   return run
 }
 
-/** The imitation calls the tool, and ends after its result. A call that wants JSON gets it. */
+/** The imitation calls the tool, and ends after its result. It answers a request for JSON with JSON. */
 function script({ faults }: LocalProvider, { tool }: Agent, file: string): void {
   const toolCalls = [{ name: tool.name, arguments: tool.write(file) }]
   faults.always({ toolCalls }, ({ body }) => hasTool(body, tool.name) && !hasResult(body))

@@ -1,5 +1,6 @@
-// Runs `p2 serve` on a SQLite file under a mixed load (JSON, streams, callers that leave, denials, provider errors, unknown models, an
-// open dashboard) and measures whether its process grows: heap after a garbage collection, resident memory, open handles and rows.
+// Runs `p2 serve` on a SQLite file under a mixed load (JSON, streams, callers that disconnect, denials, provider
+// errors, unknown models, an open dashboard) and measures whether its process grows: heap after a garbage collection,
+// resident memory, open handles and rows.
 //   node bench/soak.mjs --minutes 60 --rate 40            after `pnpm build`
 // Ends with 1 if the heap of the last quarter is more than 10 % and 4 MB above that of the second, or if a handle stays open.
 import { fork, spawnSync } from "node:child_process"
@@ -29,7 +30,7 @@ async function provide() {
   faults.always({ cut: "stream" }, ({ number }) => number % 50 === 17)
   faults.always({ status: 429, headers: { "retry-after": "1" } }, ({ number }) => number % 50 === 27)
   faults.always({ chunkDelayMs: 2 }, ({ number }) => number % 10 === 3)
-  // The bill of an hour is of no interest here.
+  // The bill of an hour does not matter here.
   setInterval(() => ledger.clear(), 10_000)
   process.send(baseURL)
 }
@@ -127,7 +128,7 @@ function startLoad({ url, keys, denied, link }, rate) {
   const count = (outcome) => {
     counts[outcome] = (counts[outcome] ?? 0) + 1
   }
-  /** Of 20 calls: 10 JSON, 5 streams, 2 that leave, 2 denied, 1 of an unknown model. */
+  /** Of 20 calls: 10 JSON, 5 streams, 2 that disconnect, 2 denied, 1 of an unknown model. */
   const callOf = (index) => ({
     key: index % 20 >= 17 && index % 20 < 19 ? denied : keys[index % keys.length],
     model: index % 20 === 19 ? "gpt-unknown" : "gpt-4o-mini",

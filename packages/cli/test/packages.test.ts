@@ -110,7 +110,7 @@ describe("p2 models", () => {
     expect(tableDate() >= listed[0].asOf).toBe(true)
   })
 
-  it("shows the price of an image, of a second and of a character, and no $0.00 beside it", async () => {
+  it("shows the price of an image, of a second and of a character, and no $0.00 next to it", async () => {
     const { stdout } = await world.run(["models", "--provider", "openai"])
     expect(stdout).toMatch(/^openai\/dall-e-3 +\$0\.12 per image +\d{4}-\d\d-\d\d$/m)
     expect(stdout).toMatch(/^openai\/whisper-1 +\$0\.0001 per second +\d{4}-\d\d-\d\d$/m)

@@ -41,8 +41,8 @@ interface Version {
 }
 
 /**
- * The provider changes its tokenizer twice: by a few percent, as a new version of a model does, and to a vocabulary that splits other
- * languages far worse. The instructions that it adds grow slowly all the time.
+ * The provider changes its tokenizer twice: by a few percent, as a new version of a model does, and to a vocabulary
+ * that needs far more tokens for other languages. The instructions that it adds grow slowly.
  */
 const VERSIONS: readonly Version[] = [
   { encoding: "o200k_base", factor: 1.1, addedTokens: 20, growth: 0.05 },

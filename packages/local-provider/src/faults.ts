@@ -27,7 +27,7 @@ export interface Fault {
   answer?: string | undefined
   /**
    * Calls these tools; none: answers without a call. Arguments that are a string are sent as they are; with the Responses API they
-   * are the input of a custom tool. In chat completions, `answer` is the content beside the calls.
+   * are the input of a custom tool. In chat completions, `answer` is the content next to the calls.
    */
   toolCalls?: readonly { name: string; arguments: string | Record<string, unknown> }[] | undefined
   /** Answers with JSON that does not match the schema. */

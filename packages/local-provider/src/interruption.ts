@@ -14,7 +14,7 @@ export function flushed(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => response.write("", () => resolve()))
 }
 
-/** Waits, or until the connection is closed. */
+/** Waits this long, or until the connection is closed. */
 export function wait(response: ServerResponse, ms: number): Promise<void> {
   if (ms <= 0) return Promise.resolve()
   return new Promise((resolve) => {

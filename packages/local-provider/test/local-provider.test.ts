@@ -219,7 +219,7 @@ describe("faults", () => {
     expect(provider.ledger.calls.every((call) => call.nanoUsd > 0)).toBe(true)
   })
 
-  it("wait for a promise, or until the caller leaves", async () => {
+  it("wait for a promise, or until the caller disconnects", async () => {
     const call = (signal?: AbortSignal) => openai.chat.completions.create({ model, messages }, { signal })
     let release = () => {}
     provider.faults.next({ until: new Promise<void>((resolve) => (release = resolve)) })

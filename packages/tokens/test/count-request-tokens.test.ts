@@ -314,7 +314,7 @@ Calls to these tools must go to the commentary channel: 'functions'.<|end|><|sta
   })
 })
 
-test("calibration moves the estimate towards what was reported, and never lowers the bound", () => {
+test("calibration moves the estimate toward what was reported, and never lowers the bound", () => {
   const calibration = createCalibration()
   const input = { model: "gpt-4o", ...WEATHER, calibration }
   const before = countRequestTokens(input)

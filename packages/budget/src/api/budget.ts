@@ -54,7 +54,7 @@ export interface ReserveOptions {
   maxLeaseMs?: number | undefined
   /**
    * The key belongs to the first call that reserves it, regardless of its content: every other call throws a
-   * ReservationHeldError, also once the key is resolved. `releaseUnanswered` is then true by default.
+   * ReservationHeldError, even once the key is resolved. `releaseUnanswered` is then true by default.
    * @defaultValue false
    */
   exclusive?: boolean | undefined
@@ -131,7 +131,7 @@ export interface Reservation {
 /** The limit for which a call waited. */
 export type WaitedLimit = Pick<LimitStatus, "scope" | "window" | "unit">
 
-/** How long a call waited until it fitted, and for which limits. */
+/** How long a call waited until it fit, and for which limits. */
 export interface RoomWait {
   durationMs: number
   limits: readonly WaitedLimit[]

@@ -19,7 +19,7 @@ export interface BatchQueueOptions<Job> {
   run(jobs: readonly Job[]): Promise<Outcome[]>
 }
 
-/** Runs jobs in batches, one batch after the other: jobs that arrive during a batch share the next one. */
+/** Runs jobs in batches, one batch after another: jobs that arrive during a batch share the next one. */
 export class BatchQueue<Job> {
   readonly #options: BatchQueueOptions<Job>
   readonly #waiting: Waiting<Job>[] = []

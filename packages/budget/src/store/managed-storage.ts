@@ -9,8 +9,8 @@ const MAX_RETRY_DELAY_MS = 16
 type ManagedMember = "transaction" | "read" | "entries" | "keys" | "prune" | "totals" | "check" | "close"
 
 /**
- * A storage that opens before its first call, tries again what conflicted for up to `timeoutMs`, deletes what is forgotten
- * now and then, and closes when its calls have ended.
+ * A storage that opens before its first call, retries conflicts for up to `timeoutMs`, regularly deletes forgotten
+ * records, and closes when its calls have ended.
  */
 export function managedStorage(storage: Storage, timeoutMs: number): Pick<Storage, ManagedMember> {
   const running = new Set<Promise<unknown>>()
@@ -67,7 +67,7 @@ export function managedStorage(storage: Storage, timeoutMs: number): Pick<Storag
   }
 }
 
-/** Tries again with growing random delays, so that the retries of several processes spread. */
+/** Tries again with growing random delays, so that the retries of several processes spread out. */
 async function retryConflicts<T>(attempt: () => Promise<T>, timeoutMs: number): Promise<T> {
   const deadline = performance.now() + timeoutMs
   for (let delayMs = 1; ; delayMs = Math.min(2 * delayMs, MAX_RETRY_DELAY_MS)) {

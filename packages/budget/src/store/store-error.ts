@@ -10,7 +10,10 @@ export interface StoreErrorOptions {
   code: StoreErrorCode
   /** `no`: nothing was written. `maybe`: send the same idempotency key again, or release it. */
   applied: "no" | "maybe"
-  /** Whether another transaction was in the way: `createStore` tries again. Only with `applied: "no"`. @defaultValue false */
+  /**
+   * Whether it conflicted with another transaction: `createStore` tries again. Only with `applied: "no"`. @defaultValue
+   * false
+   */
   conflict?: boolean | undefined
   cause?: unknown
 }

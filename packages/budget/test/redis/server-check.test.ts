@@ -119,7 +119,7 @@ describe.skipIf(noServer)("the server is checked before the first call", () => {
     own.disconnect()
   })
 
-  it("without HGETALL, which lists of commands are easily without, the error names it", async () => {
+  it("the error names HGETALL, which lists of commands easily omit", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
     await client.acl("SETUSER", "default", "-hgetall")
     expect((await failureOf(store.reserve(request))).message).toContain("denies HGETALL")

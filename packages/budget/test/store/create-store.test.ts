@@ -256,7 +256,7 @@ describe("the life of a storage", () => {
     expect(attempts).toBe(1)
   })
 
-  it("forgets now and then, without a caller that waits for it or learns that it failed", async () => {
+  it("forgets regularly; no caller waits for it or learns that it failed", async () => {
     const { storage, store } = setUp()
     const times: number[] = []
     const forget = async (before: number) => {

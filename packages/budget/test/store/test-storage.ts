@@ -52,7 +52,7 @@ export class TestStorage implements Storage {
   failure: StoreError | undefined
   /** The next transaction that writes is applied, and then rejects. */
   losesNextAnswer = false
-  /** So many times, the next transaction finds that others have written, and decides again. */
+  /** How many times the next transaction finds that others have written, and decides again. */
   conflicts = 0
   transactions = 0
   decisions = 0
@@ -174,7 +174,7 @@ export class TestStorage implements Storage {
     return table
   }
 
-  /** As a database does, lets others go on first. */
+  /** Lets others continue first, as a database does. */
   async #turn(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))
     if (this.failure !== undefined) throw this.failure

@@ -1,6 +1,6 @@
 import type { Command, Option } from "commander"
 
-/** A command with what may follow it. */
+/** A command with its options and arguments. */
 interface Completed {
   name: string
   summary: string

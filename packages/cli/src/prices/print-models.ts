@@ -32,7 +32,7 @@ export function printModels({ provider, asJson }: { provider: string | undefined
   print(renderTable(COLUMNS, rows), json, { asJson })
 }
 
-/** Billed with every call, instead of tokens or beside them. */
+/** Billed with every call, instead of tokens or in addition to them. */
 const PIECES = ["request", "image", "second", "character"] as const
 
 /** Such as `$0.12 per image`. */

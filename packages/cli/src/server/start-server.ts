@@ -76,7 +76,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** Fails at once if the store is away or misconfigured. */
+/** Fails at once if the store is unreachable or misconfigured. */
 async function prepare(address: string, { budget, store }: OpenStore): Promise<KeyStore> {
   checkWritable(address)
   await budget.status()

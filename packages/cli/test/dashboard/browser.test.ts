@@ -22,7 +22,7 @@ afterAll(() => browser?.close())
 
 interface OpenPage extends AsyncDisposable {
   page: Page
-  /** Errors and warnings of the console, exceptions, and requests to elsewhere. */
+  /** Errors and warnings of the console, exceptions, and requests to other hosts. */
   problems: string[]
 }
 

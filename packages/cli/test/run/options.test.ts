@@ -133,7 +133,7 @@ it("--user and --tag are in the ledger, with the run and the program", async () 
   ])
 })
 
-it("P2_STORE is the address of the store, also with a password, which is never shown", async () => {
+it("P2_STORE is the address of the store, even with a password, which is never shown", async () => {
   const { code, stdout, stderr } = await world.run(
     ["run", "--budget", "1", ...callsOf("OPENAI_BASE_URL", ["/chat/completions", CHAT])],
     { ...KEYS, P2_STORE: "postgres://p2:Pa55w0rd@127.0.0.1:1/p2" },

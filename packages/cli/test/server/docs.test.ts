@@ -66,7 +66,7 @@ it("the table of the configuration has every field", () => {
   expect(documented.sort()).toEqual([...FIELDS[""]!].sort())
 })
 
-/** The port of the page may be in use here, and its provider is not reached from here. */
+/** The port of the page may be in use here, and its provider cannot be reached from here. */
 function useLocalProvider(): void {
   const file = join(world.folder, "p2.json")
   const config = readFileSync(file, "utf8")

@@ -153,7 +153,7 @@ describe("p2 calls", () => {
     await withBudget((budget) => spend(budget, { userId: "eve", model: "gpt-4o-mini" }, "0.001"))
     const following = world.start(["calls", "--follow", "--user", "eve", "--json"])
     await following.wrote('"costNanoUsd":1000000')
-    // Many in one millisecond, whose keys are in another order than they are written.
+    // Many in one millisecond, whose keys are not in the order in which they are written.
     await withBudget(async (budget) => {
       await spend(budget, { userId: "bob", model: "gpt-4o-mini" }, "0.01")
       await Promise.all(

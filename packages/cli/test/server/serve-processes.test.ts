@@ -163,7 +163,7 @@ describe("SIGTERM", () => {
   })
 })
 
-it("does not stay if the link of the dashboard cannot be written, the address is in use, or the store is away", async () => {
+it("does not stay if the link of the dashboard cannot be written, the address is in use, or the store is unreachable", async () => {
   writeConfig("link.json", { store: "memory:", anonymous: {}, dashboard: true })
   expect(
     await world.run(["serve", "--config", "link.json", "--dashboard-link", "none/link"], { UPSTREAM_KEY }),

@@ -29,7 +29,7 @@ export async function openBatch(
 ): Promise<BatchItem[]> {
   const { name, maxBudget, decisive, conversations } = options
   const { limits } = opened
-  // Batches of two users are two batches, also with the same name.
+  // Batches of two users are separate batches, even if they have the same name.
   const owner = [name, opened.subject.userId ?? null, opened.subject.clientId ?? null]
   const id = name === undefined ? crypto.randomUUID() : await hashText(JSON.stringify(owner))
   // The counter of a named batch is the same in every run.

@@ -102,10 +102,10 @@ const WRAPPERS: readonly string[] = [
   ...["arguments", "parameters", "input", "properties"],
 ]
 
-/** Keys under which models write their reasoning beside an answer. */
+/** Keys under which models write their reasoning next to an answer. */
 const REASONING = /^(?:thinking|thoughts?|reasoning|rationale|explanation|analysis|thought_process|chain_of_thought)$/
 
-/** The value inside a list or an object that has nothing else but reasoning: `[{…}]`, `{"answer":{…}}`. */
+/** The value inside a list or an object that otherwise contains only reasoning: `[{…}]`, `{"answer":{…}}`. */
 function unwrapped(json: string, toolName: string): string[] {
   const value = parseJson(json)
   const [[key, inner] = [], ...others] = Object.entries(Object(value) as object).filter(

@@ -11,9 +11,9 @@ const SPARE_CHARACTERS = 1_000_000
 const CHARACTERS_PER_FAILURE = 1_000
 
 /**
- * Finds the JSON in a model's answer: the whole text if it is JSON, otherwise every object and array in it, the last one
- * first. Reasoning (`<think>`, harmony's analysis channel and the like) is left out, so that a draft inside it is not taken
- * for the answer, and so is a user's message that the model wrote itself after its answer.
+ * Finds the JSON in a model's answer: the whole text if it is JSON, otherwise every object and array in it, the last
+ * one first. Reasoning (`<think>`, harmony's analysis channel and similar) is omitted, so that a draft inside it does
+ * not count as the answer, and so is a user's message that the model wrote itself after its answer.
  *
  * @example
  * findJson('<think>{"age":99}? No.</think>Draft {"age":37}. Correction: {"age":36}') // ['{"age":36}', '{"age":37}']
@@ -45,7 +45,7 @@ export function findJson(text: string): string[] {
   return found.reverse()
 }
 
-/** What a mark begins: reasoning or notes, in which no answer is. */
+/** What a mark begins: reasoning or notes, which contain no answer. */
 function hiddenAfter(kind: AnswerMark["kind"], hidden: AnswerMark["kind"] | undefined): AnswerMark["kind"] | undefined {
   if (kind === "user" || (hidden === "reasoning" && (kind === "notes" || kind === "notesEnd"))) return hidden
   return kind === "reasoning" || kind === "notes" ? kind : undefined

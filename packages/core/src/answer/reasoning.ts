@@ -11,8 +11,9 @@ const token = (before: string, after: string) =>
   `<[|｜]${before}(?:im_)?(?:think(?:ing)?|thoughts?|reasoning)${after}[|｜]>`
 
 /**
- * Marks at which reasoning begins: tags, Magistral (`[THINK]`), Kimi (`◁think▷`), special tokens, Apertus, MedGemma, every channel
- * of harmony but the final one and that of calls (https://cookbook.openai.com/articles/openai-harmony), Gemma 4.
+ * Marks at which reasoning begins: tags, Magistral (`[THINK]`), Kimi (`◁think▷`), special tokens, Apertus, MedGemma,
+ * every channel of harmony except the final one and that of calls
+ * (https://cookbook.openai.com/articles/openai-harmony), Gemma 4.
  */
 const OPENERS = [
   `<${NAME}(?:\\s[^<>]{0,200})?>`,
@@ -41,7 +42,7 @@ const CLOSERS = [
   "<\\|content\\|>",
 ].join("|")
 
-/** Tags around notes of the model, unless they have JSON only: then that may be the answer. */
+/** Tags around notes of the model, unless they contain only JSON, which may be the answer. */
 const NOTES = "(?:\\w{1,9}[_-])?(?:analysis|plan(?:ning)?|draft|critique|review|verification|internal)"
 const NOTES_BEGIN = `<(?:${NOTES}|details type="reasoning"[^<>]{0,99})>(?!\\s{0,9}(?:\`\`\`\\w{0,9}\\s{0,9})?[{[])`
 const NOTES_END = `</(?:${NOTES}|details)>`

@@ -7,8 +7,8 @@ export interface BillingRule {
   /** The provider's codes to which the rule applies. An error without a code may be one that is billed. @defaultValue every code */
   codes?: readonly string[]
   /**
-   * Does not hold for a status of 500 or above that may come from a proxy before the provider: without the provider's code, or
-   * one of Cloudflare's (520 to 530). @defaultValue false
+   * Does not hold for a status of 500 or above that may come from a proxy in front of the provider: without the
+   * provider's code, or one of Cloudflare's (520 to 530). @defaultValue false
    */
   ownErrors?: boolean
   /** `none`: nothing is billed. `possible`: the provider may bill, so the cost is in doubt. */
@@ -131,7 +131,10 @@ export function ruleForStatus(
   })
 }
 
-/** Whether an error may come from a proxy before the provider, which does not know whether the provider generated an answer. */
+/**
+ * Whether an error may come from a proxy in front of the provider, which does not know whether the provider generated
+ * an answer.
+ */
 function isFromProxy(status: number, code: string | undefined): boolean {
   return status >= 500 && (code === undefined || (status >= 520 && status <= 530))
 }

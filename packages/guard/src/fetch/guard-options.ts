@@ -132,7 +132,7 @@ export interface Guard extends GuardOptions {
   overrunModels: Set<string>
 }
 
-/** Marks a guarded `fetch`, also of another copy of this package. */
+/** Marks a guarded `fetch`, even of another copy of this package. */
 export const GUARDED = Symbol.for("@p2/guard/guarded-fetch")
 
 /** What the caller states where no source has a maximum. */

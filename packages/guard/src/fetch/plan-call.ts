@@ -26,8 +26,8 @@ function limitOf(described: CallTerms, limit: number | undefined, isClamped: boo
 }
 
 /**
- * Plans a denied call with the largest output limit whose upper bound fits the room in each denying limit. Undefined: there
- * is no room for an answer, or the output limit is not lower than that of the denied plan.
+ * Plans a denied call with the largest output limit whose upper bound fits what remains of each denying limit.
+ * Undefined: nothing remains for an answer, or the output limit is not lower than that of the denied plan.
  */
 export function planWithin(
   described: CallTerms,

@@ -103,11 +103,11 @@ function roomAfterReset(denied: DeniedLimit): number {
   return denied.resetsAt === null ? unspent : Math.max(limit, unspent)
 }
 
-/** As much of the requested amount as the limit may have room for within a wait. */
+/** The part of the requested amount that may fit the limit within a wait. */
 function roomWithin(denied: DeniedLimit, waitMs: number): number {
   const { requested, limit } = amountsOf(denied)
   if (denied.retryAfterMs !== null && denied.retryAfterMs <= waitMs) return requested
-  // The denial does not say when a limit resets that the call exceeds: the next denial, for the whole limit, says it.
+  // The denial does not say when a limit resets that the call exceeds. The next denial, for the whole limit, does.
   return requested > limit ? roomAfterReset(denied) : unspentRoom(denied)
 }
 

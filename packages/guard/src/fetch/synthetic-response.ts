@@ -78,7 +78,7 @@ function errorResponse(
   return Object.defineProperty(response, "url", { value: call.url.href })
 }
 
-/** The format that the caller expects, also for paths that no protocol describes. */
+/** The format that the caller expects, even for paths that no protocol describes. */
 function formatOf({ url, headers }: ProviderCall): ErrorFormat {
   if (headers.has("anthropic-version") || /\/messages(\/|$)/.test(url.pathname)) return "anthropic"
   if (headers.has("x-goog-api-key") || /:[A-Za-z]+$/.test(url.pathname)) return "google"

@@ -196,7 +196,8 @@ export class BodyIdleError extends P2Error<"body-idle"> {
 /**
  * The response with another body. The headers `content-encoding`, `content-length` and `transfer-encoding` are removed:
  * fetch has decoded the body, but kept the headers of the encoded one, so that they describe other bytes. A server that
- * passes the response on would declare a wrong length or encoding. `url`, `redirected` and `type` are kept, also in clones.
+ * passes the response on would declare a wrong length or encoding. `url`, `redirected` and `type` are kept, in clones
+ * too.
  */
 export function withBody(
   response: Response,

@@ -44,7 +44,7 @@ const outputLimitOf = ({ sent }: { sent: { body: Record<string, unknown> }[] }) 
 const total = (nanoUsd: number): Limit => ({ scope: "total", limit: { nanoUsd } })
 const daily = (nanoUsd: number): Limit => ({ scope: "total", limit: { nanoUsd }, per: "day" })
 
-describe("other calls hold the room", () => {
+describe("other calls have reserved what remains", () => {
   const busy: Case = { limits: [total(100_000)], reserved: 70_000 }
 
   it("denies at once, with the time of a retry", async () => {
@@ -76,7 +76,7 @@ describe("other calls hold the room", () => {
   })
 })
 
-describe("other calls hold the room of a call that exceeds the limit", () => {
+describe("other calls have reserved what remains, and the call exceeds the limit", () => {
   const busy: Case = { limits: [total(OUTPUT)], reserved: OUTPUT, clampTo: "budget" }
 
   it("clampTo: denies, with the time of a retry, and records it once", async () => {

@@ -45,7 +45,7 @@ describe("the price of a reported usage", () => {
   })
 })
 
-/** xAI bills a response that violates its guidelines with $0.05, if it notices before it generates. */
+/** xAI bills $0.05 for a response that violates its guidelines, if it notices before it generates. */
 describe("the bound of a response at xAI", () => {
   const send = async (path: string, body: object, options: Parameters<typeof guardOver>[1] = {}) => {
     const guard = guardOver(() => json({ code: "permission", error: "usage guidelines" }, { status: 403 }), options)

@@ -10,7 +10,7 @@ import type { Connection } from "./integrations"
 export interface MediaIntegration {
   name: string
   call(connection: Connection): Promise<unknown>
-  /** `onPiece` returns false to leave the stream. */
+  /** `onPiece` returns false to abandon the stream. */
   stream?(connection: Connection, onPiece: () => boolean): Promise<void>
   /** The charge is what was billed. False: the endpoint reports no usage, so the upper bound is charged. @defaultValue true */
   isReported?: boolean

@@ -105,7 +105,7 @@ function partTokens(part: Fields, model: string): number {
   }
 }
 
-/** The largest images: https://developers.openai.com/api/docs/guides/images-vision (2026-11-23), others by their pages. */
+/** The largest images: https://developers.openai.com/api/docs/guides/images-vision (2026-11-23), or the model's page. */
 function largestImage(model: string): number {
   if (/gpt-4o-mini/.test(model)) return 2833 + 8 * 5667
   if (/^gpt-4/.test(model)) return 85 + 8 * 170

@@ -30,7 +30,7 @@ const AUDIO = { tokensPerSecond: 32, usualTokensPerSecond: 10, usualBytesPerSeco
  */
 const FILE = { tokensPerPage: 2_250, bytesPerPage: 100_000 }
 
-/** Fields of a part that have a rule of their own. A mark for the cache is no input. */
+/** Fields of a part that have their own rule. A cache breakpoint is not input. */
 const PART_FIELDS = new Set(["type", "text", "refusal", "image_url", "input_audio", "file", "cache_control"])
 
 /** Counts the tokens of one content part. @throws InvalidArgumentError; UnboundedInputError */

@@ -74,8 +74,8 @@ export class Tokenizer {
     for (let at = start; at < end && count <= max; ) {
       const to = scan(this.#classes, bytes, at, end)
       const length = to - at
-      // Three cases need no hash: every single byte is a token, `pairs` lists the tokens of two bytes, and short numbers.
-      // A piece of three bytes that begins and ends with ASCII has no other characters.
+      // Three kinds of pieces need no hash: one byte (always a token), two bytes (looked up in `pairs`), and short
+      // numbers. A piece of three bytes that begins and ends with ASCII has no other characters.
       const isNumber = length <= 3 && isDigit(bytes[at]!) && isDigit(bytes[to - 1]!)
       if (length === 1 || (isNumber && hasAllShortNumbers)) count++
       else if (length === 2) count += pairs[view.getUint16(at)] === -1 ? 2 : 1

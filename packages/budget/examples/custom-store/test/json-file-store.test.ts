@@ -17,7 +17,7 @@ defineStoreSuite(
     const open = () => createStore(createJsonFileStorage(path, { now: () => time }))
     const readRecords = async () => JSON.parse(await readFile(path, "utf8")) as [string, { kind: string }][]
     const store = open()
-    // Creates the file, so that a fault meets an operation.
+    // Creates the file, so that a fault hits an operation.
     await store.read({ partition: "nobody", counters: [] })
     return {
       store,

@@ -393,7 +393,7 @@ const sumCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"
     await t.expectCounters({ a: { spent: 3 } }, "counters, a month later")
   })
 
-  test("partitions have ledgers of their own", { rule: "entries, keys, prune" }, async (t) => {
+  test("each partition has its own ledger", { rule: "entries, keys, prune" }, async (t) => {
     const [other, longer] = [t.inPartition("other"), t.inPartition("otherlonger")]
     for (const [index, one] of [t, other, longer].entries()) await one.spend("r1", index + 1)
     const expectCost = async (one: CaseContext, cost: number[]) => {

@@ -89,7 +89,7 @@ const windowCases = defineCases({ level: "time", rule: "Time", needs: ["clock"] 
       const tomorrow = { startsAt: today.endsAt, endsAt: today.endsAt! + DAY_MS }
       const { expiresAt } = await t.reserve("r1", [counter("day.1", 5, 10, today), counter("a", 5)])
       await t.clock.advance(1_000)
-      // The budget computes the windows anew; the fingerprint covers the amounts, not the windows.
+      // The budget computes the windows again; the fingerprint covers the amounts, not the windows.
       const retry = { ...t.requestOf("r1"), counters: [counter("day.2", 5, 10, tomorrow), counter("a", 5)] }
       const states = [
         { name: "day.2", spent: 0, reserved: 0, granted: 0 },

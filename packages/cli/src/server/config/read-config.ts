@@ -79,7 +79,7 @@ function rejectSecrets(value: unknown, path: string): void {
 
 interface FoundString {
   place: string
-  /** The last name of the place. */
+  /** The last name in the path of a place. */
   name: string
   text: string
 }

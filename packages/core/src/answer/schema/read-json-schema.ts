@@ -43,7 +43,7 @@ export class JsonSchemaReader {
     const node = { path } as AnswerNode
     this.#nodes.set(schema, node)
     const content = this.#read(schema, path, depth + 1)
-    // A description belongs to this place, and the definition that it refers to has its own.
+    // The description is that of this place; the definition that it refers to can have another one.
     const isShared = isOpen(content) || content.recursive !== undefined
     const note = sentence([textOf(schema.description), defaultNote(schema)])
     if (isShared && note === undefined) {

@@ -135,7 +135,7 @@ function windowOf({ window }: CalledModel, betas: ReadonlySet<string>): number |
   return window !== undefined && betas.has("context-1m") ? Math.max(window, LONG_CONTEXT_TOKENS) : window
 }
 
-/** Rows for 200,000 tokens do not say what more of them cost; Sonnet 4.5 has a price for bounds. */
+/** Prices for 200,000 tokens do not state the cost of more tokens; Sonnet 4.5 has a price for bounds. */
 function checkLongContext(input: PromptTokens, model: CalledModel, betas: ReadonlySet<string>): Rejection | undefined {
   const { window = 0, price } = model
   const isPriced = window >= LONG_CONTEXT_TOKENS || price.tiers.length > 1 || /claude-sonnet-4-5/.test(price.model)

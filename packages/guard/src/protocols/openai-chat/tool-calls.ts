@@ -61,7 +61,7 @@ export class ToolCalls {
     for (const [position, call] of listOf(calls).entries()) if (isRecord(call)) this.#addCall(call, position, options)
   }
 
-  /** Adds the older `function_call` of a message, which servers repeat beside its tool call. */
+  /** Adds the older `function_call` of a message, which servers repeat next to its tool call. */
   addLegacy(call: Record<string, unknown>, options: { isWhole: boolean }): void {
     if (this.#calls.every(({ index, arguments: written }) => index === LEGACY || isBlank(written)))
       this.add({ ...call, index: LEGACY }, options)
@@ -105,7 +105,7 @@ function listOf(calls: unknown): unknown[] {
   return isRecord(value) && isMapOfCalls(value) ? Object.values(value) : [value].flat(2)
 }
 
-/** Calls by index or by id, and not one call. */
+/** Calls by index or by id, and not a single call. */
 function isMapOfCalls(value: Record<string, unknown>): boolean {
   const calls = Object.values(value)
   return calls.length > 0 && calls.every(isRecord) && !("function" in value || "custom" in value)
