@@ -1,7 +1,6 @@
 import { checkOptions } from "@p2/core"
-import { BatchQueue, type Outcome } from "./batch-queue"
+import { BatchQueue, nextTurn, type Outcome } from "./batch-queue"
 import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-store"
-import { nextTurn } from "./next-turn"
 import { MAX_DAMAGED_KEYS, withPartition } from "./partition-check"
 import { RecordView, TIME_KEY } from "./record-view"
 import { check, integerFrom } from "./shape"
