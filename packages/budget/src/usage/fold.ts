@@ -1,7 +1,6 @@
 import type { Millis } from "../store/shape"
 import type { StoredEntry, UsageStatus } from "./entry"
 import type { UsageGroup, UsageTotals } from "./ledger"
-import { tagOf } from "./query"
 
 export interface UsageFoldOptions {
   groupBy: readonly UsageGroup[]
@@ -146,4 +145,9 @@ function bucketOf(boundaries: readonly Millis[], at: Millis): Millis | undefined
   }
   // `low` boundaries are not after `at`; the last boundary only ends the last bucket.
   return low === 0 || low === boundaries.length ? undefined : boundaries[low - 1]
+}
+
+/** The value of a tag; null if the entry does not have it. `__proto__` is an ordinary name. */
+export function tagOf(entry: Pick<StoredEntry, "tags">, name: string): string | null {
+  return entry.tags !== undefined && Object.hasOwn(entry.tags, name) ? entry.tags[name]! : null
 }
