@@ -123,6 +123,17 @@ export class AbortedError extends P2Error<"aborted"> {
  */
 const KEY_PREFIX = /^pplx-|(^|\/)(sk-|gsk_|xai-|AIza|hf_|r8_)/
 
+/** API keys in a name, a code or a short string: known prefixes at its start or after a separator, and JSON Web Tokens. */
+const KEY =
+  /(^|[^A-Za-z0-9])(sk[-_]|gsk_|xai-|pplx-|AIza|hf_|r8_|nvapi-|csk-|fw_|tgp_v1_|gh[opsu]_|glpat-|(AKIA|ASIA)[A-Z0-9]{12})|eyJ[\w-]{10,}\./
+
+/** Whether a name, a code or a short string may contain an API key: one with a known prefix, or a long word of letters and digits. */
+export function looksLikeKey(value: string): boolean {
+  if (KEY.test(value)) return true
+  const words = value.match(/[A-Za-z0-9]{20,}/g) ?? []
+  return words.some((word) => /[A-Za-z]/.test(word) && /(\d\D*){4}/.test(word))
+}
+
 /** Whether a string has only model id characters and is not an API key, so that an error message may show it in full. */
 export function hasModelIdCharacters(value: string): boolean {
   return /^[A-Za-z0-9@~][A-Za-z0-9._:/@+~-]{0,199}$/.test(value) && !KEY_PREFIX.test(value)
@@ -142,7 +153,7 @@ const MAX_NAME = 60
  */
 export function describeName(name: string): string {
   const short = name.slice(0, MAX_NAME)
-  return /^[\w$-]+$/.test(short) && !KEY_PREFIX.test(short) ? short : "…"
+  return /^[\w$-]+$/.test(short) && !looksLikeKey(short) ? short : "…"
 }
 
 /** Longer strings are shortened. */
@@ -162,7 +173,7 @@ export function describeValue(value: unknown): string {
 
 /** A string that was passed in the wrong place may be an API key, a URL with a password, or a prompt. */
 function describeString(value: string): string {
-  if (KEY_PREFIX.test(value)) return "a string that looks like an API key"
+  if (looksLikeKey(value.slice(0, 1_000))) return "a string that looks like an API key"
   if (/^[\w+.-]+:\/\/[^/\s]*@/.test(value)) return "a URL with credentials"
   return JSON.stringify(value.length > MAX_STRING ? `${value.slice(0, 6)}…` : value)
 }

@@ -17,6 +17,7 @@ export {
   type ErrorKind,
   hideString,
   InvalidArgumentError,
+  looksLikeKey,
   P2Error,
   type P2ErrorOptions,
   UnknownModelError,

@@ -1,5 +1,5 @@
 import { asAnswerSchema } from "../answer/schema/answer-model"
-import { describeName, InvalidArgumentError } from "../errors"
+import { describeName, InvalidArgumentError, looksLikeKey } from "../errors"
 import { parseModelId } from "../models/model-id"
 import type { NanoUsd } from "../money"
 import { adviceFor, isOptionsObject } from "../options/check-options"
@@ -118,7 +118,7 @@ const checkTags: Check = (value, path, issues) => {
   if (!isPlainObject(value) || Object.keys(value).length > 32)
     return issues.addUnexpected(path, "an object of at most 32 strings", value)
   for (const [name, tag] of Object.entries(value)) {
-    const tagPath = `${path}.${name.slice(0, 64)}`
+    const tagPath = `${path}.${name.length > 64 || looksLikeKey(name) ? "…" : name}`
     if (!/^[A-Za-z][\w.-]{0,63}$/.test(name))
       issues.addUnexpected(
         tagPath,

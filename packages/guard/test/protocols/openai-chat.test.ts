@@ -264,6 +264,7 @@ it("quotes no prompt and no key in a rejection", () => {
     { max_tokens: secret },
     { service_tier: { secret } },
     { tools: [secret] },
+    { tools: [{ type: secret }] },
     { tools: [{ type: "function", function: { name: { secret } } }] },
     { surprise: secret },
     { response_format: { type: "json_schema", json_schema: null, secret } },

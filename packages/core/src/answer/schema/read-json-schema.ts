@@ -1,3 +1,4 @@
+import { describeValue } from "../../errors"
 import { isRecord } from "../../json"
 import { UnsupportedSchemaError } from "../answer-errors"
 import {
@@ -111,7 +112,7 @@ export class JsonSchemaReader {
       case "object":
         return this.#object(schema, path, depth)
       default:
-        throw unsupported(path, `the type ${JSON.stringify(type.slice(0, 60))}`, "Use a type of JSON.")
+        throw unsupported(path, `the type ${describeValue(type)}`, "Use a type of JSON.")
     }
   }
 

@@ -116,7 +116,7 @@ function addTools(input: CountableInput, body: Readonly<Record<string, unknown>>
       if (!isRecord(definition) || (field === "tools" && tool.type !== "function" && tool.type !== "custom"))
         return rejected(
           "unbounded-cost",
-          `The cost of the tool ${JSON.stringify(String(tool.type).slice(0, 100))} at \`${path}\` has no upper bound: the provider runs it as often as the model decides. Send tools of the types "function" and "custom", or use the Responses API with \`max_tool_calls\`.`,
+          `The cost of the tool ${shownName(tool.type)} at \`${path}\` has no upper bound: the provider runs it as often as the model decides. Send tools of the types "function" and "custom", or use the Responses API with \`max_tool_calls\`.`,
         )
       const { function: _, custom: __, ...others } = field === "functions" ? {} : tool
       input.tools.push({ ...others, type: "function", function: definition } as unknown as ToolDefinition)
