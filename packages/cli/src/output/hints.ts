@@ -28,8 +28,10 @@ export async function responseWithHints(
   const text = await response.text()
   const body = readBody(text)
   if (body === undefined) return { response: new Response(text, { status, headers }), message: `status ${status}` }
-  body.error.message = withHints(body.error.message, hints)
-  return { response: new Response(JSON.stringify(body), { status, headers }), message: body.error.message }
+  const message = withHints(body.error.message, hints)
+  const rewritten =
+    message === body.error.message ? text : JSON.stringify({ ...body, error: { ...body.error, message } })
+  return { response: new Response(rewritten, { status, headers }), message }
 }
 
 /** The formats of all providers have the message at the same place. */

@@ -1,7 +1,7 @@
 import { BudgetExceededError, createBudget, memoryStore } from "@p2/budget"
 import { acceptToken, createProxy } from "@p2/guard/proxy"
 import { describe, expect, it } from "vitest"
-import { withHints, withoutSetting } from "../../src/output/hints"
+import { responseWithHints, withHints, withoutSetting } from "../../src/output/hints"
 import { runHints } from "../../src/run/run-hints"
 import { readRunOptions } from "../../src/run/run-options"
 
@@ -86,5 +86,27 @@ describe("a message of the library", () => {
     const message = await rejectionOf("/openai/v1/chat/completions", { model: "gpt-nothing", messages: [] })
     expect(withHints(message, [])).toBe(message)
     expect(withHints(message, hintsOf())).not.toBe("")
+  })
+})
+
+describe("a response", () => {
+  const respond = (body: string) => new Response(body, { status: 400, headers: { "x-own": "1" } })
+
+  it.each(['{ "error": { "message": "Invalid  request." } }', "<html>", "", '"text"', "null"])(
+    "stays as it is if there is nothing to rewrite: %s",
+    async (body) => {
+      const { response, message } = await responseWithHints(respond(body), [withoutSetting])
+      expect([response.status, response.headers.get("x-own"), await response.text()]).toEqual([400, "1", body])
+      expect(message).not.toBe("")
+    },
+  )
+
+  it("keeps the other fields of its body", async () => {
+    const error = { message: 'Unknown. Pass `unknownEndpoints: "pass"` to send it.', code: "x", p2: { id: 1 } }
+    const { response, message } = await responseWithHints(respond(JSON.stringify({ type: "error", error })), [
+      withoutSetting,
+    ])
+    expect(message).toBe("Unknown. p2 has no setting that allows it.")
+    expect(await response.json()).toEqual({ type: "error", error: { ...error, message } })
   })
 })
