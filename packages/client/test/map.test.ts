@@ -242,10 +242,12 @@ test("a signal that many calls or many tools share causes no warning of a leak",
 test("an item that another process is calling is not called a second time", async () => {
   const store = memoryStore()
   const options = { idempotencyKey: "both" }
-  provider.faults.next({ delayMs: 300 })
+  let answer = () => {}
+  provider.faults.next({ until: new Promise<void>((resolve) => (answer = resolve)) })
   const one = openClassifier({ budget: createBudget({ store, limits: [] }) }).map(["a"], options)
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await vi.waitFor(() => expect(provider.received).toHaveLength(1), 60_000)
   const other = await openClassifier({ budget: createBudget({ store, limits: [] }) }).map(["a"], options)
+  answer()
   expect(other).toMatchObject([{ status: "failed", error: { code: "reservation-held" } }])
   expect(await one).toMatchObject([{ status: "answered" }])
   expect(provider.received).toHaveLength(1)

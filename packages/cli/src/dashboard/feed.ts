@@ -55,7 +55,7 @@ export class Feed {
     return this.#viewers.size
   }
 
-  /** Sends every section soon, and each again when it changes. Returns how to end that. */
+  /** Sends every section soon, and each again when it changes. Returns a function that ends this. */
   watch(range: Range, listener: SectionListener): () => void {
     const viewer = { range, listener, sent: new Map() }
     this.#viewers.add(viewer)

@@ -27,7 +27,7 @@ export function describeRun({ calls, denied }: RunTotals, limit: LimitStatus): s
  * Keeps a line at the bottom of the terminal, below the output of the program, which scrolls above it. A program that takes the
  * whole screen draws over it.
  *
- * @returns removes the line
+ * @returns a function that removes the line
  */
 export function startWatchLine(terminal: NodeJS.WriteStream, source: WatchSource): () => void {
   let last = ""

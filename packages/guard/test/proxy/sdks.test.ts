@@ -97,14 +97,16 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
     const bound = probe.attempts[0]!.reservedNanoUsd
     provider.ledger.clear()
     const proxied = await connect({ nanoUsd: 10 * bound })
-    provider.faults.always({ delayMs: 300 })
-    const errors = await Promise.all(Array.from({ length: 40 }, () => failure(integration.call(proxied.connection))))
-    const denied = errors.filter((error) => budgetErrorFrom(error) !== undefined)
-    const succeeded = errors.filter((error) => error === undefined)
-    expect(denied.length + succeeded.length).toBe(40)
-    // More than ten fit if the first ones end before the last ones begin.
-    expect(succeeded.length).toBeGreaterThanOrEqual(10)
-    expect(denied.length).toBeGreaterThan(0)
+    let answer = () => {}
+    provider.faults.always({ until: new Promise<void>((resolve) => (answer = resolve)) })
+    const calls = Array.from({ length: 40 }, () => failure(integration.call(proxied.connection)))
+    // The first ones end when the last ones have been denied.
+    const countDenied = () => proxied.attempts.filter(({ status }) => status === "denied").length
+    await vi.waitFor(() => expect(countDenied()).toBe(30), 60_000)
+    answer()
+    const errors = await Promise.all(calls)
+    expect(errors.filter((error) => budgetErrorFrom(error) !== undefined)).toHaveLength(30)
+    expect(errors.filter((error) => error === undefined)).toHaveLength(10)
     expect(provider.ledger.totalNanoUsd).toBeLessThanOrEqual(10 * bound)
     await expectCovered(proxied)
   })

@@ -169,8 +169,15 @@ export function describeSDKs(sdks: readonly GuardedSDK[]): void {
       const bound = probe.attempts[0]!.reservedNanoUsd
       server.ledger.clear()
       const guard = open(sdk, { nanoUsd: 10 * bound })
-      server.faults.always({ delayMs: 200 })
-      const errors = await Promise.all(Array.from({ length: 40 }, () => failure(guard.caller.call())))
+      let answer = () => {}
+      server.faults.always({ until: new Promise<void>((resolve) => (answer = resolve)) })
+      const calls = Array.from({ length: 40 }, () => failure(guard.caller.call()))
+      // The first ones end when the last ones have been denied.
+      let denied = 0
+      for (const call of calls) void call.then((error) => error !== undefined && denied++)
+      await vi.waitFor(() => expect(denied).toBe(30), 60_000)
+      answer()
+      const errors = await Promise.all(calls)
       expect(errors.filter((error) => error === undefined)).toHaveLength(10)
       expect(errors.filter((error) => budgetErrorFrom(error) !== undefined)).toHaveLength(30)
       expect(guard.counts.requests).toBe(40)

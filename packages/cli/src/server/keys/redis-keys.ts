@@ -1,5 +1,5 @@
 import { Redis } from "ioredis"
-import { STORE_TIMEOUT_MS } from "../../store/open-store"
+import { LOOK_UP_TIMEOUT_MS } from "./key-lookup"
 import { type KeyStore, keyStoreFailure, readRecord, sortRecords } from "./key-store"
 
 /** A hash: field is the hash of a virtual key, value its record. */
@@ -14,8 +14,8 @@ return 1`
 export function openRedisKeys(address: string): KeyStore {
   const client = new Redis(address, {
     lazyConnect: true,
-    commandTimeout: STORE_TIMEOUT_MS,
-    connectTimeout: STORE_TIMEOUT_MS,
+    commandTimeout: LOOK_UP_TIMEOUT_MS,
+    connectTimeout: LOOK_UP_TIMEOUT_MS,
     maxRetriesPerRequest: 1,
   })
   // Failures reject the command; without a listener, ioredis prints the address.
