@@ -94,7 +94,7 @@ function reservedBatch({ nanoUsd, tokens }: NonNullable<CallTerms["fixedBound"]>
   }
 }
 
-/** `auto` is no tier: a setting of the provider's project decides. */
+/** `auto` is not a tier: a setting of the provider's project decides. */
 function explicitTier(serviceTier: string | undefined): string | undefined {
   return serviceTier === "auto" ? undefined : serviceTier
 }

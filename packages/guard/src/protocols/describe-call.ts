@@ -47,7 +47,7 @@ function describe(call: ProviderCall, context: ProtocolContext): CallDescription
   return undefined
 }
 
-/** The path up to the first segment that is no identifier: it may be a prompt or a key. */
+/** The path up to the first segment that is not an identifier: it may be a prompt or a key. */
 function shownPath({ pathname }: URL): string {
   const segments = pathname.split("/")
   const hidden = segments.findIndex((segment) => segment !== "" && describeName(segment.replace(/[.:]/g, "_")) === "…")

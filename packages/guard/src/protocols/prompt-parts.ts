@@ -88,7 +88,7 @@ export function sumParts(
   }
   if (unseen !== undefined && window === undefined) return unknownWindow(unseen)
   try {
-    // A line feed is no part of a composed character, so the bound of the joined text is not below the sum of the bounds.
+    // A line feed is not part of a composed character, so the bound of the joined text is not below the sum of the bounds.
     const content = [{ type: "text" as const, text: texts.join("\n") }, ...media]
     const counted = countRequestTokens({ model: countedAs, messages: [{ role: "user", content }] })
     estimate += counted.tokens
@@ -100,7 +100,7 @@ export function sumParts(
   return { status: "counted", estimate, upperBound: Math.max(estimate, upperBound), isShown: unseen === undefined }
 }
 
-/** The records in a list; undefined if the value is no list of records. */
+/** The records in a list; undefined if the value is not a list of records. */
 export function recordsIn(value: unknown): Record<string, unknown>[] | undefined {
   return Array.isArray(value) && value.every(isRecord) ? value : undefined
 }

@@ -40,7 +40,7 @@ export class ProviderReply extends Error {
 /** Prefixes of API keys, which some providers quote in their codes. */
 const KEY = /^(sk-|gsk_|xai-|AIza|hf_|pplx-|r8_)/
 
-/** A provider's code that is safe to show: one word that is no key, not a sentence. */
+/** A provider's code that is safe to show: one word, not a key or a sentence. */
 export function shownIdentifier(value: unknown): string | undefined {
   if (typeof value === "number") return String(value)
   return typeof value === "string" && /^[\w.-]{1,64}$/.test(value) && !KEY.test(value) ? value : undefined

@@ -27,7 +27,7 @@ const METHOD = /^.*?(?:\/locations\/([\w-]+))?(\/publishers\/google)?\/models\/(
 /** Hosts of Vertex AI: global, of a region, and of several regions. */
 const VERTEX_HOST = /^([a-z0-9-]+-)?aiplatform\.(\w+\.rep\.)?googleapis\.com$/
 
-/** Methods that are billed otherwise than by the tokens of one answer. */
+/** Methods that are not billed by the tokens of one answer. */
 const REJECTED: Readonly<Record<string, readonly [because: string, remedy: string]>> = {
   batchGenerateContent: [
     "the guard does not bound Gemini's batches",
