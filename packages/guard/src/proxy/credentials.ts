@@ -21,7 +21,7 @@ export function readToken(headers: Headers, url: URL): SentToken {
   return tokens.size === 1 ? { status: "sent", token } : { status: "ambiguous" }
 }
 
-/** The query without `key` and whatever contains the token. Rewritten only then, because that may change its spelling. */
+/** The query without `key` and what contains the token. Rewritten only then, because that may change its spelling. */
 export function queryWithoutToken({ search, searchParams }: URL, token: string | undefined): string {
   const kept = [...searchParams].filter(
     ([name, value]) => name !== "key" && !(token !== undefined && `${name}=${value}`.includes(token)),

@@ -4,7 +4,9 @@ import { APICallError, LoadAPIKeyError } from "ai"
 import { describe, expect, it, vi } from "vitest"
 import { budgetMiddleware, CallRejectedError } from "../../src/ai-sdk"
 import { withBudget } from "../../src/index"
-import { balance, COST, callOf, PARTS, RESULT, readAll, streamOf, USAGE, VERSIONS } from "./mock-models"
+import { failure } from "../failure"
+import { balance } from "../fetch/guarded-server"
+import { COST, callOf, PARTS, RESULT, readAll, streamOf, USAGE, VERSIONS } from "./mock-models"
 
 const apiError = (statusCode: number | undefined, responseBody = "{}") =>
   new APICallError({
@@ -14,12 +16,6 @@ const apiError = (statusCode: number | undefined, responseBody = "{}") =>
     statusCode: statusCode!,
     responseBody,
   })
-
-const failure = (work: PromiseLike<unknown>): Promise<unknown> =>
-  Promise.resolve(work).then(
-    () => undefined,
-    (reason: unknown) => reason ?? true,
-  )
 
 describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
   it("is charged what it reports, and its result is returned as it is", async () => {

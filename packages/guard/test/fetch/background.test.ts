@@ -1,19 +1,9 @@
 import { createBudget, memoryStore } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import OpenAI from "openai"
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { type GuardAttempt, type GuardOptions, guardFetch } from "../../src/index"
+import { server } from "../local-server"
 import { balance, guardOver, json } from "./guarded-server"
-
-let server: LocalProvider
-beforeAll(async () => {
-  server = await startLocalProvider()
-})
-afterAll(() => server.close())
-beforeEach(() => {
-  server.faults.clear()
-  server.ledger.clear()
-})
 
 const CALL = {
   model: "gpt-4o-mini",

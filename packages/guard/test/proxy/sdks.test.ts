@@ -1,21 +1,13 @@
 import type { Limit } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+import { afterEach, describe, expect, it, vi } from "vitest"
 import { budgetErrorFrom } from "../../src/index"
 import type { ProxyOptions } from "../../src/proxy"
+import { failure } from "../failure"
+import { server as provider } from "../local-server"
 import { type Connection, INTEGRATIONS, type Integration } from "../sdks/integrations"
 import { type ProxiedProvider, proxyTo } from "./proxied-provider"
 
-let provider: LocalProvider
 const opened: ProxiedProvider[] = []
-beforeAll(async () => {
-  provider = await startLocalProvider()
-})
-afterAll(() => provider.close())
-beforeEach(() => {
-  provider.faults.clear()
-  provider.ledger.clear()
-})
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(({ server }) => server.close()))
 })
@@ -43,12 +35,6 @@ async function expectCovered({ attempts, counts, balance }: Awaited<ReturnType<t
   expect(reserved).toBe(0)
   expect(spent).toBeGreaterThanOrEqual(provider.ledger.totalNanoUsd)
 }
-
-const failure = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => undefined,
-    (reason: unknown) => reason ?? true,
-  )
 
 const THROUGH_PROXY: readonly Integration[] = INTEGRATIONS.filter(({ name }) => !name.endsWith("middleware"))
 

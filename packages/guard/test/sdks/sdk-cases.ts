@@ -1,7 +1,9 @@
 import { type Budget, createBudget, type Limit, memoryStore } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+import type { LocalProvider } from "@p2/local-provider"
+import { describe, expect, it, vi } from "vitest"
 import { budgetErrorFrom, circuitErrorFrom, type GuardAttempt } from "../../src/index"
+import { failure } from "../failure"
+import { server } from "../local-server"
 
 /** The calls that a case makes. */
 export interface Caller {
@@ -37,16 +39,6 @@ const ENOUGH = "20.00"
 
 /** The cases of every SDK, against an imitation of the providers that keeps its own ledger. */
 export function describeSDKs(sdks: readonly GuardedSDK[]): void {
-  let server: LocalProvider
-  beforeAll(async () => {
-    server = await startLocalProvider()
-  })
-  afterAll(() => server.close())
-  beforeEach(() => {
-    server.faults.clear()
-    server.ledger.clear()
-  })
-
   /** A caller with its budget, and what passed through the guard. */
   function open(sdk: GuardedSDK, limit: Limit["limit"], store = memoryStore()) {
     const budget = createBudget({ store, limits: [{ scope: "total", limit }] })
@@ -241,9 +233,3 @@ export function describeSDKs(sdks: readonly GuardedSDK[]): void {
 function hasStream({ has = ["stream"] }: GuardedSDK): boolean {
   return has.includes("stream")
 }
-
-const failure = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => undefined,
-    (reason: unknown) => reason ?? true,
-  )
