@@ -1,7 +1,8 @@
 import { rmSync, writeFileSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { inspect } from "node:util"
-import { postgresStore } from "@p2/budget-postgres"
+import { type PostgresPool, postgresStore } from "@p2/budget-postgres"
 import { Pool } from "pg"
 import { expect, it, onTestFinished } from "vitest"
 import { counter, entryOf, reserveOf, settleOf } from "../../budget/test/adapters/requests"
@@ -77,6 +78,33 @@ it("after the server was killed, calls reject, and the next ones work on the sam
   expect(await store.reserve({ ...reserveOf("r1"), partition: "p1" })).toMatchObject({ status: "ok", replayed: true })
 })
 
+it("a server that goes away in the message that completes the connection fails the call, and does not end the process", async () => {
+  const text = (parts: string[]) => Buffer.from(`${parts.join("\0")}\0\0`)
+  const message = (type: string, body: Buffer) => {
+    const head = Buffer.from(`${type}1234`)
+    head.writeInt32BE(body.length + 4, 1)
+    return Buffer.concat([head, body])
+  }
+  // The protocol's AuthenticationOk, ReadyForQuery and ErrorResponse.
+  const goodbye = [
+    message("R", Buffer.alloc(4)),
+    message("Z", Buffer.from("I")),
+    message("E", text(["SFATAL", "C57P01", "Mterminating connection"])),
+  ]
+  const server = createServer((socket) => {
+    socket.on("error", () => {})
+    socket.once("data", () => socket.end(Buffer.concat(goodbye)))
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo
+  const pool = new Pool({ connectionString: `postgres://app@127.0.0.1:${port}/app` })
+  const store = postgresStore({ pool })
+  expect(await failureOf(store.reserve(reserveOf("r1")))).toMatchObject({ code: "store-unavailable", applied: "no" })
+  await store.close!()
+  await pool.end()
+  await new Promise((resolve) => server.close(resolve))
+})
+
 it("waits for the lock of a partition, and then rejects with applied no; other partitions go on", async () => {
   const pool = poolOf(file.server)
   const store = storeOn(pool, { schema: "locked", timeoutMs: 300 })
@@ -111,20 +139,21 @@ it("a process that stops in a transaction loses it, so that others are not block
   const stopping = {
     on: () => {},
     listenerCount: () => 1,
-    connect: async () => {
-      const client = await pool.connect()
-      client.on("error", () => {})
-      onTestFinished(() => client.release(true))
-      return {
-        on: () => {},
-        off: () => {},
-        release: () => {},
-        query: (query: { text: string }) => {
-          calls += query.text.includes(".p2_records") ? 1 : 0
-          return calls > 0 ? new Promise(() => {}) : client.query(query)
-        },
-      }
-    },
+    connect: (callback: Parameters<PostgresPool["connect"]>[0]) =>
+      pool.connect((error, client) => {
+        if (client === undefined) return callback(error, client)
+        client.on("error", () => {})
+        onTestFinished(() => client.release(true))
+        callback(undefined, {
+          on: () => {},
+          off: () => {},
+          release: () => {},
+          query: (query: { text: string }) => {
+            calls += query.text.includes(".p2_records") ? 1 : 0
+            return calls > 0 ? new Promise(() => {}) : client.query(query)
+          },
+        })
+      }),
   }
   const stopped = postgresStore({ pool: stopping, schema, timeoutMs: 300 })
   void stopped.reserve(reserveOf("r1")).catch(() => {})
