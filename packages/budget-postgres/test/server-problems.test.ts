@@ -179,6 +179,21 @@ it("a full disk is an error, applies nothing, and shows no value in it", async (
   expect(await store.settle(settle)).toMatchObject({ status: "settled", replayed: false })
 })
 
+it.each(["40001", "40P01"])("tries again after a conflict of SQLSTATE %s", async (state) => {
+  const pool = poolOf(file.server)
+  const schema = `conflict_${state}`
+  const store = storeOn(pool, { schema })
+  await store.read({ partition: "main", counters })
+  // A sequence is not rolled back, so that only the first two attempts fail.
+  await pool.query(`CREATE SEQUENCE "${schema}".attempts;
+    CREATE FUNCTION "${schema}".fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF nextval('"${schema}".attempts') <= 2 THEN RAISE EXCEPTION 'conflict' USING ERRCODE = '${state}'; END IF;
+      RETURN NEW; END $$;
+    CREATE TRIGGER fail BEFORE INSERT ON "${schema}".p2_records FOR EACH STATEMENT EXECUTE FUNCTION "${schema}".fail()`)
+  expect(await store.reserve(reserveOf("r1"))).toMatchObject({ status: "ok", replayed: false })
+  expect((await pool.query(`SELECT last_value FROM "${schema}".attempts`)).rows).toEqual([{ last_value: "3" }])
+})
+
 it("ignores what the program has set for types of pg, and the server's defaults", async () => {
   // The timeout of the first statement, which sets the others, is still that of the server.
   const options = "-c default_transaction_isolation=serializable -c statement_timeout=200 -c lock_timeout=1"
