@@ -33,15 +33,16 @@ async function recordStatements(url, schema) {
   const pool = {
     on: () => {},
     listenerCount: () => 1,
-    connect: async () => ({
-      on: () => {},
-      off: () => {},
-      release: () => {},
-      query: ({ text, values }) => {
-        log.push({ text, values })
-        return client.query({ text, values, types: { getTypeParser: () => (value) => value } })
-      },
-    }),
+    connect: (callback) =>
+      callback(undefined, {
+        on: () => {},
+        off: () => {},
+        release: () => {},
+        query: ({ text, values }) => {
+          log.push({ text, values })
+          return client.query({ text, values, types: { getTypeParser: () => (value) => value } })
+        },
+      }),
   }
   const store = postgresStore({ pool, schema })
   await rate(store, { callers: 1, prefix: "warm", pairs: 20 })

@@ -2,7 +2,7 @@ import { toStoreError } from "./postgres-errors"
 
 /** The part of a `Pool` of `pg` that the store uses. */
 export interface PostgresPool {
-  connect(): Promise<PostgresClient>
+  connect(callback: (error: Error | undefined, client: PostgresClient | undefined) => void): void
   on(event: "error", listener: (error: Error) => void): unknown
   listenerCount(event: "error"): number
 }
@@ -56,9 +56,6 @@ export async function inTransaction<T>(
     }
   }
   const query: Query = async (text, values) => (await send(text, values)).at(-1)!.rows
-  // The statement that runs on a lost connection is rejected too.
-  const onError = () => {}
-  client.on("error", onError)
   try {
     const limits = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
     const settings = limits.map((name) => `SET LOCAL ${name} = ${timeoutMs};`)
@@ -71,24 +68,32 @@ export async function inTransaction<T>(
     stage = "done"
     return result
   } finally {
-    client.off("error", onError)
+    client.off("error", ignoreError)
     client.release(stage !== "done") // A closed connection is a rollback.
   }
 }
 
-/** A connection of the pool, which may have none free, or a server that does not reply. */
+/** A lost connection emits an error, which would end the process. The statement that runs on it is rejected too. */
+function ignoreError(): void {}
+
+/** A connection of the pool, which may have none free, or a server that does not reply. Errors that it emits are ignored. */
 async function connect(pool: PostgresPool, timeoutMs: number): Promise<PostgresClient> {
   let timer: NodeJS.Timeout | undefined
-  // A pool with an invalid address throws instead of rejecting.
-  const connecting = (async () => pool.connect())()
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`The pool provided no connection within ${timeoutMs} ms.`))
-      connecting.then((late) => late.release(false)).catch(() => {})
-    }, timeoutMs)
-  })
+  let isLate = false
   try {
-    return await Promise.race([connecting, timeout])
+    return await new Promise((resolve, reject) => {
+      timer = setTimeout(() => {
+        isLate = true
+        reject(new Error(`The pool provided no connection within ${timeoutMs} ms.`))
+      }, timeoutMs)
+      // With a callback: before a promise resolves, a server that goes away may already have emitted an error.
+      pool.connect((error, client) => {
+        if (client === undefined) return reject(error)
+        if (isLate) return client.release(false)
+        client.on("error", ignoreError)
+        resolve(client)
+      })
+    })
   } catch (error) {
     throw toStoreError(error, "no")
   } finally {

@@ -1,7 +1,7 @@
 import type { Found, Reads, Storage, StoreCheck, Write } from "@p2/budget/store"
 import { inTransaction, type PostgresPool, type Query, type Row } from "./connection"
 import { lockId, migrate, rejectNewer } from "./schema"
-import { readTotals, usageConditions, writeUsage } from "./usage"
+import { readTotals, usageConditions, usageRows, writingUsage } from "./usage"
 
 const QUERY_TIMEOUT_MS = 30_000
 /** A step deletes more records than the writes between two steps, so that it keeps up. */
@@ -65,14 +65,17 @@ export function createPostgresStorage({ pool, schema, timeoutMs, now }: Postgres
     const puts = writes.filter(({ value }) => value !== null)
     const deletions = writes.filter(({ value }) => value === null)
     const entries = puts.filter(({ kind }) => kind === "entry")
-    if (puts.length > 0)
+    if (puts.length > 0) {
+      const values = (["kind", "key", "value", "at", "forgetAt"] as const).map((name) => column(puts, name))
+      // One statement, because a round trip is longer than both writes.
       await query(
-        `INSERT INTO ${records} SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
+        `${entries.length > 0 ? `WITH ${writingUsage(usage, "$1", "$7::jsonb")}` : ""}
+        INSERT INTO ${records} SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
         ON CONFLICT (partition, kind, key)
         DO UPDATE SET value = excluded.value, at = excluded.at, forget_at = excluded.forget_at`,
-        [partition, ...(["kind", "key", "value", "at", "forgetAt"] as const).map((name) => column(puts, name))],
+        [partition, ...values, ...(entries.length > 0 ? [usageRows(entries)] : [])],
       )
-    if (entries.length > 0) await writeUsage(query, usage, partition, entries)
+    }
     // Only `prune` deletes entries.
     if (deletions.length > 0)
       await query(

@@ -45,20 +45,24 @@ function usageRow(entry: StoredEntry): Record<string, unknown> {
   }
 }
 
-/** Writes the rows of entries. `shared` marks entries whose request has another entry: only those need a count of distinct ids. */
-export async function writeUsage(query: Query, usage: string, partition: string, entries: Write[]): Promise<void> {
-  const rows = entries.map(({ value }) => usageRow(JSON.parse(value!)))
-  await query(
-    `WITH written AS (SELECT * FROM jsonb_to_recordset($2) AS row(${TYPES.map((column) => column.join(" "))})),
-      others AS (UPDATE ${usage} SET shared = true WHERE partition = $1 AND NOT shared
-        AND request_id IN (SELECT request_id FROM written) AND key NOT IN (SELECT key FROM written))
-    INSERT INTO ${usage} AS u (partition, shared, ${COLUMNS})
-    SELECT $1, count(*) OVER (PARTITION BY request_id) > 1 OR EXISTS (SELECT FROM ${usage} other
-      WHERE other.partition = $1 AND other.request_id = written.request_id AND other.key <> written.key), ${COLUMNS}
-    FROM written ON CONFLICT (partition, key) DO UPDATE
-    SET shared = u.shared OR excluded.shared, ${COLUMNS.map((name) => `${name} = excluded.${name}`)}`,
-    [partition, JSON.stringify(rows)],
-  )
+/** The JSON of the rows of entries, as {@link writingUsage} needs it. */
+export function usageRows(entries: readonly Write[]): string {
+  return JSON.stringify(entries.map(({ value }) => usageRow(JSON.parse(value!))))
+}
+
+/**
+ * Common table expressions that write rows of entries. `shared` marks entries whose request has another entry: only those
+ * need a count of distinct ids.
+ */
+export function writingUsage(usage: string, partition: string, rows: string): string {
+  return `written AS (SELECT * FROM jsonb_to_recordset(${rows}) AS row(${TYPES.map((column) => column.join(" "))})),
+    others AS (UPDATE ${usage} SET shared = true WHERE partition = ${partition} AND NOT shared
+      AND request_id IN (SELECT request_id FROM written) AND key NOT IN (SELECT key FROM written)),
+    usage AS (INSERT INTO ${usage} AS u (partition, shared, ${COLUMNS})
+      SELECT ${partition}, count(*) OVER (PARTITION BY request_id) > 1 OR EXISTS (SELECT FROM ${usage} other
+        WHERE other.partition = ${partition} AND other.request_id = written.request_id AND other.key <> written.key), ${COLUMNS}
+      FROM written ON CONFLICT (partition, key) DO UPDATE
+      SET shared = u.shared OR excluded.shared, ${COLUMNS.map((name) => `${name} = excluded.${name}`)})`
 }
 
 /** The conditions of a filter, with the values of its parameters. */

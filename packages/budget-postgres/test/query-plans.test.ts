@@ -1,4 +1,4 @@
-import { postgresStore } from "@p2/budget-postgres"
+import { type PostgresPool, postgresStore } from "@p2/budget-postgres"
 import type { Pool } from "pg"
 import { expect, it } from "vitest"
 import { reserveOf, settleOf } from "../../budget/test/adapters/requests"
@@ -19,20 +19,21 @@ function recording(pool: Pool, statements: Statement[]) {
   return {
     on: () => {},
     listenerCount: () => 1,
-    connect: async () => {
-      const client = await pool.connect()
-      let begin = ""
-      return {
-        on: (event: "error", listener: (error: Error) => void) => client.on(event, listener),
-        off: (event: "error", listener: (error: Error) => void) => client.off(event, listener),
-        release: (destroy: boolean) => client.release(destroy),
-        query: (query: { text: string; values?: unknown[] }) => {
-          if (query.text.startsWith("BEGIN")) begin = query.text
-          if (query.values !== undefined) statements.push({ text: query.text, values: query.values, begin })
-          return client.query(query)
-        },
-      }
-    },
+    connect: (callback: Parameters<PostgresPool["connect"]>[0]) =>
+      pool.connect((error, client) => {
+        if (client === undefined) return callback(error, client)
+        let begin = ""
+        callback(undefined, {
+          on: (event: "error", listener: (error: Error) => void) => client.on(event, listener),
+          off: (event: "error", listener: (error: Error) => void) => client.off(event, listener),
+          release: (destroy: boolean) => client.release(destroy),
+          query: (query: { text: string; values?: unknown[] }) => {
+            if (query.text.startsWith("BEGIN")) begin = query.text
+            if (query.values !== undefined) statements.push({ text: query.text, values: query.values, begin })
+            return client.query(query)
+          },
+        })
+      }),
   }
 }
 

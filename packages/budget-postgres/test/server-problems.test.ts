@@ -1,7 +1,8 @@
 import { rmSync, writeFileSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { inspect } from "node:util"
-import { postgresStore } from "@p2/budget-postgres"
+import { type PostgresPool, postgresStore } from "@p2/budget-postgres"
 import { Pool } from "pg"
 import { expect, it, onTestFinished } from "vitest"
 import { counter, entryOf, reserveOf, settleOf } from "../../budget/test/adapters/requests"
@@ -77,6 +78,33 @@ it("after the server was killed, calls reject, and the next ones work on the sam
   expect(await store.reserve({ ...reserveOf("r1"), partition: "p1" })).toMatchObject({ status: "ok", replayed: true })
 })
 
+it("a server that goes away in the message that completes the connection fails the call, and does not end the process", async () => {
+  const text = (parts: string[]) => Buffer.from(`${parts.join("\0")}\0\0`)
+  const message = (type: string, body: Buffer) => {
+    const head = Buffer.from(`${type}1234`)
+    head.writeInt32BE(body.length + 4, 1)
+    return Buffer.concat([head, body])
+  }
+  // The protocol's AuthenticationOk, ReadyForQuery and ErrorResponse.
+  const goodbye = [
+    message("R", Buffer.alloc(4)),
+    message("Z", Buffer.from("I")),
+    message("E", text(["SFATAL", "C57P01", "Mterminating connection"])),
+  ]
+  const server = createServer((socket) => {
+    socket.on("error", () => {})
+    socket.once("data", () => socket.end(Buffer.concat(goodbye)))
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo
+  const pool = new Pool({ connectionString: `postgres://app@127.0.0.1:${port}/app` })
+  const store = postgresStore({ pool })
+  expect(await failureOf(store.reserve(reserveOf("r1")))).toMatchObject({ code: "store-unavailable", applied: "no" })
+  await store.close!()
+  await pool.end()
+  await new Promise((resolve) => server.close(resolve))
+})
+
 it("waits for the lock of a partition, and then rejects with applied no; calls of other partitions still work", async () => {
   const pool = poolOf(file.server)
   const store = storeOn(pool, { schema: "locked", timeoutMs: 300 })
@@ -111,20 +139,21 @@ it("the transaction of a process that stops responding is rolled back, so that o
   const stopping = {
     on: () => {},
     listenerCount: () => 1,
-    connect: async () => {
-      const client = await pool.connect()
-      client.on("error", () => {})
-      onTestFinished(() => client.release(true))
-      return {
-        on: () => {},
-        off: () => {},
-        release: () => {},
-        query: (query: { text: string }) => {
-          calls += query.text.includes(".p2_records") ? 1 : 0
-          return calls > 0 ? new Promise(() => {}) : client.query(query)
-        },
-      }
-    },
+    connect: (callback: Parameters<PostgresPool["connect"]>[0]) =>
+      pool.connect((error, client) => {
+        if (client === undefined) return callback(error, client)
+        client.on("error", () => {})
+        onTestFinished(() => client.release(true))
+        callback(undefined, {
+          on: () => {},
+          off: () => {},
+          release: () => {},
+          query: (query: { text: string }) => {
+            calls += query.text.includes(".p2_records") ? 1 : 0
+            return calls > 0 ? new Promise(() => {}) : client.query(query)
+          },
+        })
+      }),
   }
   const stopped = postgresStore({ pool: stopping, schema, timeoutMs: 300 })
   void stopped.reserve(reserveOf("r1")).catch(() => {})
@@ -148,6 +177,21 @@ it("a full disk is an error, applies nothing, and shows no value in it", async (
   expect(await store.read({ partition: "main", counters })).toMatchObject(reserved(1))
   await pool.query("DROP TRIGGER fail ON full_disk.p2_records")
   expect(await store.settle(settle)).toMatchObject({ status: "settled", replayed: false })
+})
+
+it.each(["40001", "40P01"])("tries again after a conflict of SQLSTATE %s", async (state) => {
+  const pool = poolOf(file.server)
+  const schema = `conflict_${state}`
+  const store = storeOn(pool, { schema })
+  await store.read({ partition: "main", counters })
+  // A sequence is not rolled back, so that only the first two attempts fail.
+  await pool.query(`CREATE SEQUENCE "${schema}".attempts;
+    CREATE FUNCTION "${schema}".fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF nextval('"${schema}".attempts') <= 2 THEN RAISE EXCEPTION 'conflict' USING ERRCODE = '${state}'; END IF;
+      RETURN NEW; END $$;
+    CREATE TRIGGER fail BEFORE INSERT ON "${schema}".p2_records FOR EACH STATEMENT EXECUTE FUNCTION "${schema}".fail()`)
+  expect(await store.reserve(reserveOf("r1"))).toMatchObject({ status: "ok", replayed: false })
+  expect((await pool.query(`SELECT last_value FROM "${schema}".attempts`)).rows).toEqual([{ last_value: "3" }])
 })
 
 it("ignores what the program has set for types of pg, and the server's defaults", async () => {
