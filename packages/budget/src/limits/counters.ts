@@ -78,9 +78,8 @@ export function readCounterName(name: Name): CounterNameParts | undefined {
   if (mark === ":") return { scope, tag: undefined, value: undefined, ...time }
   const parts = joined.split("=")
   if (parts.length !== (scope === "tag" ? 2 : 1) || !parts.every((part) => PLAIN.test(part))) return undefined
-  return scope === "tag"
-    ? { scope, tag: parts[0], value: parts[1], ...time }
-    : { scope, tag: undefined, value: parts[0], ...time }
+  const [tag, value] = scope === "tag" ? parts : [undefined, ...parts]
+  return { scope, tag, value, ...time }
 }
 
 /** A counter reference made from a counter's name, to settle or correct a reservation of another process. */

@@ -54,17 +54,14 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   checkOptions(options, OPTION_NAMES)
   if (options.now !== undefined && typeof options.now !== "function")
     throw new InvalidArgumentError("now", "a function that returns epoch milliseconds", options.now)
-  const settings: Settings = {
-    now: options.now ?? Date.now,
-    retentionMs: readInteger(options.retentionMs, 3_600_000, 1, "retentionMs"),
-    maxReservations: readInteger(options.maxReservations, 500_000, 1, "maxReservations"),
-    maxCounters: readInteger(options.maxCounters, 500_000, 1, "maxCounters"),
-    maxEntries: readInteger(options.maxEntries, 100_000, 0, "maxEntries"),
-    maxContentChars: readInteger(options.maxContentChars, 67_108_864, 0, "maxContentChars"),
-  }
+  const { now = Date.now, retentionMs = 3_600_000, maxReservations = 500_000 } = options
+  const { maxCounters = 500_000, maxEntries = 100_000, maxContentChars = 67_108_864 } = options
+  for (const [name, value] of Object.entries({ retentionMs, maxReservations, maxCounters }))
+    check(value, integerFrom(1), name)
+  for (const [name, value] of Object.entries({ maxEntries, maxContentChars })) check(value, integerFrom(0), name)
+  const settings = { now, retentionMs, maxReservations, maxCounters, maxEntries, maxContentChars }
   const records = new MemoryRecords(settings)
   const { ledger } = records
-  const { retentionMs } = settings
   // Every member reads, decides with `transition`, and writes in one synchronous step.
   return {
     name: "memory",
@@ -285,9 +282,4 @@ class MemoryRecords {
     this.#size[kind]--
     if (partition.isEmpty) this.#partitions.delete(partition.name)
   }
-}
-
-function readInteger(value: number | undefined, fallback: number, least: number, argument: string): number {
-  if (value !== undefined) check(value, integerFrom(least), argument)
-  return value ?? fallback
 }

@@ -7,7 +7,7 @@ import { counterRefOf, readCounterName } from "../limits/counters"
 import { toName } from "../limits/names"
 import { readSubject } from "../limits/subject"
 import type { CounterRef } from "../store/budget-store"
-import { both, check, mapOf, type Name, name, natural, objectOf } from "../store/shape"
+import { both, check, integerFrom, mapOf, type Name, name, natural, objectOf } from "../store/shape"
 import { readEntry, type StoredEntry, type UsageEntry, usageEntry } from "../usage/entry"
 import { settleWhereReserved } from "./settles"
 
@@ -34,9 +34,7 @@ export async function correct(context: BudgetContext, options: CorrectOptions): 
   const cost = readAmount(options.cost, "cost")
   if (isEmpty(cost))
     throw new InvalidArgumentError("cost", "an amount such as 0.01 or { nanoUsd, tokens }", options.cost)
-  const revision = options.revision ?? entry.revision + 1
-  if (!Number.isSafeInteger(revision) || revision < 1)
-    throw new InvalidArgumentError("revision", "a positive integer", revision)
+  const revision = check(options.revision ?? entry.revision + 1, integerFrom(1), "revision")
   const { userId, clientId, tags, model, requestId } = entry
   const subject =
     options.subject === undefined ? { userId, clientId, tags, model, requestId } : readSubject(options.subject)
@@ -83,10 +81,7 @@ async function adjustOpen(
 
 function chargedEntry(entry: StoredEntry): StoredEntry {
   const isCharged = typeof entry?.charges === "object" && entry.charges !== null && entry.state !== "recorded"
-  if (isCharged) {
-    check(entry, chargedEntryShape, "entry")
-    return entry
-  }
+  if (isCharged) return check(entry, chargedEntryShape, "entry")
   throw new InvalidArgumentError(
     "entry",
     "an entry of a reservation, as `usage.get` or `usage.list` returned it",

@@ -8,7 +8,7 @@ import type { LimitStatus } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import { readSubject, type Subject, type Unit } from "../limits/subject"
 import type { CounterRef, Millis, SettleCounter, SettleRequest } from "../store/budget-store"
-import { check, isNatural, natural, optional } from "../store/shape"
+import { check, integerFrom, natural, optional } from "../store/shape"
 import { corrupt, StoreError } from "../store/store-error"
 import { attemptEntry, endedEntry } from "../usage/attempt-entry"
 import type { UsageEntry } from "../usage/entry"
@@ -107,7 +107,7 @@ export class BudgetReservation implements Reservation {
   async settle(cost: AmountInput, entry: Partial<UsageEntry> = {}, options: SettleOptions = {}): Promise<SettleResult> {
     checkOptions(options, SETTLE_NAMES)
     const { revision = 0 } = options
-    if (!isNatural(revision)) throw new InvalidArgumentError("revision", "an integer of at least 0", revision)
+    check(revision, integerFrom(0), "revision")
     const charged = chargedAmount(readAmount(cost, "cost"), this.amount, entry)
     // A caller that passes the reservation's own amount does not know the usage: the charge is the upper bound.
     const isBound = cost === this.amount

@@ -127,10 +127,13 @@ export function both<T>(first: Shape, second: (value: T) => Defect | undefined):
   return (value) => first(value) ?? second(value as T)
 }
 
-/** @throws InvalidArgumentError for the first defect; `argument` is the name of the value itself, if it has one. */
-export function check(value: unknown, inner: Shape, argument = ""): void {
+/**
+ * Returns a value that has the shape. `argument` is its name, if it has one.
+ * @throws InvalidArgumentError for the first defect
+ */
+export function check<T>(value: T, inner: Shape, argument = ""): T {
   const defect = inner(value)
-  if (defect === undefined) return
+  if (defect === undefined) return value
   const path = `${argument}${defect.path}`.replace(/^\./, "")
   throw new InvalidArgumentError(path === "" ? "request" : path, defect.expected, defect.value)
 }

@@ -86,8 +86,7 @@ export class UsageQueries implements BudgetUsage {
     const { cursor = null, limit = 100, order = "oldest" } = query
     const filter = readFilter(query.filter)
     check(cursor, cursorShape, "cursor")
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE)
-      throw new InvalidArgumentError("query.limit", `an integer from 1 to ${MAX_PAGE}`, limit)
+    check(limit, integerFrom(1, MAX_PAGE), "query.limit")
     if (order !== "oldest" && order !== "newest")
       throw new InvalidArgumentError("query.order", '"oldest" or "newest"', order)
     const newestFirst = order === "newest"
@@ -101,8 +100,7 @@ export class UsageQueries implements BudgetUsage {
     const groupBy = readGroups(query.groupBy ?? [])
     if (!ORDERS.includes(orderBy))
       throw new InvalidArgumentError("query.orderBy", `one of ${ORDERS.join(", ")}`, orderBy)
-    if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
-      throw new InvalidArgumentError("query.limit", "a positive integer", limit)
+    check(limit, optional(integerFrom(1)), "query.limit")
     if (per === undefined && timeZone !== undefined)
       throw new InvalidArgumentError("query.timeZone", "absent without `per`", timeZone)
     const partition = this.#partitionOf(query)
