@@ -5,18 +5,18 @@ export { AnswerStream, type PartialAnswer, type TextDelta } from "./answer-strea
 export type { MapOptions, MapProgress, MapResult } from "./batch/map-items"
 export type { BudgetInfo, ScopeInfo } from "./budget/budget-info"
 export type { Reconciliation } from "./budget/reconcile"
-export type {
-  ClientUsageData,
-  RequestPage,
-  RequestRecord,
-  RequestStatus,
-  UsageGrouping,
-  UsageGroupSums,
-  UsageQuery,
-  UsageStats,
-  UsageSums,
-} from "./budget/usage-stats"
-export { UsageTracker } from "./budget/usage-tracker"
+export {
+  type ClientUsageData,
+  type RequestPage,
+  type RequestRecord,
+  type RequestStatus,
+  type UsageGrouping,
+  type UsageGroupSums,
+  type UsageQuery,
+  type UsageStats,
+  type UsageSums,
+  UsageTracker,
+} from "./budget/usage-tracker"
 export {
   AnswerEmptyError,
   AnswerRefusedError,

@@ -69,7 +69,9 @@ function defaultProvider(model: string, table: ProviderTable, env: Environment):
 /** The provider with the host of the URL. Every other host is treated like OpenAI. */
 function providerAt(url: string, table: ProviderTable): Provider {
   const host = hostOf(url)!
-  for (const provider of table.values()) if (hostOf(provider.baseURL) === host) return provider
+  // Parsing every URL takes a third of the time in which a client is created.
+  for (const provider of table.values())
+    if (provider.baseURL?.includes(host) && hostOf(provider.baseURL) === host) return provider
   return table.get(knownProviderAt(host) ?? "openai") ?? table.get("openai")!
 }
 
@@ -80,7 +82,7 @@ export function isAtOpenAI(url: string | undefined): boolean {
 }
 
 /** Host and port of a valid URL. */
-export function hostOf(url: string | undefined): string | undefined {
+function hostOf(url: string | undefined): string | undefined {
   return url && new URL(url).host
 }
 
