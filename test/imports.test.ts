@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   ),
   "@p2/local-provider": ["@p2/core", "@p2/tokens", "@p2/pricing"],
   "@p2/redis-server": [],
-  "@p2/postgres-server": [],
+  "@p2/postgres-server": ["@p2/redis-server"],
 }
 
 const IMPORT = /(?:\bfrom\s*|\bimport\s*\(\s*|\bimport\s+|\brequire\s*\(\s*)["'`]([^"'`]+)["'`]/g

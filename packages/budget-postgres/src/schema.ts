@@ -26,8 +26,7 @@ const MIGRATIONS = [
   );
   CREATE INDEX p2_usage_at ON $.p2_usage (partition, at, key);
   CREATE INDEX p2_usage_user ON $.p2_usage (partition, user_id, at, key);
-  CREATE INDEX p2_usage_shared ON $.p2_usage (partition, at) WHERE shared;
-  CREATE INDEX p2_usage_other_tokens ON $.p2_usage (partition, at) WHERE other_tokens IS NOT NULL;
+  CREATE INDEX p2_usage_rare ON $.p2_usage (partition, at) WHERE shared OR other_tokens IS NOT NULL;
   CREATE INDEX p2_usage_request ON $.p2_usage (partition, request_id);`,
 ]
 

@@ -26,23 +26,22 @@ const TYPES: [column: string, type: string][] = [
 ]
 const COLUMNS = TYPES.map(([name]) => name)
 
-const jsonOf = (value: string | undefined) => (value === undefined ? null : JSON.stringify(value))
+const jsonOf = (value: string | undefined) => (value === undefined ? undefined : JSON.stringify(value))
 
-/** Null where totals have nothing to add. */
+/** Null, here undefined, where totals have nothing to add. */
 function usageRow(entry: StoredEntry): Record<string, unknown> {
   const { tags = {}, tokens, status, costNanoUsd, tableCostNanoUsd = costNanoUsd, count = 1 } = entry
   const others = Object.entries(tokens).filter(([kind]) => !Object.hasOwn(TOKENS, kind))
   return {
     ...{ key: entry.idempotencyKey, at: entry.at, cost: costNanoUsd, reserved: entry.reservedNanoUsd },
-    ...{
-      repeats: status === "denied" && count > 1 ? count - 1 : null,
-      difference: costNanoUsd - tableCostNanoUsd || null,
-    },
-    in_doubt_cost: entry.inDoubt ? costNanoUsd : null,
+    repeats: status === "denied" && count > 1 ? count - 1 : undefined,
+    difference: costNanoUsd - tableCostNanoUsd || undefined,
+    in_doubt_cost: entry.inDoubt ? costNanoUsd : undefined,
     ...Object.fromEntries(TEXT_FIELDS.map((field) => [TEXTS[field], jsonOf(entry[field])])),
-    ...Object.fromEntries(TOKEN_KINDS.map((kind) => [TOKENS[kind], tokens[kind] ?? null])),
+    ...Object.fromEntries(TOKEN_KINDS.map((kind) => [TOKENS[kind], tokens[kind]])),
     tags: Object.fromEntries(Object.entries(tags).map((tag) => tag.map(jsonOf))),
-    other_tokens: others.length === 0 ? null : Object.fromEntries(others.map(([kind, sum]) => [jsonOf(kind), sum])),
+    other_tokens:
+      others.length === 0 ? undefined : Object.fromEntries(others.map(([kind, sum]) => [jsonOf(kind), sum])),
   }
 }
 
@@ -127,28 +126,23 @@ export async function readTotals(
   )
   const parts = rows.map((row): PartialTotals => {
     const status = JSON.parse(row.status!) as StoredEntry["status"]
-    const cost = Number(row.cost)
+    const costNanoUsd = Number(row.cost)
     const attempts = Number(row.entries) + Number(row.repeats)
-    const tokens = TOKEN_KINDS.filter((kind) => row[TOKENS[kind]] !== null).map((kind) => [
-      kind,
-      Number(row[TOKENS[kind]]),
-    ])
+    const tokens: Record<string, number> = {}
+    for (const kind of TOKEN_KINDS) if (row[TOKENS[kind]] !== null) tokens[kind] = Number(row[TOKENS[kind]])
     return {
-      ...{
-        group: groupOf(row),
-        attempts,
-        [status]: attempts,
-        costNanoUsd: cost,
-        reservedNanoUsd: Number(row.reserved),
-      },
-      ...{ failedCostNanoUsd: status === "succeeded" ? 0 : cost, differenceNanoUsd: BigInt(row.difference ?? 0) },
-      ...{
-        inDoubt: Number(row.in_doubt),
-        inDoubtNanoUsd: Number(row.in_doubt_cost),
-        tokens: Object.fromEntries(tokens),
-      },
+      group: groupOf(row),
       // Denials beyond the first of each entry are separate requests.
       requests: Number(row.requests) + Number(row.repeats),
+      attempts,
+      [status]: attempts,
+      tokens,
+      costNanoUsd,
+      failedCostNanoUsd: status === "succeeded" ? 0 : costNanoUsd,
+      inDoubt: Number(row.in_doubt),
+      inDoubtNanoUsd: Number(row.in_doubt_cost),
+      reservedNanoUsd: Number(row.reserved),
+      differenceNanoUsd: row.difference ? BigInt(row.difference) : 0,
     }
   })
   const others = await select(

@@ -21,11 +21,9 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
 
 /** Commander exits with 1 on its own. It has printed its message when it throws. */
 function rejectByException(command: Command): void {
-  command
-    .exitOverride()
-    .configureOutput({
-      outputError: (text, write) => write(printableLines(withSuggestion(text.replace(/^error: /, "p2: "), command))),
-    })
+  command.exitOverride().configureOutput({
+    outputError: (text, write) => write(printableLines(withSuggestion(text.replace(/^error: /, "p2: "), command))),
+  })
   command.commands.forEach(rejectByException)
 }
 

@@ -30,7 +30,9 @@ it("ends with 2 for an unknown command or option", async () => {
 
 it("suggests the option that has another name in other tools", async () => {
   expect((await p2("calls", "--limit", "5")).stderr).toBe("p2: unknown option '--limit'\n(Did you mean --rows?)\n")
-  expect((await p2("run", "--budget", "5", "--tz", "UTC", "--", "true")).stderr).toContain("(Did you mean --time-zone?)")
+  expect((await p2("run", "--budget", "5", "--tz", "UTC", "--", "true")).stderr).toContain(
+    "(Did you mean --time-zone?)",
+  )
 })
 
 it("shows control characters of arguments as question marks", async () => {

@@ -150,6 +150,11 @@ describe("p2 completion", () => {
     for (const word of ["run", "models", "completion", "budget", "pass-env"]) expect(stdout).toContain(word)
   })
 
+  it("leaves zsh its own variables, which complete the command after --", async () => {
+    const { stdout } = await world.run(["completion", "zsh"])
+    expect(stdout).not.toMatch(/\b(commands|functions|aliases|builtins)=/)
+  })
+
   it("rejects another shell", async () => {
     expect(await world.run(["completion", "cmd"])).toMatchObject({ code: 2 })
   })

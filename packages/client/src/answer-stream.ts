@@ -5,7 +5,7 @@ import {
   InvalidArgumentError,
   startsWithReasoning,
 } from "@p2/core"
-import type { Generated, GenerateResult } from "./generate/result"
+import type { Generated, GenerateResult } from "./generate/generate-call"
 import type { ToolSet } from "./steps/tool"
 
 /** A piece of a text answer. */

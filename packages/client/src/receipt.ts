@@ -23,7 +23,10 @@ export type AttemptReason =
   /** The model called tools, and this attempt sends their results. */
   | "tools"
 
-/** The four deadlines of an attempt. */
+/**
+ * The four deadlines of an attempt. `total`: the whole call. `connect`: until the request is written. `first-content`: until the
+ * first content of a stream. `idle`: between two pieces of content.
+ */
 export type DeadlineName = "total" | "connect" | "first-content" | "idle"
 
 /** Whether the store confirmed the cost of an attempt; `none`: nothing was reserved. */

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { z } from "zod"
 import { tool } from "../src/index"
 import { chooseProvider } from "../src/providers/choose-provider"
-import { providerTable } from "../src/providers/known-providers"
+import { providerTable } from "../src/providers/provider"
 import { openClient, Person } from "./open-client"
 
 let provider: LocalProvider

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { chownSync, mkdtempSync, rmSync } from "node:fs"
-import { connect, createServer } from "node:net"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { freePort, watch } from "@p2/redis-server"
 import { postgresBinaries } from "./binaries"
-import { watch } from "./watchdog"
 
 const HOST = "127.0.0.1"
 const START_TIMEOUT_MS = 60_000
@@ -181,16 +181,6 @@ function acceptsConnections(port: number): Promise<boolean> {
     header.writeInt32BE(3 << 16, 4)
     socket.write(Buffer.concat([header, parameters]))
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, HOST)
-  await once(server, "listening")
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, "close")
-  return port
 }
 
 function pause(ms: number): Promise<void> {

@@ -202,7 +202,7 @@ function whatToDo(limit: DeniedLimit): string {
 }
 
 /** Whether the call would fit if all other reservations were released. */
-function isOnlyReserved(limit: DeniedLimit): boolean {
+export function isOnlyReserved(limit: DeniedLimit): boolean {
   if (limit.unit !== "usd") return limit.requested <= limit.limit + limit.granted - limit.spent
   return limit.requestedNanoUsd! <= limit.limitNanoUsd! + limit.grantedNanoUsd! - limit.spentNanoUsd!
 }

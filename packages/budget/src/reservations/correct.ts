@@ -8,8 +8,8 @@ import { toName } from "../limits/names"
 import { readSubject } from "../limits/subject"
 import type { CounterRef } from "../store/budget-store"
 import { both, check, mapOf, type Name, name, natural, objectOf } from "../store/shape"
-import { readEntry } from "../usage/attempt-entry"
-import { type StoredEntry, type UsageEntry, usageEntry } from "../usage/entry"
+import { readEntry, type StoredEntry, type UsageEntry, usageEntry } from "../usage/entry"
+import { settleWhereReserved } from "./settles"
 
 const CORRECT_NAMES: ReadonlySet<string> = new Set(["entry", "cost", "changes", "revision", "subject"])
 
@@ -43,7 +43,7 @@ export async function correct(context: BudgetContext, options: CorrectOptions): 
   const partition = context.partitionOf(subject)
   const counters = Object.keys(charges).map((name) => chargedCounter(name, charges[name]!, cost))
   if (fingerprint !== undefined) {
-    const reply = await context.settle({
+    const reply = await settleWhereReserved(context.store, {
       ...{ partition, key, fingerprint, outcome: "settled", revision },
       counters: counters.map(({ ref, charged, amount }) => ({ ...ref, reserved: charged, amount })),
       // In the past: an unknown key was forgotten, not lost, and must not be charged again.

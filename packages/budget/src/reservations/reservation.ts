@@ -13,7 +13,7 @@ import { corrupt, StoreError } from "../store/store-error"
 import { attemptEntry, endedEntry } from "../usage/attempt-entry"
 import type { UsageEntry } from "../usage/entry"
 import type { Heartbeat } from "./process-state"
-import type { FinalSettleReply } from "./settles"
+import { type FinalSettleReply, settleWhereReserved } from "./settles"
 
 const SETTLE_NAMES: ReadonlySet<string> = new Set(["revision"])
 const RESUME_NAMES: ReadonlySet<string> = new Set(["subject"])
@@ -162,7 +162,7 @@ export class BudgetReservation implements Reservation {
   async #send(request: SettleRequest): Promise<SettleResult> {
     if (request.outcome === "settled") this.#isSettled = true
     try {
-      const reply = await this.#context.settle(request)
+      const reply = await settleWhereReserved(this.#context.store, request)
       if (reply.status === "mismatch" && (await this.#isReleasedElsewhere()))
         return await this.#chargeUnderNewKey(request)
       const result = this.#confirm(reply, request)

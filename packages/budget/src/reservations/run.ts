@@ -22,7 +22,7 @@ export async function run<T>(
   const { onError = "charge", ...reserveOptions } = options
   checkOnError(onError)
   const reserved = await reserve(context, childLimits, reserveOptions)
-  if (reserved.status === "denied") return { ok: false, error: reserved.error }
+  if (!reserved.ok) return { ok: false, error: reserved.error }
   const { reservation } = reserved
   // No other caller has a random key: a replay of it is the reservation of this call.
   if (reservation.replayed && options.idempotencyKey !== undefined) {

@@ -1,4 +1,3 @@
-import { nextTurn } from "./next-turn"
 import { StoreError, unavailable } from "./store-error"
 
 /** Maximum number of calls that wait in one queue. */
@@ -77,4 +76,12 @@ export class BatchQueue<Job> {
       return false
     })
   }
+}
+
+/** Resolves in the next turn of the event loop: timers, sockets and other callers run first. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve)
+    else setTimeout(resolve, 0)
+  })
 }

@@ -1,13 +1,11 @@
 import { InvalidArgumentError, P2Error } from "@p2/core"
 import type { BudgetStore } from "./budget-store"
 import { ledgerRules, type MemberRules, storeRules } from "./contract"
-import { check, type Defect, integerFrom, objectOf, string } from "./shape"
+import { check, type Defect, integerFrom, MAX_TIMER_MS, objectOf, string } from "./shape"
 import { corrupt, StoreError, unavailable } from "./store-error"
 
 /** Sums over many entries take longer than a reserve may. */
 const LEDGER_QUERY_TIMEOUT_MS = 30_000
-/** The longest delay of a timer in JavaScript. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 const MAX_MESSAGE_LENGTH = 500
 
 export interface CheckedStoreOptions {
@@ -86,10 +84,8 @@ function checkedCall(send: Call, rules: MemberRules<unknown, unknown>, options: 
       // A store in memory has replied by then and needs no timer.
       void Promise.resolve().then(() => {
         if (isOver) return
-        timer = setTimeout(
-          () => reject(unavailable(`Store "${store}" did not reply within ${timeoutMs} ms.`, "maybe")),
-          timeoutMs,
-        )
+        const late = () => reject(unavailable(`Store "${store}" did not reply within ${timeoutMs} ms.`, "maybe"))
+        timer = setTimeout(late, timeoutMs)
         timer.unref?.()
       })
     })

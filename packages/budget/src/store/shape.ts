@@ -22,6 +22,9 @@ const NAME = /^[A-Za-z0-9_.:|=-]{1,64}$/
 /** The latest time of a request or a reply: JavaScript's calendar ends 40 days later, so that windows can be computed. */
 export const MAX_TIME = 8_640_000_000_000_000 - 40 * 86_400_000
 
+/** The longest delay of a timer; Node fires longer ones at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1
+
 /** Whether it is a {@link Name}: it can neither leave its partition nor be confused with another. */
 export function isName(value: unknown): value is Name {
   return typeof value === "string" && NAME.test(value)

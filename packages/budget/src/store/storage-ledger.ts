@@ -1,10 +1,9 @@
 import type { StoredEntry, UsageFilter } from "../usage/entry"
 import { addTotals } from "../usage/fold"
 import type { UsageLedger } from "../usage/ledger"
-import { matchesFilter } from "../usage/query"
-import { type ScanOptions, scannedLedger } from "../usage/scanned-ledger"
+import { matchesFilter, type ScanOptions, scannedLedger } from "../usage/query"
+import { nextTurn } from "./batch-queue"
 import type { Name } from "./budget-store"
-import { nextTurn } from "./next-turn"
 import { parseRecord } from "./record-view"
 import type { Position, Storage } from "./storage"
 

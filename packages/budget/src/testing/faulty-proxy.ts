@@ -1,6 +1,6 @@
 import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net"
-import { nextTurn } from "../store/next-turn"
+import { nextTurn } from "../store/batch-queue"
 
 export interface TcpAddress {
   host: string

@@ -7,8 +7,15 @@ import { readSubject } from "../limits/subject"
 import { type LimitWindow, readWindow, windowAt } from "../limits/window"
 import { cursor as cursorShape, usageFilter } from "../store/contract"
 import { check, integerFrom, MAX_TIME, type Millis, type Name, optional } from "../store/shape"
-import { boundedFilter, boundedIdentity, readEntry } from "./attempt-entry"
-import { type StoredEntry, type UsageEntry, type UsageFilter, usageEntry } from "./entry"
+import {
+  boundedFilter,
+  boundedIdentity,
+  readEntry,
+  type StoredEntry,
+  type UsageEntry,
+  type UsageFilter,
+  usageEntry,
+} from "./entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "./ledger"
 
 const MAX_BUCKETS = 10_000

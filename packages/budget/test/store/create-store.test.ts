@@ -6,25 +6,13 @@ import {
   type ReserveRequest,
   type Storage,
   StoreError,
-  type UsageEntry,
 } from "../../src/store"
+import { entryOf } from "./entry-of"
 import { TestStorage } from "./test-storage"
 
 const START = 1_000_000
 const DAY = 86_400_000
 const RETENTION = 3_600_000
-
-const entryOf = (requestId: string, more: Partial<UsageEntry> = {}): UsageEntry => ({
-  requestId,
-  attempt: 1,
-  model: "m",
-  status: "succeeded",
-  reservedNanoUsd: 10,
-  costNanoUsd: 7,
-  costSource: "table",
-  tokens: {},
-  ...more,
-})
 
 function setUp(options: { maxBatch?: number } = {}) {
   const time = { now: START }
@@ -36,7 +24,7 @@ const ref = (name: string) => ({ name, startsAt: null, endsAt: null, keepMs: nul
 
 function reserveOf(key: string, name = "a", more: Partial<ReserveRequest> = {}): ReserveRequest {
   const counters = [{ ...ref(name), amount: 10, limit: null, onExpire: 4 }]
-  const pendingEntry = entryOf(key, { status: "expired" })
+  const pendingEntry = entryOf({ requestId: key, status: "expired" })
   return { partition: "p", key, fingerprint: "f", counters, leaseMs: 1_000, pendingEntry, ...more }
 }
 
@@ -48,7 +36,7 @@ const settleOf = (key: string, name = "a", amount = 7) => ({
   revision: 0,
   counters: [{ ...ref(name), reserved: 10, amount }],
   expiresAt: null,
-  entry: entryOf(key),
+  entry: entryOf({ requestId: key }),
 })
 
 async function counterIn(store: BudgetStore, name: string) {
@@ -458,7 +446,10 @@ describe("records", () => {
   it("survive any string", async () => {
     const { store } = setUp()
     const prompt = '\0 "quoted" \ud800 é 😀'
-    await store.settle({ ...settleOf("k"), entry: entryOf("k", { prompt, tags: { ["__proto__"]: "\udfff" } }) })
+    await store.settle({
+      ...settleOf("k"),
+      entry: entryOf({ requestId: "k", prompt, tags: { ["__proto__"]: "\udfff" } }),
+    })
     const [entry] = await store.ledger!.get({ partition: "p", requestId: "k" })
     expect(entry!.prompt).toBe(prompt)
     expect(Object.entries(entry!.tags!)).toEqual([["__proto__", "\udfff"]])

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto"
 import { acceptToken, createProxy, type ProxyHandler } from "@p2/guard/proxy"
 import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
 import type { Dashboard } from "../dashboard/dashboard"
-import { type Hint, responseWithHints } from "../output/hints"
 import type { RunBudget } from "./run-budget"
 import { runHints } from "./run-hints"
 import type { RunOptions } from "./run-options"
@@ -25,13 +24,6 @@ export interface RunProxyOptions {
   upstreams: readonly RunUpstream[]
   totals: RunTotals
   onWarning: (message: string) => void
-}
-
-/** What the person who runs the program can do. */
-const HINTS = {
-  budget: "Run the program with a higher --budget.",
-  prices: "`p2 models` lists the models and prices that p2 knows.",
-  maxToolCalls: "Or run the program with --max-tool-calls.",
 }
 
 /** Starts the proxy on a free port of the loopback interface. */
@@ -83,28 +75,35 @@ function proxyOf({ options, budget, upstreams, totals, onWarning }: RunProxyOpti
     clampTo: clamp ? "budget" : undefined,
     wait: waitMs === undefined ? undefined : { timeoutMs: waitMs },
     onAttempt: (attempt) => totals.add(attempt),
-    hints: HINTS,
+    hints: runHints(options),
   })
-  return observingRejections(proxy, totals, runHints(options))
+  return observingRejections(proxy, totals)
 }
 
 /** Statuses with which the proxy answers calls that it does not send; providers use them too. */
 const REJECTED: readonly number[] = [400, 401, 402, 403, 404, 413, 503]
 
-/**
- * Rewrites the errors of the proxy itself for `p2 run`, and records them for the receipt. Denials are counted as
- * attempts.
- */
-function observingRejections(proxy: ProxyHandler, totals: RunTotals, hints: readonly Hint[]): ProxyHandler {
+/** Notices the calls that the proxy answered itself, for the receipt. Denials are counted as attempts. */
+function observingRejections(proxy: ProxyHandler, totals: RunTotals): ProxyHandler {
   return async (request) => {
     const response = await proxy(request)
     if (response.headers.get("x-should-retry") !== "false" || !REJECTED.includes(response.status)) return response
     const isDenial = response.headers.has("x-p2-denial")
     // An answer of the provider.
     if (!isDenial && response.headers.has("x-p2-cost-usd")) return response
-    const rewritten = await responseWithHints(response, hints)
-    if (isDenial) totals.lastDenial = rewritten.message
-    else totals.reject(rewritten.message)
-    return rewritten.response
+    const message = await messageOf(response.clone())
+    if (isDenial) totals.lastDenial = message
+    else totals.reject(message)
+    return response
+  }
+}
+
+/** The message of an error in the format of any provider. */
+async function messageOf(response: Response): Promise<string> {
+  try {
+    const { error } = (await response.json()) as { error?: { message?: unknown } }
+    return typeof error?.message === "string" ? error.message : `status ${response.status}`
+  } catch {
+    return `status ${response.status}`
   }
 }

@@ -4,7 +4,6 @@ import { createProxy, type ProxyHandler, type ProxyOptions, type UpstreamOptions
 import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
 import type { Dashboard } from "../dashboard/dashboard"
 import { readDuration } from "../duration"
-import { responseWithHints, withoutSetting } from "../output/hints"
 import { nameStore } from "../store/name-store"
 import { checkWritable, type OpenStore, openStore } from "../store/open-store"
 import { alertEvent } from "./alerts/alert-event"
@@ -113,11 +112,7 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
     if (isStopping) return stoppingResponse()
     if (dashboard?.owns(request)) return dashboard.handle(request)
     if (!config.accountPaths && !isModelCall(request)) return pathNotAllowed()
-    const response = await proxy(request)
-    // An answer of the provider has a cost, which may be $0.
-    return response.status === 400 && !response.headers.has("x-p2-cost-usd")
-      ? (await responseWithHints(response, [withoutSetting])).response
-      : response
+    return proxy(request)
   }
   const hostname = hostnameOf(config.listen)
   const server: ProxyServer = await serveProxy(handler, {

@@ -86,7 +86,9 @@ it("--input-bound provider reserves less, by the provider's own count", async ()
   const program = callsOf("ANTHROPIC_BASE_URL", ["/v1/messages", call])
   const options = [...upstream("anthropic", provider.anthropicBaseURL), "--budget", "0.04"]
   const anthropic = program.map((word) => word.replace("OPENAI_API_KEY", "ANTHROPIC_API_KEY"))
-  expect((await run(options, anthropic)).stdout).toMatch(/^402/)
+  const denied = await world.run(["run", "--budget", "1", "--store", "memory:", ...options, ...anthropic], KEYS)
+  expect(denied.stdout).toMatch(/^402/)
+  expect(denied.stderr).toMatch(/\n {2}--clamp lowers .*\n {2}--input-bound provider bounds the input/)
   expect((await run([...options, "--input-bound", "provider"], anthropic)).stdout).toMatch(/^200/)
 })
 

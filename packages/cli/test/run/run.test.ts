@@ -76,7 +76,7 @@ describe("p2 run", () => {
     expect((await run(budget, CALLER, "1", "16000")).stdout).toMatch(/^402/)
     expect((await run([...budget, "--clamp"], CALLER, "1", "16000")).stdout).toMatch(/^200/)
     const tooSmall = await run(["--budget", "0.000001", "--store", "memory:", "--clamp"], CALLER)
-    expect(tooSmall.stderr).toMatch(/denied: 1 call, not sent\n.*\n {2}--input-bound provider/)
+    expect(tooSmall.stderr).toMatch(/denied: 1 call, not sent\n {2}Budget exceeded .*\n$/)
   })
 
   it("holds a limit per day over two runs, in a file of the data folder", async () => {

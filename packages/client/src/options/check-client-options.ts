@@ -1,6 +1,6 @@
 import { InvalidArgumentError, isRecord, type OptionAdvice, Request, type RequestOptions, usd } from "@p2/core"
 import type { ChargeOptions } from "@p2/guard/charge"
-import type { MapOptions } from "../batch/map-options"
+import type { MapOptions } from "../batch/map-items"
 import { type Provider, STRUCTURED_MODES } from "../providers/provider"
 import type { ToolSet } from "../steps/tool"
 import type { CallOptions, Deadlines, LLMClientOptions } from "./client-options"

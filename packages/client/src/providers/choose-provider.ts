@@ -2,8 +2,7 @@ import { InvalidArgumentError, parseModelId } from "@p2/core"
 import type { OpenAI } from "openai"
 import type { LLMClientOptions } from "../options/client-options"
 import { checkOption, HTTP_URL, type OptionRule } from "../options/option-rules"
-import { knownProviderAt, withKnownPrefix } from "./known-providers"
-import { baseURLVariablesOf, keyVariablesOf, type Provider } from "./provider"
+import { baseURLVariablesOf, keyVariablesOf, knownProviderAt, type Provider, withKnownPrefix } from "./provider"
 
 /** The provider of a model, and the model's name there. */
 export interface ProviderChoice {

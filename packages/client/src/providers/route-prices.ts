@@ -6,7 +6,7 @@ import { countRequestTokens, getModelLimits, trimMessages } from "@p2/tokens"
 import { messagesBody } from "../transport/anthropic/messages-body"
 import { isAtOpenAI, type ProviderChoice } from "./choose-provider"
 import { type ExtraFields, readExtraFields } from "./extra-fields"
-import { knownProviders, withKnownPrefix } from "./known-providers"
+import { knownProviders, withKnownPrefix } from "./provider"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "./route"
 
 /**
@@ -170,12 +170,12 @@ function messagesCounter(sentModel: string, { provider, baseURL }: ProviderChoic
   }
 }
 
-/** Tokens of a compiled answer, for the model that it was last counted for. */
+/** Tokens of a compiled answer or of tools, for the model that they were last counted for. */
 const structureCounts = new WeakMap<object, { model: string; tokens: number; upperBound: number }>()
 
-/** Tokens that the structure adds to any messages. A compiled answer is frozen, so it is counted once. */
+/** Tokens that the structure adds to any messages. Formats, tools and lists of tools are frozen, so they are counted once. */
 function countStructure(model: string, { tools, response_format: answerFormat }: StructureFields) {
-  const frozen = answerFormat ?? tools?.[0]
+  const frozen = answerFormat ?? (tools?.length === 1 ? tools[0] : tools)
   if (frozen === undefined) return { tokens: 0, upperBound: 0 }
   const counted = structureCounts.get(frozen)
   if (counted?.model === model) return counted

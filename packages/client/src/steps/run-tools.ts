@@ -1,7 +1,7 @@
 import { type P2Error, toYaml } from "@p2/core"
 import type { GenerateCall } from "../generate/generate-call"
 import type { ToolReceipt } from "../receipt"
-import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
+import { DeadlineRace } from "../transport/deadline-race"
 import type { CheckedCall } from "./compiled-tools"
 import type { ToolResultOf, ToolSet } from "./tool"
 import { type ReservedTool, reserveTool, settleTool } from "./tool-cost"
@@ -66,7 +66,7 @@ async function runTool(
     const result = { status: "invalid" as const, id: toolCallId, name, input, error }
     return { status: "answered", result, content: invalidContent(error), receipt }
   }
-  const race = new DeadlineExceededRace(call.signal)
+  const race = new DeadlineRace(call.signal)
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: run.remainingMs })
     const reserved = await reserveTool(call, identity, checked.tool, uncoveredBy, race, run.remainingMs)
@@ -96,7 +96,7 @@ async function execute(
   checked: CheckedCall & { status: "valid" },
   identity: Pick<ToolReceipt, "id" | "toolCallId" | "name" | "step" | "attempt">,
   reserved: ReservedTool,
-  race: DeadlineExceededRace,
+  race: DeadlineRace,
 ): Promise<ToolOutcome> {
   const { tool, input, id } = checked
   const start = performance.now()

@@ -1,11 +1,10 @@
 import type { BudgetExceededError, Reservation } from "@p2/budget"
 import { P2Error } from "@p2/core"
-import { requestBudgetExceeded } from "../budget/request-budget"
-import { waitWithin } from "../budget/reserve-in-budget"
+import { requestBudgetExceeded, waitWithin } from "../budget/reserve-in-budget"
 import { UnexpectedError } from "../errors"
 import type { GenerateCall } from "../generate/generate-call"
 import type { ToolReceipt } from "../receipt"
-import type { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
+import type { DeadlineRace } from "../transport/deadline-race"
 import type { CompiledTool } from "./compiled-tools"
 
 /** A call of a tool that may run: its cost is reserved, or it is free. */
@@ -25,7 +24,7 @@ export async function reserveTool(
   identity: Pick<ToolReceipt, "id" | "attempt">,
   tool: CompiledTool,
   uncoveredBy: number | undefined,
-  race: DeadlineExceededRace,
+  race: DeadlineRace,
   remainingMs: number,
 ): Promise<
   ReservedTool | { status: "denied"; error: BudgetExceededError } | { status: "not-reserved"; error: P2Error }

@@ -155,7 +155,6 @@ const ADVICE = {
   store: "The store belongs to the budget: `createBudget({ store, limits })`.",
   user: IN_SUBJECT,
   userId: IN_SUBJECT,
-  user: IN_SUBJECT,
   client: IN_SUBJECT,
   clientId: IN_SUBJECT,
   tags: IN_SUBJECT,

@@ -125,7 +125,7 @@ function audio(name: string, SDK: typeof OpenAI6): MediaIntegration[] {
           signalOf(c),
         ),
       async stream(c, onPiece) {
-        const request = { model: "gpt-4o-mini-transcribe", file: await wav(), stream: true } as const
+        const request = { model: "gpt-4o-transcribe", file: await wav(), stream: true } as const
         for await (const _ of await openaiClient(SDK, c).audio.transcriptions.create(request, signalOf(c)))
           if (!onPiece()) break
       },

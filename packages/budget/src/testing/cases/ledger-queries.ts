@@ -1,4 +1,4 @@
-import { nextTurn } from "../../store/next-turn"
+import { nextTurn } from "../../store/batch-queue"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../../usage/entry"
 import type { UsageGroup, UsageTotals } from "../../usage/ledger"
 import { canonical, equal, match, ok, sumOf, usageError, valuesOf } from "../expect"

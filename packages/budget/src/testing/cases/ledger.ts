@@ -1,4 +1,4 @@
-import { nextTurn } from "../../store/next-turn"
+import { nextTurn } from "../../store/batch-queue"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../../usage/entry"
 import type { CaseContext } from "../case-context"
 import { equal, expectReply, match, ok, valuesOf } from "../expect"

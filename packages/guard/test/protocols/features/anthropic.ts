@@ -139,7 +139,8 @@ export const ANTHROPIC: FeatureTable = {
       bound: "higher",
     },
     {
-      feature: "`web_fetch_*`; `code_execution_*` together with `web_search_20260209` or `web_fetch_20260209`, or later ones",
+      feature:
+        "`web_fetch_*`; `code_execution_*` together with `web_search_20260209` or `web_fetch_20260209`, or later ones",
       body: {
         tools: [
           { type: "web_fetch_20260209", name: "web_fetch" },

@@ -1,8 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest"
-import { type DeadlineName, DeadlineRace } from "../../src/transport/deadline-race"
+import { DeadlineRace } from "../../src/transport/deadline-race"
 
-const open = (signal?: AbortSignal) =>
-  new DeadlineRace(signal, (deadline: DeadlineName, timeoutMs) => Object.assign(new Error(), { deadline, timeoutMs }))
+const open = (signal?: AbortSignal) => new DeadlineRace(signal)
 
 beforeEach(() => {
   vi.useFakeTimers()

@@ -1,11 +1,7 @@
 import { AbortedError } from "@p2/core"
-import { onAbort } from "./on-abort"
-
-/**
- * `total`: the whole call. `connect`: until the request is written. `first-content`: until the first content of a stream.
- * `idle`: between two pieces of content.
- */
-export type DeadlineName = "total" | "connect" | "first-content" | "idle"
+import { onAbort } from "@p2/guard/transport"
+import { DeadlineExceededError } from "../errors"
+import type { DeadlineName } from "../receipt"
 
 const NAMES: readonly DeadlineName[] = ["total", "connect", "first-content", "idle"]
 
@@ -23,26 +19,20 @@ const MAX_TIMER_MS = 10_000
  * Ends an attempt when one of its deadlines passes or the caller's signal fires, even if the transport ignores its own
  * abort signal: {@link wait} rejects at that moment, and the transport is aborted as well. One timer serves all deadlines.
  */
-export class DeadlineRace<DeadlineError extends Error> {
+export class DeadlineRace {
   readonly #controller = new AbortController()
   readonly #callerSignal: AbortSignal | undefined
-  readonly #createError: (name: DeadlineName, timeoutMs: number) => DeadlineError
   #deadlines: Partial<Record<DeadlineName, Deadline | undefined>> = {}
   #stopListening: (() => void) | undefined
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerFiresAt = Number.POSITIVE_INFINITY
   /** Rejects the current wait. */
-  #rejectWait: ((error: AbortedError | DeadlineError) => void) | undefined
+  #rejectWait: ((error: AbortedError | DeadlineExceededError) => void) | undefined
   /** Why the race ended; undefined while it continues. */
-  error: AbortedError | DeadlineError | undefined
+  error: AbortedError | DeadlineExceededError | undefined
 
-  /** @param createError creates the error for a deadline that passed */
-  constructor(
-    callerSignal: AbortSignal | undefined,
-    createError: (name: DeadlineName, timeoutMs: number) => DeadlineError,
-  ) {
+  constructor(callerSignal: AbortSignal | undefined) {
     this.#callerSignal = callerSignal
-    this.#createError = createError
     if (callerSignal === undefined) return
     if (callerSignal.aborted) this.#onCallerAbort()
     else this.#stopListening = onAbort(callerSignal, this.#onCallerAbort)
@@ -118,14 +108,14 @@ export class DeadlineRace<DeadlineError extends Error> {
       if (deadline.at > now) this.#setTimer(deadline.at)
       else {
         this.#deadlines[name] = undefined
-        if (deadline.applies?.() !== false) return this.#end(this.#createError(name, deadline.timeoutMs))
+        if (deadline.applies?.() !== false) return this.#end(new DeadlineExceededError(name, deadline.timeoutMs))
       }
     }
   }
 
   readonly #onCallerAbort = () => this.#end(new AbortedError("The call", this.#callerSignal))
 
-  #end(error: AbortedError | DeadlineError): void {
+  #end(error: AbortedError | DeadlineExceededError): void {
     if (this.error !== undefined) return
     this.error = error
     this.#rejectWait?.(error)

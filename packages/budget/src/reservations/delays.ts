@@ -1,4 +1,5 @@
 import { AbortedError, InvalidArgumentError } from "@p2/core"
+import { MAX_TIMER_MS } from "../store/shape"
 
 /** @throws InvalidArgumentError */
 export function checkSignal(signal: unknown, argument: string): void {
@@ -43,4 +44,19 @@ export function abortable<T>(promise: Promise<T>, signals: readonly AbortSignal[
       },
     )
   })
+}
+
+/** Waits until the promise resolves or the time is over. */
+export async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.min(ms, MAX_TIMER_MS))
+  })
+  await Promise.race([promise, timeout])
+  clearTimeout(timer)
+}
+
+/** How long to wait before another attempt. With jitter: processes that failed together do not retry together. */
+export function backoffMs(attempts: number, firstMs: number, maxMs: number): number {
+  return Math.min(maxMs, firstMs * 2 ** Math.min(attempts, 10)) * (0.5 + Math.random() / 2)
 }
