@@ -6,11 +6,12 @@ import type { Denial } from "./denial"
 
 const FIRST_DELAY_MS = 25
 const MAX_DELAY_MS = 1_000
-const WAITING = "waiting for room in the budget"
+const WAITING = "The wait of `reserve`"
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs", "signal"])
 
 /** @throws InvalidArgumentError */
 export function checkWait(wait: WaitOptions): void {
+  if (typeof wait !== "object") throw new InvalidArgumentError("wait", "an object such as { timeoutMs: 5000 }", wait)
   checkOptions(wait, WAIT_NAMES, "wait")
   const { timeoutMs, signal } = wait
   checkSignal(signal, "wait.signal")
@@ -19,7 +20,7 @@ export function checkWait(wait: WaitOptions): void {
 }
 
 /**
- * Reserves repeatedly until there is room or the time is over. Returns the denial at once if waiting does not help: the
+ * Reserves repeatedly until the call fits or the time is over. Returns the denial at once if waiting does not help: the
  * amount never fits, or the full window ends too late. Waiting calls of this process are served in order of arrival; a call
  * that comes while others wait for one of its counters waits behind them.
  */
@@ -51,7 +52,7 @@ export async function waitForRoom<Outcome extends { status: "admitted" } | ({ st
         await call.sleep(Math.min(remainingMs(), backoffMs(polls++, FIRST_DELAY_MS, MAX_DELAY_MS)), signals)
         continue
       }
-      // It may wait for a window to end; calls for which there is room do not wait behind it.
+      // It may wait for a window to end; calls that fit do not wait behind it.
       waiting.delete(call)
       const { blockedMs } = outcome
       if (blockedMs === null || blockedMs > remainingMs()) return { ...outcome, ...(wait && { wait }) }
@@ -64,7 +65,7 @@ export async function waitForRoom<Outcome extends { status: "admitted" } | ({ st
 
 /** A call that waits until the reservations of other calls end. */
 export class WaitingCall {
-  /** Keys of the counters that have no room for it, or of all its counters before its first reserve. */
+  /** Keys of the counters in which it does not fit; before its first reserve, of all its counters. */
   counters: readonly string[]
   /** The limits that denied it, or those that denied the call before it. */
   limits: readonly WaitedLimit[]

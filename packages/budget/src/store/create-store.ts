@@ -187,7 +187,7 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
       if (!view.isDamaged("time", TIME_KEY))
         return withPartition(checked, { damaged, clockBehindMs: view.moment().now - view.clock })
       const warning =
-        "The latest time of the partition is damaged, so that its calls fail. Mend it with `acceptClock()`."
+        "The latest time of the partition is damaged, so that its calls fail. Repair it with `acceptClock()`."
       const warnings = [...checked.warnings, warning]
       return withPartition({ ...checked, ok: false, warnings }, { damaged, clockBehindMs: 0 })
     },

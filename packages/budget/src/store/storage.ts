@@ -45,7 +45,7 @@ export interface Position {
 
 /**
  * What a database must provide to become a budget store: a transaction over text records, and pages of entries and keys.
- * `createStore(storage)` makes the whole store of it. Members reject with a `StoreError`.
+ * `createStore(storage)` turns it into a whole store. Members reject with a `StoreError`.
  */
 export interface Storage {
   readonly name: string

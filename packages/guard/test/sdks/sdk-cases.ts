@@ -8,7 +8,7 @@ import { server } from "../local-server"
 /** The calls that a case makes. */
 export interface Caller {
   call(signal?: AbortSignal): Promise<unknown>
-  /** A stream; `onPiece` returns false to leave it. */
+  /** A stream; `onPiece` returns false to abandon it. */
   stream?(onPiece: () => boolean, signal?: AbortSignal): Promise<void>
   /** Two calls: the model calls a tool and gets its result. */
   steps?(): Promise<unknown>
@@ -99,7 +99,7 @@ export function describeSDKs(sdks: readonly GuardedSDK[]): void {
       expect(await spentAndReserved(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
     })
 
-    it("asks a denied call once, and recognizes the denial", async () => {
+    it("tries a denied call once, and recognizes the denial", async () => {
       const { budget, calls, counts } = open(sdk, "0.000001")
       for (const call of calls) {
         counts.requests = 0
@@ -113,7 +113,7 @@ export function describeSDKs(sdks: readonly GuardedSDK[]): void {
       expect(await spentAndReserved(budget)).toEqual({ spent: 0, reserved: 0 })
     })
 
-    it("asks a call with an open circuit once, and recognizes it", async () => {
+    it("tries a call with an open circuit once, and recognizes it", async () => {
       const probe = open(sdk, ENOUGH)
       await probe.caller.call()
       server.ledger.clear()

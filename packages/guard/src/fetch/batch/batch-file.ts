@@ -63,7 +63,7 @@ function callOf(line: string, { origin }: URL, headers: Headers): ProviderCall |
   if (repeated !== undefined)
     return rejected("invalid-body", `The field ${shownField(repeated)} occurs twice in one object. Send it once.`)
   const unknown = Object.keys(value).find((name) => !LINE_FIELDS.has(name))
-  if (unknown !== undefined) return unknownField(unknown, { place: "beside `body`" })
+  if (unknown !== undefined) return unknownField(unknown, { place: "next to `body`" })
   return {
     method: "POST",
     url: new URL(value.url, origin),
