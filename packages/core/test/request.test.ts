@@ -233,6 +233,9 @@ describe("Request", () => {
     ])
     expect(() => new Request(invalid as never)).toThrow(/Authorization: is set by the option `apiKey`/)
     expect(() => new Request(invalid as never)).not.toThrow(/sk-secret/)
+    expect(() => new Request({ model: "m", serviceTier: "batch" })).toThrow(
+      "serviceTier: expected the tier of a single call",
+    )
     const tags = { ["sk-secret0123".repeat(9)]: "x", "sk-secret": 5 }
     expect(() => new Request({ model: "m", tags } as never)).toThrow(/tags\.…/)
     expect(() => new Request({ model: "m", tags } as never)).not.toThrow(/sk-secret/)

@@ -12,6 +12,8 @@ const RULES: [model: string, normalization: "NFC" | "NFKC" | undefined, tokensPe
   ["qwq-32b", "NFC", 1],
   ["cohere/command-r-plus", "NFC", 1],
   ["command-a-03-2025", "NFC", 1],
+  ["eleutherai/gpt-neox-20b", "NFC", 1],
+  ["ai-sweden/gpt-sw3-6.7b", "NFKC", 1.25],
   ["anthropic/claude-sonnet-4-5", "NFKC", 1.25],
   ["bedrock/us.anthropic.claude-opus-4-1", "NFKC", 1.25],
   ["x-ai/grok-4", "NFKC", 1.25],

@@ -91,7 +91,7 @@ function optionChecks() {
     fallbacks: array(8, model),
     online: boolean,
     cachePrompt: boolean,
-    serviceTier: string(64),
+    serviceTier: checkServiceTier,
     stream: boolean,
     timeoutMs: integer(1, 2 ** 31 - 1),
     retries: integer(0, 10),
@@ -99,6 +99,12 @@ function optionChecks() {
     metadata: parsedBy(copyOfMetadata),
     verbose: boolean,
   } satisfies Record<keyof RequestOptions, Check>
+}
+
+/** A provider that ignores `batch` bills a single call at twice its price. */
+const checkServiceTier: Check = (value, path, issues) => {
+  if (value === "batch") return issues.addUnexpected(path, "the tier of a single call", value)
+  return string(64)(value, path, issues)
 }
 
 const checkHistory: Check = (value, path, issues) => {

@@ -50,7 +50,7 @@ export const BILLING_RULES: readonly BillingRule[] = [
     provider: "xai",
     statuses: [403],
     billing: "possible",
-    rule: "A request that violates the usage guidelines is billed: its generation, or $0.05 if it is stopped before.",
+    rule: "A request that violates the usage guidelines is billed: its generation, or $0.05 if a response is stopped before, which every response reserves.",
     source: "https://docs.x.ai/developers/pricing",
     asOf: "2026-11-30",
   },

@@ -4,6 +4,7 @@ import { invalidBody, noJSON } from "../rejection"
 import { checkFields } from "../variants/body-fields"
 import { type CalledModel, calledModel } from "../variants/called-model"
 import { pricedCall } from "../variants/priced-call"
+import { rejectsBatchTier } from "../variants/service-tier"
 import { camelKeys } from "./camel-keys"
 import { contentParts, contentsParts, type GeminiPart } from "./content"
 import { describeEmbedding } from "./embeddings"
@@ -51,6 +52,9 @@ function describeContent(
   if (modalities.status === "rejected") return modalities
   const limits = readLimits(config)
   if (limits.status === "rejected") return limits
+  const serviceTier = serviceTierOf(call, body)
+  const wrongTier = rejectsBatchTier(serviceTier)
+  if (wrongTier !== undefined) return wrongTier
   const parts: GeminiPart[] = [
     REQUEST,
     ...contentParts(body.systemInstruction, "systemInstruction"),
@@ -73,7 +77,7 @@ function describeContent(
     boundOptions: {
       choices: limits.candidates,
       webSearches: tools.webSearches,
-      serviceTier: serviceTierOf(call, body),
+      serviceTier,
       inputModalities: parts.some(({ mayHaveAudio }) => mayHaveAudio) ? undefined : ["text", "image"],
       outputModalities: modalities.modalities,
     },

@@ -23,7 +23,7 @@ export interface FileBound extends BatchBound {
 export function boundInBatch(prices: PriceTable, described: PricedCall): BatchBound | Rejection {
   const { boundOptions, input, maxOutputTokens, priceKey, model } = described
   const { serviceTier = "auto" } = boundOptions
-  if (serviceTier !== "auto" && serviceTier !== "default" && serviceTier !== "batch")
+  if (serviceTier !== "auto" && serviceTier !== "default")
     return unbounded("`service_tier`", "no source says how a batch bills it", "Omit it.")
   try {
     const options = { ...boundOptions, inputTokens: input.upperBound, maxOutputTokens, serviceTier: "batch" }
