@@ -1,6 +1,6 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import { type LedgerRules, ledgerRules, type StoreRules, storeRules } from "../store/contract"
-import { SUITE_NEEDS, type SuiteNeed } from "./levels"
+import { SUITE_NEEDS, type SuiteNeed } from "./report"
 import type { SuiteOptions, SuiteTarget } from "./target"
 
 const OPTION_NAMES = new Set(["name", "limits", "fuzzRuns", "seed", "timeoutMs", "only", "onCase", "onReport"])

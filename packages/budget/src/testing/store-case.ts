@@ -1,5 +1,5 @@
 import type { CaseContext } from "./case-context"
-import type { SuiteLevel, SuiteNeed } from "./levels"
+import type { SuiteLevel, SuiteNeed } from "./report"
 
 /** The headings of `docs/custom-store.md` to which failures point. */
 export const SUITE_RULES = [

@@ -1,6 +1,5 @@
 import type { BudgetStore } from "../store/budget-store"
-import type { SuiteLevel, SuiteNeed } from "./levels"
-import type { CaseReport, StoreReport } from "./report"
+import type { CaseReport, StoreReport, SuiteLevel, SuiteNeed } from "./report"
 
 /** The store's time, under the suite's control. */
 export interface SuiteClock {
