@@ -1,4 +1,4 @@
-import { toUsdNumber } from "@p2/core"
+import { callObserver, toUsdNumber } from "@p2/core"
 import type { ErrorWithReceipt } from "../errors"
 import type { Receipt } from "../receipt"
 import type { MapOptions, MapProgress, MapResult } from "./map-options"
@@ -29,11 +29,7 @@ export async function mapItems<Answer>(
       cost: toUsdNumber(costNanoUsd),
       costNanoUsd,
     }
-    try {
-      onProgress?.(progress)
-    } catch {
-      // A progress bar that throws must not lose the answers.
-    }
+    callObserver(() => onProgress?.(progress))
   }
   for (const result of results) if (result !== undefined) counts[result.status]++
   report()

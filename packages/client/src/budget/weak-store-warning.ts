@@ -1,5 +1,5 @@
 import type { Budget } from "@p2/budget"
-import type { Request } from "@p2/core"
+import { callObserver, type Request } from "@p2/core"
 import type { Logger } from "../options/client-options"
 
 const WARNED_STORES = Symbol.for("@p2/client/warned-stores")
@@ -23,12 +23,11 @@ export async function warnOfWeakStore(
   const message =
     `A user or client limit is kept in the store "${store.name}", which ${problem}. ` +
     'Pass `store: "redis://…"` or `store: "file:./p2.db"`.'
-  try {
-    if (logger?.warn !== undefined) logger.warn(`p2: ${message}`)
-    else process.emitWarning(message, { code: "P2_WEAK_STORE" })
-  } catch {
-    // A logger that throws must not fail a call.
-  }
+  callObserver(() =>
+    logger?.warn === undefined
+      ? process.emitWarning(message, { code: "P2_WEAK_STORE" })
+      : logger.warn(`p2: ${message}`),
+  )
 }
 
 async function isDurable(budget: Budget): Promise<boolean> {
