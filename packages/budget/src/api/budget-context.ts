@@ -83,15 +83,13 @@ export class BudgetContext implements BudgetServices {
 
   /** Never throws: a callback that throws must not fail the call. */
   readonly warn = (message: string, cause?: unknown): void => {
+    const warnOnConsole = () => console.warn(`@p2/budget: ${message}`, ...(cause === undefined ? [] : [cause]))
     try {
-      if (this.#onWarning !== undefined) {
-        this.#onWarning(message, cause)
-        return
-      }
+      const result: unknown = this.#onWarning === undefined ? warnOnConsole() : this.#onWarning(message, cause)
+      if (result instanceof Promise) result.catch(warnOnConsole)
     } catch {
-      // Fall back to the console.
+      warnOnConsole()
     }
-    console.warn(`@p2/budget: ${message}`, ...(cause === undefined ? [] : [cause]))
   }
 
   throwIfClosed(): void {

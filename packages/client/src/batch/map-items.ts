@@ -1,4 +1,4 @@
-import { type Message, MessageBuilder, type MessageInput, type NanoUsd, toUsdNumber } from "@p2/core"
+import { callObserver, type Message, MessageBuilder, type MessageInput, type NanoUsd, toUsdNumber } from "@p2/core"
 import type { ErrorWithReceipt } from "../errors"
 import type { Receipt } from "../receipt"
 
@@ -90,11 +90,7 @@ export async function mapItems<Answer>(
       cost: toUsdNumber(costNanoUsd),
       costNanoUsd,
     }
-    try {
-      onProgress?.(progress)
-    } catch {
-      // A progress bar that throws must not lose the answers.
-    }
+    callObserver(() => onProgress?.(progress))
   }
   for (const result of results) if (result !== undefined) counts[result.status]++
   report()

@@ -1,5 +1,5 @@
 import type { Budget, Limit, LimitStatus, Subject } from "@p2/budget"
-import type { Request, RequestBudget } from "@p2/core"
+import { callObserver, type Request, type RequestBudget } from "@p2/core"
 import { inCurrentScope, mergeSubjects } from "@p2/guard/charge"
 import { ClientClosedError } from "../errors"
 import type { LLMClientOptions, Logger } from "../options/client-options"
@@ -93,12 +93,11 @@ async function warnOfWeakStore(budget: Budget, request: Request<unknown>, logger
   const message =
     `A user or client limit is kept in the store "${store.name}", which ${problem}. ` +
     'Pass `store: "redis://…"` or `store: "file:./p2.db"`.'
-  try {
-    if (logger?.warn !== undefined) logger.warn(`p2: ${message}`)
-    else process.emitWarning(message, { code: "P2_WEAK_STORE" })
-  } catch {
-    // A logger that throws must not fail a call.
-  }
+  callObserver(() =>
+    logger?.warn === undefined
+      ? process.emitWarning(message, { code: "P2_WEAK_STORE" })
+      : logger.warn(`p2: ${message}`),
+  )
 }
 
 async function isDurable(budget: Budget): Promise<boolean> {

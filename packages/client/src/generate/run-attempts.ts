@@ -1,4 +1,4 @@
-import { AbortedError, type Message, P2Error } from "@p2/core"
+import { AbortedError, callObserver, type Message, P2Error } from "@p2/core"
 import { recordDenial } from "../budget/reserve-in-budget"
 import { attachReceipt, UnexpectedError } from "../errors"
 import { type AttemptReceipt, sumReceipt, type ToolReceipt } from "../receipt"
@@ -153,9 +153,5 @@ function logTool(call: GenerateCall, receipt: ToolReceipt): void {
 }
 
 function log({ logger }: GenerateCall, message: string, fields: Record<string, unknown>): void {
-  try {
-    logger?.[fields.status === "succeeded" ? "debug" : "warn"]?.(message, fields)
-  } catch {
-    // A logger that throws must not lose the answer or the receipt.
-  }
+  callObserver(() => logger?.[fields.status === "succeeded" ? "debug" : "warn"]?.(message, fields))
 }

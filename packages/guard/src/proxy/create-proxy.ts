@@ -190,7 +190,7 @@ function guardOf(
     budget: caller.budget ?? guard.budget,
     onAttempt: (attempt) => {
       onEnd(attempt)
-      onAttempt?.(attempt, caller)
+      return onAttempt?.(attempt, caller)
     },
   }
 }
