@@ -6,7 +6,6 @@ import type { ChargeOptions } from "../charge/charge"
 import { createInputBounds } from "../input-bound/create-input-bounds"
 import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
 import type { Rejection } from "../protocols/protocol"
-import type { OtherRemedies } from "../protocols/remedies"
 import type { FileBound } from "../protocols/variants/batch-price"
 import { sendCounted } from "../transport/counted-call"
 import { SUBJECT_NAMES } from "./scope/scope"
@@ -126,8 +125,8 @@ export interface Guard extends GuardOptions {
   batchUpperBoundNanoUsd: NanoUsd | undefined
   /** The response to a call of models that the caller of a proxy may not use; undefined: the caller may. */
   rejectModels?: ((models: readonly string[]) => Response | undefined) | undefined
-  /** What the callers of a proxy can do, in its errors; undefined: what the developer of the guard can. */
-  hints?: OtherRemedies | undefined
+  /** Changes the messages of errors for the callers of a proxy, who cannot change its options. */
+  messageForCallers?: ((message: string) => string) | undefined
   /** Models for which an overrun warning was sent, as `provider/model`. */
   overrunModels: Set<string>
 }

@@ -2,9 +2,8 @@ import type { BudgetExceededError } from "@p2/budget"
 import type { P2Error } from "@p2/core"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
 import type { ProviderCall } from "../protocols/protocol"
-import { withRemedies } from "../protocols/remedies"
 import { circuitDetails } from "./errors/circuit-error-from"
-import { type ErrorFormat, errorBody, type ShownError } from "./errors/error-body"
+import { ERROR_NAMES, type ErrorFormat, errorBody, type ShownError } from "./errors/error-body"
 import { rememberDenial } from "./errors/remembered-denials"
 import type { Guard } from "./guard-options"
 
@@ -31,7 +30,7 @@ export function circuitResponse(call: ProviderCall, error: CircuitOpenError, gua
   const { retryAfterMs, message } = error
   const headers = retryAfterHeaders(retryAfterMs)
   const details = circuitDetails(error)
-  const circuitOpen = { status: 402, namedAs: 503, code: "circuit_open", message, details, headers } as const
+  const circuitOpen = { status: 402, names: ERROR_NAMES[503], code: "circuit_open", message, details, headers } as const
   return errorResponse(call, circuitOpen, guard)
 }
 
@@ -62,16 +61,21 @@ export function redirectResponse(call: ProviderCall, status: number): Response {
   return errorResponse(call, { status: 400, code: "redirected", message })
 }
 
-/** The hints of a proxy. */
-type ErrorContext = Pick<Guard, "hints">
+interface SyntheticError extends Omit<ShownError, "names">, Partial<Pick<ShownError, "names">> {
+  status: keyof typeof ERROR_NAMES
+  headers?: Record<string, string>
+}
+
+/** For whom the message is. */
+type ErrorContext = Pick<Guard, "messageForCallers">
 
 function errorResponse(
   call: ProviderCall,
-  { headers, ...error }: ShownError & { headers?: Record<string, string> },
-  { hints }: ErrorContext = {},
+  { headers, ...error }: SyntheticError,
+  { messageForCallers }: ErrorContext = {},
 ): Response {
-  const message = hints === undefined ? error.message : withRemedies(error.message, hints)
-  const response = new Response(errorBody(formatOf(call), { ...error, message }), {
+  const message = messageForCallers?.(error.message) ?? error.message
+  const response = new Response(errorBody(formatOf(call), { names: ERROR_NAMES[error.status], ...error, message }), {
     status: error.status,
     headers: { "content-type": "application/json", "x-should-retry": "false", ...headers },
   })

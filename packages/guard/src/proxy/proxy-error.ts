@@ -1,4 +1,17 @@
-import { type ErrorFormat, type ErrorStatus, errorBody } from "../fetch/errors/error-body"
+import { ERROR_NAMES, type ErrorFormat, errorBody } from "../fetch/errors/error-body"
+
+/** What each provider calls an error of a status. Sources: {@link ERROR_NAMES}. */
+const NAMES = {
+  400: ERROR_NAMES[400],
+  401: { openai: "authentication_error", anthropic: "authentication_error", google: "UNAUTHENTICATED" },
+  403: { openai: "permission_error", anthropic: "permission_error", google: "PERMISSION_DENIED" },
+  404: { openai: "invalid_request_error", anthropic: "not_found_error", google: "NOT_FOUND" },
+  413: { openai: "invalid_request_error", anthropic: "request_too_large", google: "INVALID_ARGUMENT" },
+  426: { openai: "invalid_request_error", anthropic: "invalid_request_error", google: "UNIMPLEMENTED" },
+  499: { openai: "invalid_request_error", anthropic: "invalid_request_error", google: "CANCELLED" },
+  502: { openai: "server_error", anthropic: "api_error", google: "UNAVAILABLE" },
+  503: ERROR_NAMES[503],
+} as const
 
 /** Why the proxy itself answers a request with an error. */
 export type ProxyErrorCode = keyof typeof STATUSES
@@ -18,7 +31,7 @@ const STATUSES = {
   upstream_failed: 502,
   upstream_redirected: 502,
   authentication_failed: 503,
-} as const satisfies Record<string, ErrorStatus>
+} as const satisfies Record<string, keyof typeof NAMES>
 
 /** Codes whose request may succeed when it is sent again. */
 const RETRYABLE: readonly ProxyErrorCode[] = ["upstream_failed", "authentication_failed"]
@@ -31,7 +44,7 @@ export function proxyError(
   headers: Record<string, string> = {},
 ): Response {
   const status = STATUSES[code]
-  return new Response(errorBody(format, { status, code, message }), {
+  return new Response(errorBody(format, { status, names: NAMES[status], code, message }), {
     status,
     headers: {
       "content-type": "application/json",

@@ -2,7 +2,7 @@ import type { Budget, Subject } from "@p2/budget"
 import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
 import { type Guard, type GuardAttempt, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
 import { SUBJECT_NAMES } from "../fetch/scope/scope"
-import { type OtherRemedies, REMEDY_NAMES } from "../protocols/remedies"
+import { type OtherRemedies, REMEDY_NAMES, withRemedies } from "./remedies"
 import { readUpstream, type Upstream, type UpstreamOptions } from "./upstream"
 
 /** The options that a proxy shares with `guardFetch`. */
@@ -148,7 +148,7 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
   if (onAttempt !== undefined && typeof onAttempt !== "function")
     throw new InvalidArgumentError("onAttempt", "a function", onAttempt)
   return {
-    guard: { ...guard, maxBytesAhead: MAX_BYTES_AHEAD, hints: readHints(options.hints) },
+    guard: { ...guard, maxBytesAhead: MAX_BYTES_AHEAD, messageForCallers: readHints(options.hints) },
     upstreams: new Map(Object.entries(upstreams).map(([name, value]) => [name, readUpstream(name, value)])),
     authenticate,
     basePath,
@@ -160,13 +160,14 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
 }
 
 /** Callers of a proxy with hints cannot do anything else. */
-function readHints(hints: ProxyOptions["hints"]): OtherRemedies | undefined {
+function readHints(hints: ProxyOptions["hints"]): Guard["messageForCallers"] {
   if (hints === undefined) return undefined
   checkOptions(hints, new Set(REMEDY_NAMES), "hints")
   for (const [name, hint] of Object.entries(hints))
     if (hint !== undefined && typeof hint !== "string")
       throw new InvalidArgumentError(`hints.${name}`, "a string", hint)
-  return Object.fromEntries(REMEDY_NAMES.map((name) => [name, hints[name]]))
+  const others = Object.fromEntries(REMEDY_NAMES.map((name) => [name, hints[name]]))
+  return (message) => withRemedies(message, others)
 }
 
 function namesOf(values: readonly string[] | undefined, name: string): ReadonlySet<string> | undefined {

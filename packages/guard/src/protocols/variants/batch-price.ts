@@ -1,7 +1,6 @@
 import type { PriceTable } from "@p2/pricing"
 import type { PricedCall, Rejection } from "../protocol"
 import { rejected, rejectionOf, unbounded } from "../rejection"
-import { type OtherRemedies, withRemedies } from "../remedies"
 import { BatchMeter } from "./batch-meter"
 
 /** The upper bound of a call, or of several, at the price of a batch. */
@@ -76,8 +75,8 @@ export function pricedBatch(
 
 /** A rejection of one call of a batch. */
 export function inBatch({ reason, message }: Rejection, call: string): Rejection {
-  return rejected(reason, `${call} of the batch: ${withRemedies(message, WITHOUT_EFFECT)}`)
+  return rejected(reason, `${call} of the batch: ${message.replace(WITHOUT_EFFECT, "")}`)
 }
 
-/** Options of the guard that do not change the calls of a batch. */
-const WITHOUT_EFFECT: OtherRemedies = { maxToolCalls: undefined, unknownEndpoints: undefined }
+/** Recommendations of options that do not change the calls of a batch. */
+const WITHOUT_EFFECT = / (Or pass `maxToolCalls`|Pass `unknownEndpoints)[^.]*\./

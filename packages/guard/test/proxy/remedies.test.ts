@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
 import { CircuitOpenError } from "../../src/charge/circuit/circuit-open-error"
-import { type OtherRemedies, REMEDY_NAMES, withRemedies } from "../../src/protocols/remedies"
+import { type OtherRemedies, REMEDY_NAMES, withRemedies } from "../../src/proxy/remedies"
 import { CALL, guardOver, json } from "../fetch/guarded-server"
 
 /** Every rejection in the tables of the docs, which tests compare with the code. */
