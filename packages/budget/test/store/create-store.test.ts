@@ -8,23 +8,15 @@ import {
   StoreError,
   type UsageEntry,
 } from "../../src/store"
+import { entryOf as attemptOf } from "../adapters/requests"
 import { TestStorage } from "./test-storage"
 
 const START = 1_000_000
 const DAY = 86_400_000
 const RETENTION = 3_600_000
 
-const entryOf = (requestId: string, more: Partial<UsageEntry> = {}): UsageEntry => ({
-  requestId,
-  attempt: 1,
-  model: "m",
-  status: "succeeded",
-  reservedNanoUsd: 10,
-  costNanoUsd: 7,
-  costSource: "table",
-  tokens: {},
-  ...more,
-})
+const entryOf = (requestId: string, more: Partial<UsageEntry> = {}) =>
+  attemptOf(requestId, { reservedNanoUsd: 10, costNanoUsd: 7, ...more })
 
 function setUp(options: { maxBatch?: number } = {}) {
   const time = { now: START }
