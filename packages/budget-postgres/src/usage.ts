@@ -117,13 +117,14 @@ export async function readTotals(
     )
 
   const sums = ["cost", "reserved", "in_doubt_cost", "repeats", ...Object.values(TOKENS)]
-  const counts = [
-    "count(*) AS entries",
-    "count(in_doubt_cost) AS in_doubt",
-    "count(*) FILTER (WHERE NOT shared) AS requests",
-  ]
+  const counts = ["count(*) AS entries", "count(in_doubt_cost) AS in_doubt", "count(other_tokens) AS others"]
   const rows = await select(
-    [...counts, "sum(difference) AS difference", ...sums.map((name) => `sum(${name}::float8) AS ${name}`)],
+    [
+      ...counts,
+      "count(*) FILTER (WHERE shared) AS shared",
+      "sum(difference) AS difference",
+      ...sums.map((name) => `sum(${name}::float8) AS ${name}`),
+    ],
     usage,
     "",
     ["status"],
@@ -137,7 +138,7 @@ export async function readTotals(
     return {
       group: groupOf(row),
       // Denials beyond the first of each entry are separate requests.
-      requests: Number(row.requests) + Number(row.repeats),
+      requests: Number(row.entries) - Number(row.shared) + Number(row.repeats),
       attempts,
       [status]: attempts,
       tokens,
@@ -149,19 +150,24 @@ export async function readTotals(
       differenceNanoUsd: row.difference ? BigInt(row.difference) : 0,
     }
   })
-  const others = await select(
-    ["sum(other.value::numeric) AS tokens"],
-    `${usage}, jsonb_each_text(other_tokens) AS other`,
-    "AND other_tokens IS NOT NULL",
-    ["other.key"],
-  )
-  for (const row of others) parts.push({ group: groupOf(row), tokens: { [JSON.parse(row.key!)]: BigInt(row.tokens!) } })
-  // Faster than count(DISTINCT …), which sorts.
-  const distinct = `(SELECT DISTINCT ${[...columns, "request_id"]} FROM ${usage} ${where} AND shared) AS ids`
-  const shared = await query(
-    `SELECT ${[...names, "count(*) AS requests"]} FROM ${distinct} GROUP BY ${names.join() || "()"} HAVING count(*) > 0`,
-    values,
-  )
-  for (const row of shared) parts.push({ group: groupOf(row), requests: Number(row.requests) })
+  if (rows.some(({ others }) => others !== "0")) {
+    const others = await select(
+      ["sum(other.value::numeric) AS tokens"],
+      `${usage}, jsonb_each_text(other_tokens) AS other`,
+      "AND other_tokens IS NOT NULL",
+      ["other.key"],
+    )
+    for (const row of others)
+      parts.push({ group: groupOf(row), tokens: { [JSON.parse(row.key!)]: BigInt(row.tokens!) } })
+  }
+  if (rows.some(({ shared }) => shared !== "0")) {
+    // Faster than count(DISTINCT …), which sorts.
+    const distinct = `(SELECT DISTINCT ${[...columns, "request_id"]} FROM ${usage} ${where} AND shared) AS ids`
+    const requests = await query(
+      `SELECT ${[...names, "count(*) AS requests"]} FROM ${distinct} GROUP BY ${names.join() || "()"} HAVING count(*) > 0`,
+      values,
+    )
+    for (const row of requests) parts.push({ group: groupOf(row), requests: Number(row.requests) })
+  }
   return parts
 }

@@ -66,8 +66,10 @@ it("no call reads more than its own rows: every statement but the totals of all 
   await pool.query(`INSERT INTO plans.p2_records SELECT 'main', kind, 'k' || i, ${entry},
       CASE kind WHEN 'reservation' THEN 9000000000000 END, CASE kind WHEN 'counter' THEN 9000000000000 END
     FROM generate_series(1, 100000) i, unnest(ARRAY['counter', 'reservation', 'entry']) kind;
-    INSERT INTO plans.p2_usage (partition, key, at, cost, reserved, shared, input_tokens, status, user_id, model, request_id)
-    SELECT 'main', 'k' || i, ${MONTH.from} + i * 25920::bigint, 1, 1, false, 1, '"succeeded"', '"u' || i % 1000 || '"', '"m' || i / 1000 % 10 || '"',
+    INSERT INTO plans.p2_usage (partition, key, at, cost, reserved, shared, input_tokens, other_tokens, status, user_id, model,
+      request_id)
+    SELECT 'main', 'k' || i, ${MONTH.from} + i * 25920::bigint, 1, 1, i = 5005, 1,
+      CASE i WHEN 6005 THEN '{"\\"kind\\"": 1}'::jsonb END, '"succeeded"', '"u' || i % 1000 || '"', '"m' || i / 1000 % 10 || '"',
       '"q' || i || '"' FROM generate_series(1, 100000) i;
     ANALYZE plans.p2_records; ANALYZE plans.p2_usage`)
   statements.length = 0
