@@ -1,4 +1,4 @@
-// Ceilings of what users load, gzipped. "Own code" leaves out what the line names.
+// Ceilings of what users load, gzipped. "Own code" excludes what the line names.
 const neighbors = [
   "@p2/core",
   "@p2/tokens",
@@ -13,19 +13,20 @@ const neighbors = [
   "ioredis",
 ]
 
-/** Leaves out generated tables: ranks, character classes and model limits are data. */
+/** Excludes generated tables: ranks, character classes and model limits are data. */
 const withoutTables = (config) => ({
   ...config,
   external: [...(config.external ?? []), "*/generated/ranks-o200k"],
 })
 
-/** Leaves out the wire formats of providers. */
+/** Excludes the wire formats of providers. */
 const withoutFormats = (config) => ({ ...config, external: [...(config.external ?? []), "*/protocols/describe-call"] })
 
 /**
- * The ceilings are what the packages weigh, so that nothing grows unseen. Of core's own code about 2.5 KB is advice in
- * errors (what an unknown option probably meant) and one resolver of model ids, which tokens and pricing share. The goal
- * for guard is 16 KB, which it does not reach.
+ * The ceilings are the current sizes, so that no growth goes unnoticed. Of core's own code about 2.5 KB is advice in
+ * errors (what an unknown option probably meant) and one resolver of model ids, which tokens and pricing share. Guard
+ * cannot reach the 16 KB that were its goal: of 58 KB, messages are 4 and names of fields 3, each wire format is 3 to 6, and
+ * what every call passes is 24. Loading the formats on demand would leave about 32 for the first call.
  */
 const CORE = "packages/core/dist/index.js"
 
@@ -36,7 +37,7 @@ export default [
     import: "{ Request, MessageBuilder }",
     ignore: neighbors,
     gzip: true,
-    limit: "11.4 KB",
+    limit: "12.1 KB",
   },
   {
     name: "@p2/core, { compileAnswer }",
@@ -44,23 +45,23 @@ export default [
     import: "{ compileAnswer }",
     ignore: neighbors,
     gzip: true,
-    limit: "12.4 KB",
+    limit: "12.9 KB",
   },
-  { name: "@p2/core, own code", path: CORE, ignore: neighbors, gzip: true, limit: "23.8 KB" },
+  { name: "@p2/core, own code", path: CORE, ignore: neighbors, gzip: true, limit: "24.6 KB" },
   {
     name: "@p2/tokens/o200k_base, own code without tables",
     path: "packages/tokens/src/o200k_base.ts",
     ignore: neighbors,
     modifyEsbuildConfig: withoutTables,
     gzip: true,
-    limit: "10 KB",
+    limit: "9.6 KB",
   },
   {
     name: "@p2/pricing, with its whole table",
     path: "packages/pricing/dist/index.js",
     ignore: neighbors,
     gzip: true,
-    limit: "48.4 KB",
+    limit: "48.5 KB",
   },
   {
     name: "@p2/guard, own code without wire formats",
@@ -68,7 +69,7 @@ export default [
     ignore: neighbors,
     modifyEsbuildConfig: withoutFormats,
     gzip: true,
-    limit: "26 KB",
+    limit: "26.5 KB",
   },
   {
     // About 9 KB for each wire format: what each field of a call can cost.
@@ -76,7 +77,7 @@ export default [
     path: "packages/guard/dist/index.js",
     ignore: neighbors,
     gzip: true,
-    limit: "57.5 KB",
+    limit: "58.1 KB",
   },
   {
     name: "@p2/cli, own code without the page of the dashboard",
@@ -84,13 +85,13 @@ export default [
     ignore: [...neighbors, "commander", "jsonc-parser"],
     modifyEsbuildConfig: (config) => ({ ...config, platform: "node", format: "esm" }),
     gzip: true,
-    limit: "49.5 KB",
+    limit: "49.8 KB",
   },
   {
     name: "@p2/client, own code",
     path: "packages/client/dist/index.js",
     ignore: neighbors,
     gzip: true,
-    limit: "33.6 KB",
+    limit: "34.1 KB",
   },
 ]

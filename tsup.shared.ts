@@ -10,7 +10,7 @@ export function packageBuild(entry: string[], options: { platform?: "neutral" | 
     format: ["esm", "cjs"],
     target: "node20",
     platform: options.platform ?? "neutral",
-    // Types come from the published types of neighbors, never from their sources.
+    // Types come from the built types of neighbor packages, never from their sources.
     dts: { compilerOptions: { paths: {} } },
     clean: true,
     splitting: true,

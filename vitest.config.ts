@@ -1,4 +1,4 @@
 import { packageTests } from "./vitest.shared.ts"
 
-// The house itself: layout, direction of imports, packed packages, the code in the READMEs.
+// Tests of the repository: layout, direction of imports, packed packages, the code in the READMEs.
 export default packageTests({ testTimeoutMs: 240_000 })

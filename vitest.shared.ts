@@ -3,7 +3,10 @@ import { defineConfig } from "vitest/config"
 
 const root = fileURLToPath(new URL(".", import.meta.url))
 
-/** One test configuration for every package: neighbors are read from their sources, counts go to a file. */
+/**
+ * One test configuration for every package: neighbor packages are read from their sources, and counts are written to a
+ * file.
+ */
 export function packageTests(options: { testTimeoutMs?: number; typecheck?: boolean } = {}) {
   return defineConfig({
     resolve: {
@@ -15,7 +18,7 @@ export function packageTests(options: { testTimeoutMs?: number; typecheck?: bool
     },
     test: {
       include: ["test/**/*.test.ts"],
-      // Generous on purpose: a loaded machine is slow, and no test is about time.
+      // Generous on purpose: a loaded machine is slow, and no test measures time.
       testTimeout: options.testTimeoutMs ?? 120_000,
       hookTimeout: 120_000,
       reporters: ["default", "json"],

@@ -9,7 +9,7 @@ import * as meters from "@p2/pricing/usage"
 import * as tokens from "@p2/tokens"
 import { z } from "zod"
 
-/** Errors are answers too: what counts is how long they take. */
+/** Errors are valid results: only their time matters. */
 function tryIt(call) {
   try {
     return call()

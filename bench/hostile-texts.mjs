@@ -1,4 +1,4 @@
-/** The ten kinds of text that are slow for programs, by name. Each function returns about `bytes` bytes of UTF-8. */
+/** Ten kinds of text that are slow to process, by name. Each function returns about `bytes` bytes of UTF-8. */
 
 const repeat = (unit) => (bytes) => unit.repeat(Math.ceil(bytes / Buffer.byteLength(unit)))
 

@@ -1,4 +1,5 @@
-// Brings the pinned pnpm and every dependency, with nothing but Node and npm on the machine. Does nothing when they are there.
+// Installs the pinned pnpm and every dependency, with only Node and npm on the machine. Does nothing if they are
+// installed.
 import { spawnSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -47,7 +48,7 @@ if (result.status !== 0) {
 mkdirSync(join(root, "node_modules"), { recursive: true })
 writeFileSync(stamp, wanted)
 
-/** Changes whenever an install could give something else: the lock file, any manifest, the platform. */
+/** Changes whenever an install could have another result: the lock file, any manifest, the platform. */
 function fingerprint() {
   const hash = createHash("sha256").update(`${process.platform} ${process.arch}`)
   const folders = ["packages", "apps"].flatMap((parent) =>

@@ -1,4 +1,4 @@
-// Bundles a TypeScript program with its neighbors from their sources, for plain Node: no build is needed before.
+// Bundles a TypeScript program with the sources of neighbor packages for plain Node, so that no build is needed.
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path/posix"
 import { fileURLToPath } from "node:url"
@@ -22,8 +22,8 @@ function sourcesByName() {
 }
 
 /**
- * Writes `<name of the entry>.mjs` into `folder`, which is inside a package where Node finds what is `external`: what the
- * package depends on is so by itself.
+ * Writes `<name of the entry>.mjs` into `folder`, which is inside a package where Node finds the `external` modules.
+ * The package's dependencies are always external.
  */
 export async function bundleFromSources({ entry, folder, external = [] }) {
   await build({
@@ -37,7 +37,7 @@ export async function bundleFromSources({ entry, folder, external = [] }) {
     silent: true,
     splitting: true,
     dts: false,
-    // Some modules, node:test among them, have no name without it.
+    // Some modules, such as node:test, have no name without it.
     removeNodeProtocol: false,
     noExternal: [/^@p2\//],
     external,

@@ -22,7 +22,7 @@ if (process.env.REDIS_URL === undefined) {
     )
 }
 
-// Part of the cache key: what passed on one Node has not passed on another.
+// Part of the cache key: a pass on one version of Node proves nothing for another.
 process.env.P2_NODE_VERSION = process.version
 
 const reports = [root, ...workspaceFolders()].map((folder) => join(folder, ".test-results.json"))
@@ -48,7 +48,7 @@ function summarize() {
     const report = JSON.parse(readFileSync(file, "utf8"))
     const counts = {
       passed: report.numPassedTests,
-      // A file that does not even load has no tests to count.
+      // A file that fails to load has no tests to count.
       failed:
         report.numFailedTests +
         report.testResults.filter((suite) => suite.status === "failed" && suite.assertionResults.length === 0).length,
@@ -70,7 +70,7 @@ function summarize() {
   return total.failed
 }
 
-/** What failed in one test file, with the first lines of each message, so that the end of a long log says it. */
+/** The failures of one test file, with the first lines of each message, for the end of a long log. */
 function failuresOf(suite) {
   if (suite.status !== "failed") return []
   const file = relative(root, suite.name)

@@ -1,4 +1,4 @@
-// How the root scripts call turbo, and where the workspace's packages are.
+// For the root scripts: runs turbo, and finds the workspace's packages.
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync } from "node:fs"
 import { delimiter, join } from "node:path"

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import ts from "typescript"
 import { root } from "./workspace"
 
-/** What is wrong with the types of these files, seen from outside: against the built packages. */
+/** The type errors of these files, checked against the built packages as a user's would be. */
 export function typeProblems(files: readonly string[]): { file: string | undefined; message: string }[] {
   const options: ts.CompilerOptions = {
     target: ts.ScriptTarget.ES2022,
@@ -24,7 +24,7 @@ export function typeProblems(files: readonly string[]): { file: string | undefin
   }))
 }
 
-/** Writes the code of a TypeScript file beside it as `.mjs`, and returns that path. */
+/** Compiles a TypeScript file to an `.mjs` file next to it, and returns that path. */
 export function transpile(file: string, code: string): string {
   const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext }
   const program = file.replace(/\.ts$/, ".mjs")
@@ -32,16 +32,16 @@ export function transpile(file: string, code: string): string {
   return program
 }
 
-/** How a program ended. */
+/** The result of a process. */
 export interface Execution {
   stdout: string
   stderr: string
   code: number
-  /** What killed it. */
+  /** The signal that killed it. */
   signal: string | undefined
 }
 
-/** Runs a program in a process of its own, with this environment and nothing of ours. */
+/** Runs a program in a separate process with exactly this environment. */
 export function execute(
   program: string,
   options: {
@@ -68,7 +68,7 @@ export function execute(
 
 const API_KEYS = ["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY"]
 
-/** Arguments and environment that take calls of the providers' hosts to a local provider. */
+/** Arguments and environment that redirect calls to the providers' hosts to a local provider. */
 export function withLocalHosts(url: string): { nodeArguments: string[]; env: Record<string, string> } {
   return {
     nodeArguments: ["--import", join(root, "test", "local-hosts.mjs")],

@@ -14,7 +14,7 @@ function relativeImportsOf(file: string): string[] {
   })
 }
 
-/** Each cycle once, as the list of its files, found by a depth-first walk. */
+/** Each cycle once, as the list of its files, by a depth-first search. */
 function importCycles(files: readonly string[]): string[] {
   const cycles = new Set<string>()
   const done = new Set<string>()

@@ -30,7 +30,7 @@ describe("published packages", () => {
   })
 
   it.each(libraries.map((entry) => [entry.manifest.name, entry] as const))(
-    "%s tells types per condition",
+    "%s has types for each condition",
     (_name, { manifest }) => {
       const paths = Object.keys(manifest.exports ?? {})
       expect(paths).toContain("./package.json")
@@ -52,7 +52,7 @@ describe("published packages", () => {
 describe("names", () => {
   const sources = packages.flatMap((entry) => filesBelow(join(entry.folder, "src"), [".ts"]))
 
-  it("no file is a drawer for leftovers", () => {
+  it("no file has a catch-all name", () => {
     expect(sources.filter((file) => /^(utils?|helpers?|common|misc)\.ts$/.test(basename(file))).map(fromRoot)).toEqual(
       [],
     )

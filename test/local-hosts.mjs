@@ -1,4 +1,4 @@
-// Takes calls of the providers' hosts to the local provider, for the code in READMEs.
+// Redirects calls to the providers' hosts to the local provider, for the code in READMEs.
 const { P2_LOCAL_PROVIDER: local } = process.env
 const HOSTS = {
   "api.openai.com": "",
@@ -10,7 +10,7 @@ const HOSTS = {
 const fetch = globalThis.fetch
 globalThis.fetch = (input, init) => {
   const url = new URL(input instanceof Request ? input.url : input)
-  // A server of the code itself.
+  // A server that the code itself started.
   if (url.hostname === "127.0.0.1") return fetch(input, init)
   const prefix = HOSTS[url.hostname]
   if (prefix === undefined) throw new Error(`The code in a README calls ${url.hostname}.`)

@@ -90,7 +90,7 @@ it("the client is bundled for a function, without the packages that it does not 
     'import { LLMClient } from "@p2/client"\nconst client = new LLMClient({ model: "gpt-4o-mini" })\nclient.msg.addMessageUser("Hello")\nconsole.log(client.countTokens())\n',
   )
   expect(existsSync(join(folder, "node_modules", "ioredis"))).toBe(false)
-  // The bundler that the build brings.
+  // The bundler that the build uses.
   const { buildSync } = createRequire(createRequire(import.meta.url).resolve("tsup"))("esbuild")
   const outfile = join(temporary, "bundle", "function.mjs")
   const options = { bundle: true, platform: "node", format: "esm", outfile, logLevel: "silent" }

@@ -8,9 +8,9 @@ import { filesBelow, fromRoot, packages, root } from "./workspace"
 
 /*
  * Every `ts` block of every README and docs page is type-checked against the built packages and run in a process of its
- * own. A `text` block that follows directly must be what it printed; `…` stands for anything on its line.
- * `ts no-run` is only type-checked: it needs a key or a server of the reader's. `ts from=path` shows a part of a file beside
- * the page, and must be in it word for word.
+ * own. A `text` block that follows directly must be what it printed; `…` stands for anything on its line. `ts no-run`
+ * is only type-checked: it needs the reader's own key or server. `ts from=path` shows a part of a file next to the
+ * page, which must contain it word for word.
  */
 interface Block {
   name: string
@@ -55,7 +55,7 @@ const pages = [
 const texts = pages.filter((file) => !file.endsWith("CHANGELOG.md"))
 const blocks = texts.flatMap(blocksOf)
 
-// The demo depends on every package, so modules beside its dependencies resolve as a user's would.
+// The demo depends on every package, so modules next to its dependencies resolve as a user's would.
 const folder = join(root, "apps", "demo", "node_modules", ".p2-readme")
 const fileOf = (index: number) => join(folder, `block-${index}.ts`)
 const work = mkdtempSync(join(tmpdir(), "p2-readme-"))
@@ -96,7 +96,7 @@ describe("the code in the READMEs", () => {
 
   const runnable = blocks.map((block, index) => [block.name, block, index] as const).filter(([, block]) => block.run)
   it.each(runnable)("%s runs", async (_name, block, index) => {
-    // Code that knows providers by their hosts cannot be sent elsewhere by base URLs.
+    // Code that identifies providers by their hosts cannot use another base URL.
     const byHost = block.name.startsWith("packages/guard/") || block.code.includes('"@p2/guard"')
     const local = byHost ? withLocalHosts(provider.url) : { env: baseURLs() }
     const program = transpile(fileOf(index), block.code)

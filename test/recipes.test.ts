@@ -18,9 +18,9 @@ import { execute, outputPattern, transpile, typeProblems, withLocalHosts } from 
 import { root } from "./workspace"
 
 /*
- * Every recipe is one program, in a `ts` block, and what runs of it print, in `text` blocks: a page with two `text` blocks is run
- * twice, in the same folder. `…` stands for anything on its line. A program that reads `--crash` is first run with it, and
- * kills itself.
+ * Every recipe is one program, in a `ts` block, and the output of its runs, in `text` blocks: a page with two `text`
+ * blocks is run twice, in the same folder. `…` stands for anything on its line. A program that reads `--crash` is first
+ * run with it, and kills itself.
  */
 
 const MAX_LINES = 60
@@ -39,7 +39,7 @@ const recipes = pages.map((page) => {
   }
 })
 
-// The demo depends on every package, so modules beside its dependencies resolve as a user's would.
+// The demo depends on every package, so modules next to its dependencies resolve as a user's would.
 const demo = join(root, "apps", "demo")
 const programs = join(demo, "node_modules", ".p2-recipes")
 const fileOf = (page: string) => join(programs, basename(page, ".md"), "app.ts")
@@ -63,7 +63,7 @@ afterAll(async () => {
   await provider.close()
 })
 
-/** The agents SDK needs the newest `openai`, which is what npm installs beside it; the demo has the one before. */
+/** The agents SDK needs the newest `openai`, which npm installs with it; the demo has the previous major version. */
 function linkOpenAIOfAgents(): void {
   const agents = createRequire(realpathSync(join(demo, "node_modules", "@openai", "agents", "package.json")))
   const modules = join(dirname(fileOf("openai-agents.md")), "node_modules")
@@ -107,7 +107,7 @@ describe("the recipes", () => {
   it.each(alone.map((recipe) => [recipe.page, recipe] as const))("%s runs", (_page, recipe) => expectOutputs(recipe))
 })
 
-// A cluster is always of our own.
+// The tests always start their own cluster.
 const redis = await redisForTests()
 await redis?.close()
 

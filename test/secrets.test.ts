@@ -15,8 +15,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { root } from "./workspace"
 
 /*
- * Makes the errors of every package with planted secrets, and inspects whatever comes out: messages, stacks, causes, JSON and
- * all fields that `console.log` would show, to any depth.
+ * Provokes the errors of every package with planted secrets, and inspects everything that they show: messages, stacks,
+ * causes, JSON and all fields that `console.log` would show, to any depth.
  */
 
 const PASSWORD = "Pa/ss#w0rd?7f3"
@@ -31,7 +31,7 @@ const PIECES = [
   ...["Okonedo", "melanoma", "biopsy", "oncologist"],
 ]
 
-/** As a user of `@p2/core` has it. */
+/** As a user of `@p2/core` imports it. */
 const { z } = createRequire(join(root, "packages/core/package.json"))(
   "zod",
 ) as typeof import("../packages/core/node_modules/zod")
@@ -266,7 +266,7 @@ describe("a failed call of the client shows no key, prompt or answer", () => {
       respond = response
       for (const method of ["generate", "generateResponse", "stream"] as const) {
         const thrown = await outcomeOf(() => play({}, method))
-        // A usage error would mean that nothing was sent, and that this test shows nothing.
+        // After a usage error nothing was sent, and this test would prove nothing.
         expect(thrown instanceof core.InvalidArgumentError || thrown instanceof core.InvalidRequestError).toBe(false)
         log(thrown)
         await expectNoSecret(() => shown)
@@ -280,8 +280,8 @@ describe("a failed call of the client shows no key, prompt or answer", () => {
     ["a key that is no header", { apiKey: `${KEY}\n${PASSWORD}` }],
     ["a key in place of the model", { model: KEY }],
     ["a prompt in place of the model", { model: PROMPT }],
-    ["a misspelt memory store", { store: `memory:${PASSWORD}` }],
-    ["a misspelt scheme", { store: `redis:app:${PASSWORD}@127.0.0.1:6379` }],
+    ["a misspelled memory store", { store: `memory:${PASSWORD}` }],
+    ["a misspelled scheme", { store: `redis:app:${PASSWORD}@127.0.0.1:6379` }],
     ["another scheme", { store: `postgres://app:${PASSWORD}@127.0.0.1:5432/db` }],
     ["a Redis address that is not escaped", { store: `redis://app:${PASSWORD}@127.0.0.1:6379` }],
     ["a Redis address with an invalid port", { store: `redis://app:${encodeURIComponent(PASSWORD)}@127.0.0.1:99999` }],

@@ -8,7 +8,7 @@ export interface Manifest {
   name: string
   version: string
   private?: boolean
-  /** Commands; such a package has no other entry. */
+  /** Commands, for a package without other entries. */
   bin?: Record<string, string>
   exports?: Record<string, unknown>
   dependencies?: Record<string, string>
@@ -31,7 +31,7 @@ export const packages: Package[] = readdirSync(join(root, "packages"))
 /** The packages that users install. */
 export const published = packages.filter((entry) => entry.manifest.private !== true)
 
-/** Every file below a folder whose name ends so, without build output and dependencies. */
+/** Every file below a folder whose name ends with this, without build output and dependencies. */
 export function filesBelow(folder: string, endings: string[]): string[] {
   const found: string[] = []
   for (const entry of readdirSync(folder, { withFileTypes: true })) {

@@ -9,14 +9,14 @@ export default defineConfig({
   platform: "node",
   splitting: true,
   clean: true,
-  // Types come from the published types of neighbors, never from their sources.
+  // Types come from the built types of neighbor packages, never from their sources.
   dts: { entry: "src/dashboard.ts", compilerOptions: { paths: {} } },
   // `node:sqlite` has no name without its prefix.
   removeNodeProtocol: false,
   onSuccess: buildDashboardPage,
 })
 
-/** What browsers load. Preact and uPlot are built in, so that the page loads nothing from elsewhere. */
+/** What browsers load. Preact and uPlot are bundled, so that the page loads nothing from other hosts. */
 async function buildDashboardPage(): Promise<void> {
   await build({
     entryPoints: [
@@ -30,7 +30,7 @@ async function buildDashboardPage(): Promise<void> {
     jsx: "automatic",
     jsxImportSource: "preact",
     minify: true,
-    // Their licences are in THIRD_PARTY_NOTICES.
+    // Their licenses are in THIRD_PARTY_NOTICES.
     legalComments: "none",
   })
 }

@@ -1,4 +1,4 @@
-// Finds a redis-server, and where apt is at hand fetches one into the project's cache without touching the system.
+// Finds a redis-server. Where apt is available, fetches one into the project's cache without touching the system.
 // Plain JavaScript: the root's scripts use it before anything is built, and src/ uses the same file.
 import { spawnSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
@@ -89,7 +89,7 @@ function fetchWithApt(cache) {
   }
 }
 
-/** Own lists and archives, so that any user can run this and the system's own state is never written. */
+/** Uses separate lists and archives, so that any user can run this and the system's state is never changed. */
 function aptOptions(work) {
   const options = {
     "Dir::State::Lists": join(work, "lists"),
@@ -148,7 +148,7 @@ function adopt(made, final) {
   try {
     renameSync(made, final)
   } catch (error) {
-    // Another process was first; its server is used.
+    // Another process was faster; its server is used.
     if (!isExecutable(join(final, "redis-server"))) throw error
   }
   return join(final, "redis-server")

@@ -9,7 +9,7 @@ import type { Provider } from "./provider"
 const Label = z.object({ label: z.enum(["novel", "poem", "play"]), title: z.string() })
 
 /**
- * Labels documents in a batch with one budget, which covers the batch only because calls wait for the room that others hold.
+ * Labels documents in a batch with one budget, which covers the batch only because calls wait until others settle.
  * Then the same batch again: its answers come from the ledger, and nothing is sent.
  */
 export async function runBatch(options: DemoOptions, provider: Provider, store: DemoStore): Promise<void> {

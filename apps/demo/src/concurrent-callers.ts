@@ -8,8 +8,10 @@ import type { DemoOptions, DemoStore } from "./options"
 import { compare, dollars, heading, table } from "./print"
 import type { Provider } from "./provider"
 
-/** How long the callers take to arrive on a dashboard. */
+/** For the dashboard: how long it takes until all callers have arrived. */
 const SHOWN_FOR_MS = 5_000
+/** How long the first answer waits for the last caller. */
+const LONGEST_WAIT_MS = 60_000
 
 interface Tally {
   admitted: number
@@ -35,12 +37,15 @@ export async function runConcurrentCallers(
   const userBudget = formatUsd(upperBound * options.affordable)
   table({ "Upper bound of one call": dollars(upperBound), "Budget of the user": userBudget })
   dashboard?.showLimit(userId, userBudget)
-  // On a dashboard the callers arrive one after the other.
+  // For the dashboard, the callers arrive one after another.
   const pauseMs = dashboard === undefined ? 0 : SHOWN_FOR_MS / options.callers
-  // The delay lets every caller start its call before the first answer.
-  provider.local?.faults.always({ delayMs: 500 + pauseMs * options.callers })
   const before = provider.local?.ledger.calls.length ?? 0
-  const tally = await callAll({ ...request, userBudget }, { options, provider, store, pauseMs })
+  const running = callAll({ ...request, userBudget }, { options, provider, store, pauseMs })
+  // Every caller starts its call before the first answer.
+  provider.local?.faults.always({
+    until: Promise.race([running.restDenied, setTimeout(LONGEST_WAIT_MS, undefined, { ref: false })]),
+  })
+  const tally = await running.tally
   provider.local?.faults.clear()
   table({
     Admitted: tally.admitted,
@@ -70,10 +75,22 @@ interface Call {
   pauseMs: number
 }
 
-async function callAll(request: CallerRequest, { options, provider, store, pauseMs }: Call): Promise<Tally> {
+/** `restDenied` resolves when only as many callers are left as the budget covers. */
+function callAll(
+  request: CallerRequest,
+  { options, provider, store, pauseMs }: Call,
+): { tally: Promise<Tally>; restDenied: Promise<void> } {
   const tally: Tally = { admitted: 0, denied: 0, failed: 0, costNanoUsd: 0 }
   const bar = progressBar(options.callers)
-  await Promise.all(
+  let onRestDenied = () => {}
+  const restDenied = new Promise<void>((resolve) => {
+    onRestDenied = resolve
+  })
+  const checkRest = () => {
+    if (tally.denied + tally.failed >= options.callers - options.affordable) onRestDenied()
+  }
+  checkRest()
+  const callers = Promise.all(
     Array.from({ length: options.callers }, async (_, index) => {
       if (pauseMs > 0) await setTimeout(index * pauseMs)
       await using client = new LLMClient(request, { ...provider.connection, store })
@@ -83,11 +100,17 @@ async function callAll(request: CallerRequest, { options, provider, store, pause
       else if (result.error.kind === "denied") tally.denied += 1
       else tally.failed += 1
       tally.costNanoUsd += result.receipt.costNanoUsd
+      checkRest()
       bar?.increment({ admitted: tally.admitted, denied: tally.denied })
     }),
   )
-  bar?.stop()
-  return tally
+  return {
+    restDenied,
+    tally: callers.then(() => {
+      bar?.stop()
+      return tally
+    }),
+  }
 }
 
 /** A progress bar on a terminal; none when the output goes to a file. */

@@ -36,7 +36,7 @@ function figure(output: string, label: string): number {
   return Number(match[1])
 }
 
-/** Parses what a dashboard sends, until it ends. */
+/** Parses the events of a dashboard until its stream ends. */
 async function receive(response: Response, sections: Record<string, unknown>[]): Promise<void> {
   let rest = ""
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {

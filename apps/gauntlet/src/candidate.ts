@@ -39,7 +39,7 @@ export function signalOf(call: Call): AbortSignal | undefined {
   return call.abortAfterMs === undefined ? undefined : AbortSignal.timeout(call.abortAfterMs)
 }
 
-/** Makes a call with the OpenAI SDK and reads the answer. Resolves to its usage, unless a stream was left. */
+/** Makes a call with the OpenAI SDK and reads the answer. Resolves to its usage, unless a stream was abandoned. */
 export async function sendChat(openai: OpenAI, call: Call): Promise<OpenAI.CompletionUsage | undefined> {
   const parameters = chatParameters(call)
   const signal = signalOf(call)

@@ -96,7 +96,7 @@ async function crash(
   played.catch(() => {}) // The worker is killed.
   while (provider.received - receivedBefore + ended < calls.length)
     await new Promise((resolve) => setTimeout(resolve, 20))
-  // The provider bills an attempt a moment after it has arrived.
+  // The provider bills an attempt shortly after it has arrived.
   await new Promise((resolve) => setTimeout(resolve, 200))
   await worker.kill()
 }
@@ -113,7 +113,7 @@ function shareOf(calls: readonly Call[], index: number, processes: number): Call
 }
 
 /**
- * Counts the denials of calls that would have fitted: at that time, the attempts that had arrived, the denied calls that are
+ * Counts the denials of calls that would have fit: at that time, the attempts that had arrived, the denied calls that are
  * already counted, and this call together cost no more than the limit.
  */
 function countFalseDenials(ended: readonly EndedCall[], provider: BillingProvider, limitTokens: number): number {

@@ -21,10 +21,10 @@ export interface Call {
   answer: string
   maxTokens: number
   isStream: boolean
-  /** Streams only: the reader leaves after this many chunks. */
+  /** Streams only: the reader stops after this many chunks. */
   leaveAfterChunks: number | undefined
   abortAfterMs: number | undefined
-  /** Time between the call before and this one, in the same lane. */
+  /** Time between the previous call in the same lane and this one. */
   pauseMs: number
   delayMs: number
   /** One for each attempt; attempts beyond these are answered. */
@@ -32,7 +32,9 @@ export interface Call {
 }
 
 export interface Workload {
-  /** Calls before the crash. None is aborted or left, so that what retries cost is not hidden by what aborts are charged. */
+  /**
+   * Calls before the crash. None is aborted or abandoned, so that charges for aborts do not hide the cost of retries.
+   */
   before: readonly Call[]
   /** Calls that are in flight when their process is killed. */
   crash: readonly Call[]

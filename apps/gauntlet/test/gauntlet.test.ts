@@ -15,7 +15,7 @@ describe("a workload", () => {
     expect(createWorkload({ seed: 7, calls: 200 })).not.toEqual(createWorkload({ seed: 8, calls: 200 }))
   })
 
-  it("has retries, streams that are left, aborts and a crash", () => {
+  it("has retries, abandoned streams, aborts and a crash", () => {
     const { before, crash, after } = createWorkload({ seed: 1, calls: 330 })
     expect(before.some((call) => call.attempts.length > 1)).toBe(true)
     expect(before.every((call) => call.abortAfterMs === undefined && call.leaveAfterChunks === undefined)).toBe(true)
@@ -26,7 +26,7 @@ describe("a workload", () => {
   })
 })
 
-// `play` starts a server of its own.
+// `play` starts its own server.
 const redis = await redisForTests()
 await redis?.close()
 

@@ -3,6 +3,7 @@
 //   node bench/hot-organisation.mjs            after `npm run build`; SECONDS (of each measurement) and USERS make it shorter
 import { startPostgres } from "@p2/postgres-server"
 import pg from "pg"
+import { pair } from "../../budget/bench/pairs.mjs"
 import { postgresStore } from "../dist/index.js"
 
 const SECONDS = Number(process.env.SECONDS ?? 10)
@@ -11,28 +12,7 @@ const ORGANISATIONS = 1_000
 const CALLERS = 32
 
 const random = (below) => Math.floor(Math.random() * below)
-const counterOf = (name) => ({ name, startsAt: null, endsAt: null, keepMs: null })
 let calls = 0
-
-async function call(store, partition, userId) {
-  const counters = ["organisation", `user=${userId}`].map(counterOf)
-  const about = { partition, key: `k${calls++}`, fingerprint: "f" }
-  const entry = {
-    ...{ requestId: about.key, attempt: 1, userId, model: "gpt-4o-mini", status: "succeeded", costSource: "table" },
-    ...{ reservedNanoUsd: 1_000, costNanoUsd: 700, tokens: { inputTokens: 900, outputTokens: 120 } },
-  }
-  const reserved = await store.reserve({
-    ...about,
-    leaseMs: 60_000,
-    counters: counters.map((counter) => ({ ...counter, amount: 1_000, limit: 2 ** 52, onExpire: 1_000 })),
-    pendingEntry: { ...entry, status: "expired" },
-  })
-  await store.settle({
-    ...about,
-    ...{ outcome: "settled", revision: 0, expiresAt: reserved.expiresAt, entry },
-    counters: counters.map((counter) => ({ ...counter, reserved: 1_000, amount: 700 })),
-  })
-}
 
 /** Runs callers for a while; resolves to calls a second, and the milliseconds of the 50th and 99th percentile. */
 async function measure(store, partitionOf) {
@@ -42,7 +22,8 @@ async function measure(store, partitionOf) {
     while (performance.now() < end) {
       const user = random(USERS)
       const start = performance.now()
-      await call(store, partitionOf(user), `u${user}`)
+      const counters = ["organisation", `user=u${user}`]
+      await pair(store, { partition: partitionOf(user), key: `k${calls++}`, userId: `u${user}`, counters })
       waits.push(performance.now() - start)
     }
   }

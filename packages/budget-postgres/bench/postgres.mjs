@@ -1,11 +1,12 @@
 // Pairs (reserve of three counters of which two are shared, settle with a usage entry) a second, on a PostgreSQL with fsync
-// on, beside a bare loop of the same statements in the same transactions, one caller. Rounds are interleaved; the ratio of
+// on, compared with a bare loop of the same statements in the same transactions, one caller. Rounds are interleaved; the ratio of
 // each round is taken, then the median. Then a million users against ten thousand, and the totals of a million entries.
 //   npm run bench            after `npm run build`; ROUNDS, PAIRS and ENTRIES make it shorter or longer
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { startPostgres } from "@p2/postgres-server"
 import pg from "pg"
+import { median, pair, pairsPerSecond, readyAndGo, runTogether } from "../../budget/bench/pairs.mjs"
 import { postgresStore } from "../dist/index.js"
 
 const PAIRS = Number(process.env.PAIRS ?? 1_000)
@@ -14,64 +15,17 @@ const ENTRIES = Number(process.env.ENTRIES ?? 1_000_000)
 const MONTH_START = Date.UTC(2026, 0, 1)
 const self = fileURLToPath(import.meta.url)
 
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]
-
-function entryOf(key, userId) {
-  return {
-    requestId: `request-${key}`,
-    attempt: 1,
-    clientId: "app",
-    userId,
-    tags: { team: "search" },
-    model: "gpt-4o-mini",
-    provider: "openai",
-    mode: "json_schema",
-    reservedNanoUsd: 1_000,
-    status: "succeeded",
-    tokens: { inputTokens: 900, outputTokens: 120 },
-    costNanoUsd: 700,
-    costSource: "table",
-    durationMs: 812,
-  }
-}
-
-async function pair(store, key, userId, partition = "main") {
-  const counters = ["total", "team=search", `user=${userId}`].map((name) => ({
-    name,
-    startsAt: null,
-    endsAt: null,
-    keepMs: null,
-  }))
-  const about = { partition, key, fingerprint: "f" }
-  const reserved = await store.reserve({
-    ...about,
-    leaseMs: 60_000,
-    counters: counters.map((counter) => ({ ...counter, amount: 1_000, limit: 2 ** 52, onExpire: 1_000 })),
-    pendingEntry: { ...entryOf(key, userId), status: "expired" },
+/** Pairs per second with this many callers, over three counters of which two are shared. */
+const rate = (store, { callers, prefix, pairs = PAIRS, users = 1_000 }) =>
+  pairsPerSecond({
+    ...{ callers, pairs },
+    run: (index) => {
+      const userId = `u${(index * 7_919) % users}`
+      return pair(store, { key: `${prefix}.${index}`, userId, counters: ["total", "team=search", `user=${userId}`] })
+    },
   })
-  const settled = await store.settle({
-    ...about,
-    outcome: "settled",
-    revision: 0,
-    expiresAt: reserved.expiresAt,
-    counters: counters.map((counter) => ({ ...counter, reserved: 1_000, amount: 700 })),
-    entry: entryOf(key, userId),
-  })
-  if (settled.status !== "settled") throw new Error(settled.status)
-}
 
-/** Pairs a second of so many callers. */
-async function rate(store, { callers, prefix, pairs = PAIRS, users = 1_000 }) {
-  const start = performance.now()
-  const caller = async (lane) => {
-    for (let index = lane; index < pairs; index += callers)
-      await pair(store, `${prefix}.${index}`, `u${(index * 7_919) % users}`)
-  }
-  await Promise.all(Array.from({ length: callers }, (_, lane) => caller(lane)))
-  return pairs / ((performance.now() - start) / 1_000)
-}
-
-/** The statements, with their values, that the store makes for one pair after another. */
+/** The statements that the store sends for consecutive pairs, with their values. */
 async function recordStatements(url, schema) {
   const client = new pg.Client(url)
   await client.connect()
@@ -79,15 +33,16 @@ async function recordStatements(url, schema) {
   const pool = {
     on: () => {},
     listenerCount: () => 1,
-    connect: async () => ({
-      on: () => {},
-      off: () => {},
-      release: () => {},
-      query: ({ text, values }) => {
-        log.push({ text, values })
-        return client.query({ text, values, types: { getTypeParser: () => (value) => value } })
-      },
-    }),
+    connect: (callback) =>
+      callback(undefined, {
+        on: () => {},
+        off: () => {},
+        release: () => {},
+        query: ({ text, values }) => {
+          log.push({ text, values })
+          return client.query({ text, values, types: { getTypeParser: () => (value) => value } })
+        },
+      }),
   }
   const store = postgresStore({ pool, schema })
   await rate(store, { callers: 1, prefix: "warm", pairs: 20 })
@@ -98,7 +53,7 @@ async function recordStatements(url, schema) {
   return log
 }
 
-/** Runs the recorded statements again, one after the other, on tables without the rows of the recording. */
+/** Runs the recorded statements again, one after another, on tables without the rows of the recording. */
 async function bareRate(url, schema, log) {
   const client = new pg.Client(url)
   await client.connect()
@@ -110,7 +65,7 @@ async function bareRate(url, schema, log) {
   return perSecond
 }
 
-/** Transactions a second that write one row, one after the other: what a commit costs on this disk. */
+/** Transactions per second that write one row each, one after another: the cost of a commit on this disk. */
 async function commitRate(url) {
   const client = new pg.Client(url)
   await client.connect()
@@ -126,8 +81,7 @@ async function child([url, schema, prefix, pairs]) {
   const pool = new pg.Pool({ connectionString: url })
   const store = postgresStore({ pool, schema, timeoutMs: 30_000 })
   await rate(store, { callers: 8, prefix: `warm.${prefix}`, pairs: 100 })
-  process.send("ready")
-  await new Promise((resolve) => process.once("message", resolve))
+  await readyAndGo()
   await rate(store, { callers: 8, prefix, pairs: Number(pairs) })
   process.send("done")
   await store.close()
@@ -139,16 +93,8 @@ async function child([url, schema, prefix, pairs]) {
 async function processesRate(url, schema, round) {
   const pairs = Math.floor((PAIRS * 2) / 4)
   const children = [0, 1, 2, 3].map((index) => fork(self, ["child", url, schema, `p${round}.${index}`, String(pairs)]))
-  const message = (one) => new Promise((resolve) => one.once("message", resolve))
-  const exits = children.map((one) => new Promise((resolve) => one.once("exit", resolve)))
-  await Promise.all(children.map(message))
-  const start = performance.now()
-  const done = children.map(message)
-  for (const one of children) one.send("go")
-  await Promise.all(done)
-  const perSecond = (4 * pairs) / ((performance.now() - start) / 1_000)
-  await Promise.all(exits)
-  return perSecond
+  const { seconds } = await runTogether(children)
+  return (4 * pairs) / seconds
 }
 
 /** Writes a counter of each user, with SQL, as the store writes them. */
@@ -159,14 +105,15 @@ async function fillUsers(pool, schema, users) {
   await pool.query(`VACUUM ANALYZE ${schema}.p2_records`)
 }
 
-/** Writes a month of entries of a thousand users and ten models, as the store writes their rows. */
+/** Writes a month of entries of a thousand users, each with ten models, as the store writes their rows. */
 async function fillEntries(pool, schema) {
   await pool.query(`INSERT INTO ${schema}.p2_usage (partition, key, at, request_id, shared, user_id, client_id, model,
-      provider, status, tags, kinds, tokens, count, cost, reserved, difference, in_doubt)
+      provider, status, tags, input_tokens, output_tokens, cache_read_tokens, reasoning_tokens, cost, reserved)
     SELECT 'month', 'k' || i, ${MONTH_START} + i * ${Math.floor((30 * 86_400_000) / ENTRIES)}, '"request-' || i - (i % 20 = 0)::int || '"',
-      i % 20 IN (0, 19), '"u' || i * 7919 % 1000 || '"', '"app"', '"model-' || i % 10 || '"', '"openai"', '"succeeded"',
-      '{"\\"team\\"": "\\"search\\""}', '["inputTokens","outputTokens"]', ARRAY[900, 120], 1, 700, 1000, 0, false
-    FROM generate_series(1, ${ENTRIES}::bigint) i`)
+      i % 20 IN (0, 19), '"u' || hash % 1000 || '"', '"app"', '"model-' || hash / 1000 % 10 || '"', '"openai"',
+      CASE WHEN i % 50 = 7 THEN '"failed"' ELSE '"succeeded"' END, '{"\\"team\\"": "\\"search\\""}', 900, 120,
+      CASE i % 4 WHEN 1 THEN 300 END, CASE i % 4 WHEN 3 THEN 77 END, 700, 1000
+    FROM generate_series(1, ${ENTRIES}::bigint) i, abs(hashint8(i)) hash`)
   await pool.query(`VACUUM ANALYZE ${schema}.p2_usage`)
 }
 

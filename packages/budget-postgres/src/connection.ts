@@ -2,7 +2,7 @@ import { toStoreError } from "./postgres-errors"
 
 /** The part of a `Pool` of `pg` that the store uses. */
 export interface PostgresPool {
-  connect(): Promise<PostgresClient>
+  connect(callback: (error: Error | undefined, client: PostgresClient | undefined) => void): void
   on(event: "error", listener: (error: Error) => void): unknown
   listenerCount(event: "error"): number
 }
@@ -24,8 +24,8 @@ export interface TransactionOptions {
   readOnly?: boolean
   /** Statements without parameters, sent together with BEGIN. `work` receives the rows of the last one. */
   first?: string
-  /** Commits without waiting for the disk, so that locks are released, and waits for the disk afterwards. */
-  flushAfter?: boolean
+  /** When the disk is waited for: in the commit, after it, so that locks are released first, or never. @defaultValue "in-commit" */
+  flush?: "in-commit" | "after" | "never"
 }
 
 /** Every column is text, whatever parsers the program has set for `pg`. */
@@ -37,10 +37,10 @@ const MIN_QUERY_MS = 100
  */
 const FLUSH = "SELECT pg_logical_emit_message(true, 'p2', '')"
 
-/** Runs `work` in a transaction on a connection of its own. What `work` throws is thrown unchanged, after a rollback. */
+/** Runs `work` in a transaction on a separate connection. What `work` throws is thrown unchanged, after a rollback. */
 export async function inTransaction<T>(
   pool: PostgresPool,
-  { timeoutMs, readOnly = false, first = "", flushAfter = false }: TransactionOptions,
+  { timeoutMs, readOnly = false, first = "", flush = "in-commit" }: TransactionOptions,
   work: (query: Query, firstRows: Row[]) => Promise<T>,
 ): Promise<T> {
   const deadline = performance.now() + timeoutMs
@@ -56,47 +56,47 @@ export async function inTransaction<T>(
     }
   }
   const query: Query = async (text, values) => (await send(text, values)).at(-1)!.rows
-  // The statement that runs on a lost connection is rejected too.
-  const onError = () => {}
-  client.on("error", onError)
   try {
     const limits = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"]
     const settings = limits.map((name) => `SET LOCAL ${name} = ${timeoutMs};`)
-    if (flushAfter) settings.push("SET LOCAL synchronous_commit = off;")
+    if (flush !== "in-commit") settings.push("SET LOCAL synchronous_commit = off;")
     const level = readOnly ? "REPEATABLE READ, READ ONLY" : "READ COMMITTED"
     const result = await work(query, await query(`BEGIN ISOLATION LEVEL ${level}; ${settings.join(" ")} ${first}`))
     stage = "committing"
-    const [commit] = await send(flushAfter ? `COMMIT; ${FLUSH}` : "COMMIT")
+    const [commit] = await send(flush === "after" ? `COMMIT; ${FLUSH}` : "COMMIT")
     if (commit?.command !== "COMMIT") throw toStoreError(new Error("The server rolled back."), "no")
     stage = "done"
     return result
   } finally {
-    client.off("error", onError)
+    client.off("error", ignoreError)
     client.release(stage !== "done") // A closed connection is a rollback.
   }
 }
 
-/** A connection of the pool, which may have none free, or a server that does not reply. */
-function connect(pool: PostgresPool, timeoutMs: number): Promise<PostgresClient> {
-  return new Promise((resolve, reject) => {
-    let isLate = false
-    const timer = setTimeout(() => {
-      isLate = true
-      reject(toStoreError(new Error(`The pool provided no connection within ${timeoutMs} ms.`), "no"))
-    }, timeoutMs)
-    // A pool with an invalid address throws instead of rejecting.
-    Promise.resolve()
-      .then(() => pool.connect())
-      .then(
-        (client) => {
-          clearTimeout(timer)
-          if (isLate) client.release(false)
-          else resolve(client)
-        },
-        (error) => {
-          clearTimeout(timer)
-          reject(toStoreError(error, "no"))
-        },
-      )
-  })
+/** A lost connection emits an error, which would end the process. The statement that runs on it is rejected too. */
+function ignoreError(): void {}
+
+/** A connection of the pool, which may have none free, or a server that does not reply. Errors that it emits are ignored. */
+async function connect(pool: PostgresPool, timeoutMs: number): Promise<PostgresClient> {
+  let timer: NodeJS.Timeout | undefined
+  let isLate = false
+  try {
+    return await new Promise((resolve, reject) => {
+      timer = setTimeout(() => {
+        isLate = true
+        reject(new Error(`The pool provided no connection within ${timeoutMs} ms.`))
+      }, timeoutMs)
+      // With a callback: before a promise resolves, a server that goes away may already have emitted an error.
+      pool.connect((error, client) => {
+        if (client === undefined) return reject(error)
+        if (isLate) return client.release(false)
+        client.on("error", ignoreError)
+        resolve(client)
+      })
+    })
+  } catch (error) {
+    throw toStoreError(error, "no")
+  } finally {
+    clearTimeout(timer)
+  }
 }

@@ -20,5 +20,13 @@ const PROBLEMS: [state: RegExp, code: StoreError["code"], problem: string][] = [
 export function toStoreError(error: unknown, applied: "no" | "maybe"): StoreError {
   const { message = "", code: state = "no SQLSTATE" } = error as { message?: string; code?: string }
   const [, code, problem] = PROBLEMS.find(([pattern]) => pattern.test(state))!
-  return new StoreError(`PostgreSQL (${state}): ${problem}`, { code, applied, cause: new Error(message) })
+  // A serialization failure or a deadlock: the server rolled back, also during COMMIT.
+  const conflict = /^40(001|P01)$/.test(state)
+  const cause = new Error(message)
+  return new StoreError(`PostgreSQL (${state}): ${problem}`, {
+    code,
+    applied: conflict ? "no" : applied,
+    conflict,
+    cause,
+  })
 }

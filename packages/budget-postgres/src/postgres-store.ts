@@ -19,6 +19,8 @@ export interface PostgresStoreOptions {
 const OPTIONS: ReadonlySet<string> = new Set([
   ...(["pool", "schema", "timeoutMs", "retentionMs", "now"] satisfies (keyof PostgresStoreOptions)[]),
 ])
+const POOL = "Pass a pool of pg: `pool: new Pool({ connectionString })`."
+const ADVICE = { connectionString: POOL, url: POOL, uri: POOL, host: POOL, client: POOL, connection: POOL, db: POOL }
 
 /**
  * Budget store and usage ledger in PostgreSQL 13 or later, for any number of processes and machines.
@@ -27,13 +29,11 @@ const OPTIONS: ReadonlySet<string> = new Set([
  *   with a `StoreError` if that is impossible.
  */
 export function postgresStore(options: PostgresStoreOptions): BudgetStore {
-  checkOptions(options, OPTIONS)
+  checkOptions(options, OPTIONS, "options", ADVICE)
   const { pool, schema = "p2_budget", timeoutMs = 2_000, retentionMs, now } = options
   if (typeof pool?.connect !== "function") throw new InvalidArgumentError("options.pool", "a `Pool` of `pg`", pool)
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(schema))
     throw new InvalidArgumentError("options.schema", "1 to 63 letters, digits and _, not a digit first", schema)
-  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 1 || timeoutMs > 2 ** 30)
-    throw new InvalidArgumentError("options.timeoutMs", "milliseconds, an integer from 1 to 2^30", timeoutMs)
   if (now !== undefined && typeof now !== "function")
     throw new InvalidArgumentError("options.now", "a function that returns epoch milliseconds", now)
   return createStore(createPostgresStorage({ pool, schema, timeoutMs, now }), { retentionMs })

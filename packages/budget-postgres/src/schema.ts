@@ -16,16 +16,17 @@ const MIGRATIONS = [
   CREATE INDEX p2_records_due ON $.p2_records (partition, at, key) WHERE kind = 'reservation' AND at IS NOT NULL;
   CREATE INDEX p2_records_forget ON $.p2_records (forget_at) WHERE forget_at IS NOT NULL;
   CREATE TABLE $.p2_usage (
-    partition TEXT COLLATE "C", key TEXT COLLATE "C", at BIGINT NOT NULL,
-    request_id TEXT COLLATE "C" NOT NULL, shared BOOLEAN NOT NULL,
-    user_id TEXT COLLATE "C", client_id TEXT COLLATE "C", model TEXT COLLATE "C", provider TEXT COLLATE "C",
-    status TEXT COLLATE "C" NOT NULL, tags JSONB NOT NULL, kinds TEXT COLLATE "C" NOT NULL, tokens BIGINT[] NOT NULL,
-    count BIGINT NOT NULL, cost BIGINT NOT NULL, reserved BIGINT NOT NULL, difference BIGINT NOT NULL, in_doubt BOOLEAN NOT NULL,
+    at BIGINT NOT NULL, cost BIGINT NOT NULL, reserved BIGINT NOT NULL, shared BOOLEAN NOT NULL,
+    input_tokens BIGINT, output_tokens BIGINT, cache_read_tokens BIGINT, cache_write_tokens BIGINT, reasoning_tokens BIGINT,
+    repeats BIGINT, difference BIGINT, in_doubt_cost BIGINT,
+    partition TEXT COLLATE "C", status TEXT COLLATE "C" NOT NULL, user_id TEXT COLLATE "C", model TEXT COLLATE "C",
+    client_id TEXT COLLATE "C", provider TEXT COLLATE "C", tags JSONB, other_tokens JSONB,
+    key TEXT COLLATE "C", request_id TEXT COLLATE "C" NOT NULL,
     PRIMARY KEY (partition, key)
   );
   CREATE INDEX p2_usage_at ON $.p2_usage (partition, at, key);
   CREATE INDEX p2_usage_user ON $.p2_usage (partition, user_id, at, key);
-  CREATE INDEX p2_usage_shared ON $.p2_usage (partition, at) WHERE shared;
+  CREATE INDEX p2_usage_rare ON $.p2_usage (partition, at) WHERE shared OR other_tokens IS NOT NULL;
   CREATE INDEX p2_usage_request ON $.p2_usage (partition, request_id);`,
 ]
 
@@ -41,7 +42,9 @@ export function rejectNewer(version: number): void {
   throw new StoreError(message, { code: "store-misconfigured", applied: "no" })
 }
 
-/** Creates the tables or migrates them to this version. Processes that start at the same time do it one after the other. */
+/**
+ * Creates the tables or migrates them to this version. Processes that start at the same time do this one after another.
+ */
 export function migrate(pool: PostgresPool, schema: string): Promise<void> {
   const first = `SELECT pg_advisory_xact_lock(${lockId(schema)}); SELECT to_regclass('"${schema}".p2_meta') AS meta`
   return inTransaction(pool, { timeoutMs: MIGRATION_TIMEOUT_MS, first }, async (query, [row]) => {

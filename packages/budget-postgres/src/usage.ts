@@ -1,67 +1,81 @@
-import type { StoredEntry, UsageFilter, UsageGroup, UsageTotals, Write } from "@p2/budget/store"
+import type { PartialTotals, StoredEntry, UsageFilter, UsageGroup, Write } from "@p2/budget/store"
 import type { Query, Row } from "./connection"
 
-// The table p2_usage has the columns of each entry that filters and totals need. Strings are JSON texts there: columns of
-// text cannot hold NUL and lone surrogates, and JSON escapes both.
+// The table p2_usage has what filters and totals need of each entry. Strings are JSON texts there: columns of text cannot
+// hold NUL and lone surrogates, and JSON escapes both.
 
-const COLUMNS = {
-  requestId: "request_id",
-  userId: "user_id",
-  clientId: "client_id",
-  model: "model",
-  provider: "provider",
-  status: "status",
+const TEXTS = {
+  ...{ requestId: "request_id", userId: "user_id", clientId: "client_id" },
+  ...{ model: "model", provider: "provider", status: "status" },
 } as const
+/** The kinds of tokens that have a column. `other_tokens` has the others. */
+const TOKENS = {
+  ...{ inputTokens: "input_tokens", outputTokens: "output_tokens", reasoningTokens: "reasoning_tokens" },
+  ...{ cacheReadTokens: "cache_read_tokens", cacheWriteTokens: "cache_write_tokens" },
+} as const
+const TEXT_FIELDS = Object.keys(TEXTS) as (keyof typeof TEXTS)[]
+const TOKEN_KINDS = Object.keys(TOKENS) as (keyof typeof TOKENS)[]
+const TYPES: [column: string, type: string][] = [
+  ...["at", "cost", "reserved", "repeats", "difference", "in_doubt_cost"].map((name): [string, string] => [
+    name,
+    "bigint",
+  ]),
+  ...Object.values(TOKENS).map((name): [string, string] => [name, "bigint"]),
+  ...["key", ...Object.values(TEXTS)].map((name): [string, string] => [name, "text"]),
+  ...["tags", "other_tokens"].map((name): [string, string] => [name, "jsonb"]),
+]
+const COLUMNS = TYPES.map(([name]) => name)
 
-const UPSERT = `at = excluded.at, request_id = excluded.request_id, shared = u.shared OR excluded.shared,
-  user_id = excluded.user_id, client_id = excluded.client_id, model = excluded.model, provider = excluded.provider,
-  status = excluded.status, tags = excluded.tags, kinds = excluded.kinds, tokens = excluded.tokens, count = excluded.count,
-  cost = excluded.cost, reserved = excluded.reserved, difference = excluded.difference, in_doubt = excluded.in_doubt`
+const jsonOf = (value: string | undefined) => (value === undefined ? undefined : JSON.stringify(value))
 
-const jsonOf = (value: string | undefined) => (value === undefined ? null : JSON.stringify(value))
-
-function usageRow(entry: StoredEntry) {
-  const { tags = {}, tokens, status, costNanoUsd, tableCostNanoUsd = costNanoUsd } = entry
+/** Null, here undefined, where totals have nothing to add. */
+function usageRow(entry: StoredEntry): Record<string, unknown> {
+  const { tags = {}, tokens, status, costNanoUsd, tableCostNanoUsd = costNanoUsd, count = 1 } = entry
+  const others = Object.entries(tokens).filter(([kind]) => !Object.hasOwn(TOKENS, kind))
   return {
-    ...{ key: entry.idempotencyKey, at: entry.at, request_id: jsonOf(entry.requestId), user_id: jsonOf(entry.userId) },
-    ...{ client_id: jsonOf(entry.clientId), model: jsonOf(entry.model), provider: jsonOf(entry.provider) },
+    ...{ key: entry.idempotencyKey, at: entry.at, cost: costNanoUsd, reserved: entry.reservedNanoUsd },
+    repeats: status === "denied" && count > 1 ? count - 1 : undefined,
+    difference: costNanoUsd - tableCostNanoUsd || undefined,
+    in_doubt_cost: entry.inDoubt ? costNanoUsd : undefined,
+    ...Object.fromEntries(TEXT_FIELDS.map((field) => [TEXTS[field], jsonOf(entry[field])])),
+    ...Object.fromEntries(TOKEN_KINDS.map((kind) => [TOKENS[kind], tokens[kind]])),
     tags: Object.fromEntries(Object.entries(tags).map((tag) => tag.map(jsonOf))),
-    ...{ status: jsonOf(status), kinds: JSON.stringify(Object.keys(tokens)), tokens: Object.values(tokens) },
-    ...{ count: status === "denied" ? (entry.count ?? 1) : 1, cost: costNanoUsd, reserved: entry.reservedNanoUsd },
-    ...{ difference: costNanoUsd - tableCostNanoUsd, in_doubt: entry.inDoubt === true },
+    other_tokens:
+      others.length === 0 ? undefined : Object.fromEntries(others.map(([kind, sum]) => [jsonOf(kind), sum])),
   }
 }
 
-/** Writes the rows of entries. `shared` marks entries whose request has another entry: only those need a count of distinct ids. */
-export async function writeUsage(query: Query, schema: string, partition: string, entries: Write[]): Promise<void> {
-  const rows = entries.map(({ value }) => usageRow(JSON.parse(value!)))
-  await query(
-    `WITH written AS (SELECT * FROM jsonb_to_recordset($2) AS row(key text, at bigint, request_id text, user_id text,
-        client_id text, model text, provider text, status text, tags jsonb, kinds text, tokens bigint[], count bigint,
-        cost bigint, reserved bigint, difference bigint, in_doubt boolean)),
-      others AS (UPDATE ${schema}.p2_usage SET shared = true WHERE partition = $1 AND NOT shared
-        AND request_id IN (SELECT request_id FROM written) AND key NOT IN (SELECT key FROM written))
-    INSERT INTO ${schema}.p2_usage AS u (partition, shared, key, at, request_id, user_id, client_id, model, provider, status,
-      tags, kinds, tokens, count, cost, reserved, difference, in_doubt)
-    SELECT $1, count(*) OVER (PARTITION BY request_id) > 1 OR EXISTS (SELECT FROM ${schema}.p2_usage other
-      WHERE other.partition = $1 AND other.request_id = written.request_id AND other.key <> written.key), *
-    FROM written ON CONFLICT (partition, key) DO UPDATE SET ${UPSERT}`,
-    [partition, JSON.stringify(rows)],
-  )
+/** The JSON of the rows of entries, as {@link writingUsage} needs it. */
+export function usageRows(entries: readonly Write[]): string {
+  return JSON.stringify(entries.map(({ value }) => usageRow(JSON.parse(value!))))
+}
+
+/**
+ * Common table expressions that write rows of entries. `shared` marks entries whose request has another entry: only those
+ * need a count of distinct ids.
+ */
+export function writingUsage(usage: string, partition: string, rows: string): string {
+  return `written AS (SELECT * FROM jsonb_to_recordset(${rows}) AS row(${TYPES.map((column) => column.join(" "))})),
+    others AS (UPDATE ${usage} SET shared = true WHERE partition = ${partition} AND NOT shared
+      AND request_id IN (SELECT request_id FROM written) AND key NOT IN (SELECT key FROM written)),
+    usage AS (INSERT INTO ${usage} AS u (partition, shared, ${COLUMNS})
+      SELECT ${partition}, count(*) OVER (PARTITION BY request_id) > 1 OR EXISTS (SELECT FROM ${usage} other
+        WHERE other.partition = ${partition} AND other.request_id = written.request_id AND other.key <> written.key), ${COLUMNS}
+      FROM written ON CONFLICT (partition, key) DO UPDATE
+      SET shared = u.shared OR excluded.shared, ${COLUMNS.map((name) => `${name} = excluded.${name}`)})`
 }
 
 /** The conditions of a filter, with the values of its parameters. */
-export function usageConditions(partition: string, filter: UsageFilter): { conditions: string; values: unknown[] } {
+export function usageConditions(partition: string, { from, to, tag, ...fields }: UsageFilter) {
   const values: unknown[] = [partition]
   const parameter = (value: unknown) => `$${values.push(value)}`
   const conditions = ["partition = $1"]
-  if (filter.from !== undefined) conditions.push(`at >= ${parameter(filter.from)}`)
-  if (filter.to !== undefined) conditions.push(`at < ${parameter(filter.to)}`)
-  for (const field of Object.keys(COLUMNS) as (keyof typeof COLUMNS)[])
-    if (filter[field] !== undefined) conditions.push(`${COLUMNS[field]} = ${parameter(jsonOf(filter[field]))}`)
-  const { tag } = filter
+  if (from !== undefined) conditions.push(`at >= ${parameter(from)}`)
+  if (to !== undefined) conditions.push(`at < ${parameter(to)}`)
+  for (const field of TEXT_FIELDS)
+    if (fields[field] !== undefined) conditions.push(`${TEXTS[field]} = ${parameter(jsonOf(fields[field]))}`)
   if (tag !== undefined) conditions.push(`tags ->> ${parameter(jsonOf(tag.name))} = ${parameter(jsonOf(tag.value))}`)
-  return { conditions: conditions.join(" AND "), values }
+  return { conditions, values, parameter }
 }
 
 interface TotalsQuery {
@@ -71,110 +85,89 @@ interface TotalsQuery {
 }
 
 /**
- * Totals as a `UsageFold` has them. The database sums by group, status and kinds of tokens; here the rows of a group are added.
- * `widest`: the most kinds of tokens that an entry is expected to have; the reply has the most that were found.
+ * Sums by group and status. Most are sums of DOUBLE PRECISION, which PostgreSQL adds several times as fast as BIGINT. They
+ * are exact up to 2^53, and no later number brings a sum of natural numbers back below it, where totals stop.
  */
 export async function readTotals(
   query: Query,
-  schema: string,
+  usage: string,
   partition: string,
   { filter, groupBy, buckets }: TotalsQuery,
-  widest: number,
-): Promise<{ totals: UsageTotals[]; widest: number }> {
-  const { conditions, values } = usageConditions(partition, filter)
-  const parameter = (value: unknown) => `$${values.push(value)}`
-  const where = [conditions, `status <> '"audit"'`]
-  const bounds = buckets === null ? undefined : `${parameter(buckets)}::bigint[]`
-  if (bounds !== undefined) where.push(`at >= (${bounds})[1] AND at < (${bounds})[cardinality(${bounds})]`)
+): Promise<PartialTotals[]> {
+  const { conditions, values, parameter } = usageConditions(partition, filter)
+  const bounds = buckets && `${parameter(buckets)}::bigint[]`
+  if (bounds) conditions.push(`at >= (${bounds})[1] AND at < (${bounds})[cardinality(${bounds})]`)
   const columnOf = (by: UsageGroup): string => {
-    if (by === "bucket") return bounds === undefined ? "NULL" : `(${bounds})[width_bucket(at, ${bounds})]`
-    return typeof by === "object" ? `tags ->> ${parameter(jsonOf(by.tag))}` : COLUMNS[by]
+    if (by === "bucket") return bounds ? `(${bounds})[width_bucket(at, ${bounds})]` : "NULL"
+    return typeof by === "object" ? `tags ->> ${parameter(jsonOf(by.tag))}` : TEXTS[by]
   }
-  const groups = groupBy.map((by, index) => `${columnOf(by)} AS g${index},`).join(" ")
-  const names = groupBy.map((_, index) => `, g${index}`).join("")
-  const from = `FROM ${schema}.p2_usage WHERE ${where.join(" AND ")}`
-  const read = (kinds: number) => {
-    const tokens = Array.from({ length: kinds }, (_, index) => `, sum(tokens[${index + 1}]) AS t${index}`).join("")
-    return query(
-      `SELECT ${groups} status, kinds, count(*) FILTER (WHERE NOT shared) AS requests,
-        count(*) AS entries, sum(count) AS attempts, sum(cost) AS cost, sum(reserved) AS reserved,
-        sum(difference) AS difference, count(*) FILTER (WHERE in_doubt) AS in_doubt,
-        sum(cost) FILTER (WHERE in_doubt) AS in_doubt_cost ${tokens}
-      ${from} GROUP BY status, kinds ${names}`,
+  const columns = groupBy.map((by, index) => `${columnOf(by)} AS g${index}`)
+  const names = groupBy.map((_, index) => `g${index}`)
+  const where = `WHERE ${[...conditions, `status <> '"audit"'`].join(" AND ")}`
+  const groupOf = (row: Row) =>
+    groupBy.map((by, index) => {
+      const text = row[`g${index}`] ?? null
+      return text === null ? null : by === "bucket" ? Number(text) : (JSON.parse(text) as string)
+    })
+  const select = (sums: string[], from: string, and: string, more: string[] = []) =>
+    query(
+      `SELECT ${[...columns, ...more, ...sums]} FROM ${from} ${where} ${and}
+      GROUP BY ${[...names, ...more].join() || "()"} HAVING count(*) > 0`,
       values,
     )
-  }
-  let rows = await read(widest)
-  const found = rows.reduce((most, row) => Math.max(most, (JSON.parse(row.kinds!) as string[]).length), widest)
-  if (found > widest) rows = await read(found)
-  // Faster than count(DISTINCT …), which sorts.
-  const columns = groupBy.map((_, index) => `g${index},`).join(" ")
-  const shared = await query(
-    `SELECT ${columns} count(*) AS requests FROM (SELECT DISTINCT ${groups} request_id ${from} AND shared) AS ids
-    ${names.replace(",", "GROUP BY")}`,
-    values,
+
+  const sums = ["cost", "reserved", "in_doubt_cost", "repeats", ...Object.values(TOKENS)]
+  const counts = ["count(*) AS entries", "count(in_doubt_cost) AS in_doubt", "count(other_tokens) AS others"]
+  const rows = await select(
+    [
+      ...counts,
+      "count(*) FILTER (WHERE shared) AS shared",
+      "sum(difference) AS difference",
+      ...sums.map((name) => `sum(${name}::float8) AS ${name}`),
+    ],
+    usage,
+    "",
+    ["status"],
   )
-  const sums = new Map<string, GroupSums>()
-  const sumsOf = (row: Row) => {
-    const group = groupBy.map((by, index) => {
-      const text = row[`g${index}`]
-      if (text === null || text === undefined) return null
-      return by === "bucket" ? Number(text) : (JSON.parse(text) as string)
-    })
-    const key = JSON.stringify(group)
-    const groupSums = sums.get(key) ?? new GroupSums(group)
-    sums.set(key, groupSums)
-    return groupSums
-  }
-  for (const row of rows) sumsOf(row).add(row)
-  // Without groups there is a row also if no entry matches.
-  for (const row of shared) if (row.requests !== "0") sumsOf(row).addRequests(row.requests!)
-  return { totals: [...sums.values()].map((each) => each.totals()), widest: found }
-}
-
-class GroupSums {
-  readonly #group: UsageTotals["group"]
-  readonly #sums = new Map<string, bigint>()
-  readonly #tokens = new Map<string, bigint>()
-
-  constructor(group: UsageTotals["group"]) {
-    this.#group = group
-  }
-
-  addRequests(requests: string): void {
-    add(this.#sums, "requests", requests)
-  }
-
-  add(row: Row): void {
-    const status = JSON.parse(row.status!) as string
-    for (const name of ["requests", "attempts", "cost", "reserved", "difference", "in_doubt", "in_doubt_cost"])
-      add(this.#sums, name, row[name])
-    // Denials beyond the first of each entry are requests of their own.
-    add(this.#sums, "requests", BigInt(row.attempts!) - BigInt(row.entries!))
-    add(this.#sums, status, row.attempts)
-    if (status !== "succeeded") add(this.#sums, "failed_cost", row.cost)
-    for (const [index, kind] of (JSON.parse(row.kinds!) as string[]).entries())
-      add(this.#tokens, kind, row[`t${index}`])
-  }
-
-  totals(): UsageTotals {
-    const of = (name: string) => toNumber(this.#sums.get(name) ?? 0n)
+  const parts = rows.map((row): PartialTotals => {
+    const status = JSON.parse(row.status!) as StoredEntry["status"]
+    const costNanoUsd = Number(row.cost)
+    const attempts = Number(row.entries) + Number(row.repeats)
+    const tokens: Record<string, number> = {}
+    for (const kind of TOKEN_KINDS) if (row[TOKENS[kind]] !== null) tokens[kind] = Number(row[TOKENS[kind]])
     return {
-      ...{ group: this.#group, requests: of("requests"), attempts: of("attempts"), succeeded: of("succeeded") },
-      ...{ failed: of("failed"), denied: of("denied"), expired: of("expired"), released: of("released") },
-      tokens: Object.fromEntries([...this.#tokens].map(([kind, sum]) => [kind, toNumber(sum)])),
-      ...{ costNanoUsd: of("cost"), failedCostNanoUsd: of("failed_cost"), inDoubt: of("in_doubt") },
-      ...{ inDoubtNanoUsd: of("in_doubt_cost"), reservedNanoUsd: of("reserved"), differenceNanoUsd: of("difference") },
+      group: groupOf(row),
+      // Denials beyond the first of each entry are separate requests.
+      requests: Number(row.entries) - Number(row.shared) + Number(row.repeats),
+      attempts,
+      [status]: attempts,
+      tokens,
+      costNanoUsd,
+      failedCostNanoUsd: status === "succeeded" ? 0 : costNanoUsd,
+      inDoubt: Number(row.in_doubt),
+      inDoubtNanoUsd: Number(row.in_doubt_cost),
+      reservedNanoUsd: Number(row.reserved),
+      differenceNanoUsd: row.difference ? BigInt(row.difference) : 0,
     }
+  })
+  if (rows.some(({ others }) => others !== "0")) {
+    const others = await select(
+      ["sum(other.value::numeric) AS tokens"],
+      `${usage}, jsonb_each_text(other_tokens) AS other`,
+      "AND other_tokens IS NOT NULL",
+      ["other.key"],
+    )
+    for (const row of others)
+      parts.push({ group: groupOf(row), tokens: { [JSON.parse(row.key!)]: BigInt(row.tokens!) } })
   }
-}
-
-function add(sums: Map<string, bigint>, name: string, amount: string | bigint | null | undefined): void {
-  sums.set(name, (sums.get(name) ?? 0n) + BigInt(amount ?? 0))
-}
-
-/** Sums stop at ±(2^53 − 1). */
-function toNumber(sum: bigint): number {
-  const largest = BigInt(Number.MAX_SAFE_INTEGER)
-  return Number(sum > largest ? largest : sum < -largest ? -largest : sum)
+  if (rows.some(({ shared }) => shared !== "0")) {
+    // Faster than count(DISTINCT …), which sorts.
+    const distinct = `(SELECT DISTINCT ${[...columns, "request_id"]} FROM ${usage} ${where} AND shared) AS ids`
+    const requests = await query(
+      `SELECT ${[...names, "count(*) AS requests"]} FROM ${distinct} GROUP BY ${names.join() || "()"} HAVING count(*) > 0`,
+      values,
+    )
+    for (const row of requests) parts.push({ group: groupOf(row), requests: Number(row.requests) })
+  }
+  return parts
 }

@@ -1,7 +1,8 @@
-import { defineStoreSuite, type SuiteFactory } from "@p2/budget/testing"
+import type { SuiteFactory } from "@p2/budget/testing"
 import { type PostgresServer, startPostgres } from "@p2/postgres-server"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { childScript } from "./support/child-script"
+import { afterAll, beforeAll } from "vitest"
+import { childScript } from "../../budget/test/adapters/child-script"
+import { defineAdapterSuite } from "../../budget/test/adapters/define-adapter-suite"
 import { suiteFactory } from "./support/suite-target"
 
 let server: PostgresServer
@@ -9,7 +10,7 @@ let script: Awaited<ReturnType<typeof childScript>>
 let factory: SuiteFactory
 beforeAll(async () => {
   server = await startPostgres()
-  script = await childScript("serve")
+  script = await childScript(new URL("./support/serve.ts", import.meta.url))
   factory = suiteFactory(server, script.path)
 })
 afterAll(async () => {
@@ -17,19 +18,4 @@ afterAll(async () => {
   await server.stop()
 })
 
-defineStoreSuite({ describe, it }, (about) => factory(about), {
-  name: "postgresStore",
-  limits: { ledgerRetention: "entries are kept until they are pruned" },
-  onReport: (report) => {
-    expect(report.levels.map(({ level, status }) => `${level}: ${status}`)).toEqual([
-      "contract: passed",
-      "concurrency: passed",
-      "leases: passed",
-      "time: passed",
-      "idempotency: passed",
-      "faults: passed",
-      "processes: passed",
-      "ledger: passed",
-    ])
-  },
-})
+defineAdapterSuite("postgresStore", (about) => factory(about))

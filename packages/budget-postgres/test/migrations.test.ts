@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { counter, reserveOf } from "./support/requests"
+import { counter, reserveOf } from "../../budget/test/adapters/requests"
 import { failureOf, poolOf, serverForFile, storeOn } from "./support/server-and-store"
 
 const file = serverForFile()

@@ -1,10 +1,11 @@
 import { rmSync, writeFileSync } from "node:fs"
+import { type AddressInfo, createServer } from "node:net"
 import { join } from "node:path"
 import { inspect } from "node:util"
-import { postgresStore } from "@p2/budget-postgres"
+import { type PostgresPool, postgresStore } from "@p2/budget-postgres"
 import { Pool } from "pg"
 import { expect, it, onTestFinished } from "vitest"
-import { counter, entryOf, reserveOf, settleOf } from "./support/requests"
+import { counter, entryOf, reserveOf, settleOf } from "../../budget/test/adapters/requests"
 import { failureOf, poolOf, serverForFile, storeOn } from "./support/server-and-store"
 
 const file = serverForFile()
@@ -14,7 +15,7 @@ const reserved = (amount: number) => ({ counters: [expect.objectContaining({ res
 it.each([
   ["fsync on", "", { ok: true, durability: "disk", warnings: [] }],
   ["synchronous_commit off", "-c synchronous_commit=off", { ok: true, durability: "second", warnings: [] }],
-])("check tells what survives: %s", async (_, options, expected) => {
+])("check reports the durability: %s", async (_, options, expected) => {
   await file.server.restart({ fsync: "on" })
   const store = storeOn(poolOf(file.server, { options }), { schema: "durable" })
   expect(await store.check()).toEqual(expected)
@@ -29,11 +30,14 @@ it("check warns of fsync off, and rejects UNLOGGED tables", async () => {
     durability: "process",
     warnings: [expect.stringContaining("fsync is off")],
   })
-  await pool.query("ALTER TABLE checked.p2_records SET UNLOGGED")
-  expect(await store.check()).toMatchObject({ ok: false, durability: "none" })
+  for (const table of ["records", "usage"]) {
+    await pool.query(`ALTER TABLE checked.p2_${table} SET UNLOGGED`)
+    expect(await store.check()).toMatchObject({ ok: false, durability: "none" })
+    await pool.query(`ALTER TABLE checked.p2_${table} SET LOGGED`)
+  }
 })
 
-it("on a read-only server nothing is admitted or settled, and check says so", async () => {
+it("on a read-only server nothing is admitted or settled, and check reports it", async () => {
   await storeOn(poolOf(file.server), { schema: "read_only" }).reserve(reserveOf("r1"))
   const pool = poolOf(file.server, { options: "-c default_transaction_read_only=on" })
   const store = storeOn(pool, { schema: "read_only" })
@@ -43,7 +47,7 @@ it("on a read-only server nothing is admitted or settled, and check says so", as
   expect(await store.check()).toMatchObject({ ok: false })
 })
 
-it("on a standby nothing is admitted; once it is promoted the store goes on", async () => {
+it("on a standby nothing is admitted; once it is promoted the store works again", async () => {
   const pool = poolOf(file.server)
   pool.on("error", () => {})
   const store = storeOn(pool, { schema: "standby" })
@@ -61,7 +65,7 @@ it("on a standby nothing is admitted; once it is promoted the store goes on", as
   expect(await store.check()).toMatchObject({ ok: true })
 })
 
-it("after the server was killed, calls reject, and the next ones work on the same pool without a listener of its own", async () => {
+it("after the server was killed, calls reject, and the next ones work on the same pool, although it has no listener", async () => {
   const pool = poolOf(file.server)
   const store = storeOn(pool, { schema: "killed" })
   await Promise.all(
@@ -74,7 +78,34 @@ it("after the server was killed, calls reject, and the next ones work on the sam
   expect(await store.reserve({ ...reserveOf("r1"), partition: "p1" })).toMatchObject({ status: "ok", replayed: true })
 })
 
-it("waits for the lock of a partition, and then rejects with applied no; other partitions go on", async () => {
+it("a server that goes away in the message that completes the connection fails the call, and does not end the process", async () => {
+  const text = (parts: string[]) => Buffer.from(`${parts.join("\0")}\0\0`)
+  const message = (type: string, body: Buffer) => {
+    const head = Buffer.from(`${type}1234`)
+    head.writeInt32BE(body.length + 4, 1)
+    return Buffer.concat([head, body])
+  }
+  // The protocol's AuthenticationOk, ReadyForQuery and ErrorResponse.
+  const goodbye = [
+    message("R", Buffer.alloc(4)),
+    message("Z", Buffer.from("I")),
+    message("E", text(["SFATAL", "C57P01", "Mterminating connection"])),
+  ]
+  const server = createServer((socket) => {
+    socket.on("error", () => {})
+    socket.once("data", () => socket.end(Buffer.concat(goodbye)))
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const { port } = server.address() as AddressInfo
+  const pool = new Pool({ connectionString: `postgres://app@127.0.0.1:${port}/app` })
+  const store = postgresStore({ pool })
+  expect(await failureOf(store.reserve(reserveOf("r1")))).toMatchObject({ code: "store-unavailable", applied: "no" })
+  await store.close!()
+  await pool.end()
+  await new Promise((resolve) => server.close(resolve))
+})
+
+it("waits for the lock of a partition, and then rejects with applied no; calls of other partitions still work", async () => {
   const pool = poolOf(file.server)
   const store = storeOn(pool, { schema: "locked", timeoutMs: 300 })
   await store.read({ partition: "main", counters })
@@ -87,7 +118,7 @@ it("waits for the lock of a partition, and then rejects with applied no; other p
   expect(await store.reserve(reserveOf("r1"))).toMatchObject({ status: "ok", replayed: false })
 })
 
-it("rejects with applied no when the pool has no free connection, and returns the one that comes late", async () => {
+it("rejects with applied no when the pool has no free connection, and returns a connection that arrives late", async () => {
   const pool = poolOf(file.server, { max: 1 })
   const store = storeOn(pool, { schema: "pooled", timeoutMs: 300 })
   await store.read({ partition: "main", counters })
@@ -98,7 +129,7 @@ it("rejects with applied no when the pool has no free connection, and returns th
   expect(pool.totalCount).toBe(1)
 })
 
-it("a process that stops in a transaction loses it, so that others are not blocked", async () => {
+it("the transaction of a process that stops responding is rolled back, so that others are not blocked", async () => {
   const schema = "stopped"
   const pool = poolOf(file.server)
   const store = storeOn(pool, { schema })
@@ -108,20 +139,21 @@ it("a process that stops in a transaction loses it, so that others are not block
   const stopping = {
     on: () => {},
     listenerCount: () => 1,
-    connect: async () => {
-      const client = await pool.connect()
-      client.on("error", () => {})
-      onTestFinished(() => client.release(true))
-      return {
-        on: () => {},
-        off: () => {},
-        release: () => {},
-        query: (query: { text: string }) => {
-          calls += query.text.includes(".p2_records") ? 1 : 0
-          return calls > 0 ? new Promise(() => {}) : client.query(query)
-        },
-      }
-    },
+    connect: (callback: Parameters<PostgresPool["connect"]>[0]) =>
+      pool.connect((error, client) => {
+        if (client === undefined) return callback(error, client)
+        client.on("error", () => {})
+        onTestFinished(() => client.release(true))
+        callback(undefined, {
+          on: () => {},
+          off: () => {},
+          release: () => {},
+          query: (query: { text: string }) => {
+            calls += query.text.includes(".p2_records") ? 1 : 0
+            return calls > 0 ? new Promise(() => {}) : client.query(query)
+          },
+        })
+      }),
   }
   const stopped = postgresStore({ pool: stopping, schema, timeoutMs: 300 })
   void stopped.reserve(reserveOf("r1")).catch(() => {})
@@ -147,8 +179,23 @@ it("a full disk is an error, applies nothing, and shows no value in it", async (
   expect(await store.settle(settle)).toMatchObject({ status: "settled", replayed: false })
 })
 
+it.each(["40001", "40P01"])("tries again after a conflict of SQLSTATE %s", async (state) => {
+  const pool = poolOf(file.server)
+  const schema = `conflict_${state}`
+  const store = storeOn(pool, { schema })
+  await store.read({ partition: "main", counters })
+  // A sequence is not rolled back, so that only the first two attempts fail.
+  await pool.query(`CREATE SEQUENCE "${schema}".attempts;
+    CREATE FUNCTION "${schema}".fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      IF nextval('"${schema}".attempts') <= 2 THEN RAISE EXCEPTION 'conflict' USING ERRCODE = '${state}'; END IF;
+      RETURN NEW; END $$;
+    CREATE TRIGGER fail BEFORE INSERT ON "${schema}".p2_records FOR EACH STATEMENT EXECUTE FUNCTION "${schema}".fail()`)
+  expect(await store.reserve(reserveOf("r1"))).toMatchObject({ status: "ok", replayed: false })
+  expect((await pool.query(`SELECT last_value FROM "${schema}".attempts`)).rows).toEqual([{ last_value: "3" }])
+})
+
 it("ignores what the program has set for types of pg, and the server's defaults", async () => {
-  // The timeout of the first statement, which sets the others, is still that of the server.
+  // The first statement, which sets the timeouts, still runs with the server's timeout.
   const options = "-c default_transaction_isolation=serializable -c statement_timeout=200 -c lock_timeout=1"
   const types = { getTypeParser: () => () => "parsed by the program" }
   const pool = new Pool({ connectionString: file.server.url, options, types: types as never })

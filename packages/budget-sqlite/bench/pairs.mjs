@@ -1,4 +1,4 @@
-// Pairs (reserve of one counter, settle with a usage entry) a second, beside a bare loop of the same statements on a
+// Pairs (reserve of one counter, settle with a usage entry) a second, compared with a bare loop of the same statements on a
 // connection of the same library. Rounds are interleaved; the ratio of each round is taken, then the median.
 //   npm run bench            after `npm run build`
 import { fork } from "node:child_process"
@@ -7,62 +7,19 @@ import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { median, pair, pairsPerSecond, readyAndGo, runTogether } from "../../budget/bench/pairs.mjs"
 import { sqliteStore } from "../dist/index.js"
 
 const PAIRS = 2_000
 const ROUNDS = Number(process.env.ROUNDS ?? 7)
-const counter = { name: "u=ann|usd|m0-n0", startsAt: null, endsAt: null, keepMs: null }
+const COUNTER = "u=ann|usd|m0-n0"
 const self = fileURLToPath(import.meta.url)
 
-function entryOf(key) {
-  return {
-    requestId: `request-${key}`,
-    attempt: 1,
-    clientId: "app",
-    userId: "ann",
-    tags: { team: "search" },
-    model: "gpt-4o-mini",
-    provider: "openai",
-    mode: "json_schema",
-    reservedNanoUsd: 1_000,
-    status: "succeeded",
-    tokens: { inputTokens: 900, outputTokens: 120 },
-    costNanoUsd: 700,
-    costSource: "table",
-    durationMs: 812,
-  }
-}
+const onePair = (store, key) => pair(store, { key, userId: "ann", counters: [COUNTER] })
+const storePairs = (store, callers, prefix, pairs = PAIRS) =>
+  pairsPerSecond({ callers, pairs, run: (index) => onePair(store, `${prefix}-${index}`) })
 
-async function pair(store, key) {
-  const about = { partition: "main", key, fingerprint: "f" }
-  const reserved = await store.reserve({
-    ...about,
-    leaseMs: 60_000,
-    counters: [{ ...counter, amount: 1_000, limit: 2 ** 52, onExpire: 1_000 }],
-    pendingEntry: { ...entryOf(key), status: "expired" },
-  })
-  const settled = await store.settle({
-    ...about,
-    outcome: "settled",
-    revision: 0,
-    expiresAt: reserved.expiresAt,
-    counters: [{ ...counter, reserved: 1_000, amount: 700 }],
-    entry: entryOf(key),
-  })
-  if (settled.status !== "settled") throw new Error(settled.status)
-}
-
-async function storePairs(store, callers, prefix, pairs = PAIRS) {
-  const start = performance.now()
-  await Promise.all(
-    Array.from({ length: callers }, async (_, caller) => {
-      for (let index = caller; index < pairs; index += callers) await pair(store, `${prefix}-${index}`)
-    }),
-  )
-  return pairs / ((performance.now() - start) / 1_000)
-}
-
-/** Records the statements, with their values, that the store itself makes for one pair after another. */
+/** Records the statements that the store sends for consecutive pairs, with their values. */
 async function recordStatements(Database, path) {
   const database = new Database(path)
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL")
@@ -121,38 +78,27 @@ async function child() {
   await warm.close()
   const store = sqliteStore(path, { timeoutMs: 20_000 })
   await store.read({ partition: "main", counters: ["a"] })
-  process.send("ready")
-  await new Promise((resolve) => process.once("message", resolve))
+  await readyAndGo()
   const waits = []
-  const run = async (caller) => {
-    for (let index = caller; index < Number(pairs); index += 8) {
-      const start = performance.now()
-      await pair(store, `${prefix}-${index}`)
-      waits.push(performance.now() - start)
-    }
+  const run = async (index) => {
+    const start = performance.now()
+    await onePair(store, `${prefix}-${index}`)
+    waits.push(performance.now() - start)
   }
-  await Promise.all(Array.from({ length: 8 }, (_, caller) => run(caller)))
+  await pairsPerSecond({ callers: 8, pairs: Number(pairs), run })
   waits.sort((a, b) => a - b)
   await store.close()
   process.send({ p99: waits[Math.floor(waits.length * 0.99)], max: waits.at(-1) })
   process.disconnect()
 }
 
-/** One round, on a file of its own. */
+/** One round, on a separate file. */
 async function processes(path, count, pairs) {
   const children = Array.from({ length: count }, (_, index) => fork(self, ["child", path, `p${index}`, String(pairs)]))
-  const message = (one) => new Promise((resolve) => one.once("message", resolve))
-  await Promise.all(children.map(message))
-  const start = performance.now()
-  const answers = children.map(message)
-  for (const one of children) one.send("go")
-  const waits = await Promise.all(answers)
-  const seconds = (performance.now() - start) / 1_000
+  const { results: waits, seconds } = await runTogether(children)
   const longest = (name) => Math.max(...waits.map((one) => one[name]))
   return { rate: (count * pairs) / seconds, p99: longest("p99"), max: longest("max") }
 }
-
-const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]
 
 async function main() {
   const builtin = process.getBuiltinModule?.("node:sqlite")?.DatabaseSync

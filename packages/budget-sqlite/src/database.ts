@@ -77,6 +77,14 @@ export function decodeText(bytes: unknown): string {
 /** The path in `./p2.db`, `file:./p2.db` and `file:///var/lib/p2.db`. @throws InvalidArgumentError */
 export function pathOf(location: string): string {
   const path = location.startsWith("file://") ? pathOfUrl(location) : location.replace(/^file:/, "")
+  // Another scheme is the address of another store, which may contain a password.
+  if (/^(?!file:)[a-z][a-z+.-]+:(?![\\])/i.test(location))
+    throw new InvalidArgumentError(
+      "location",
+      'a path such as "./p2.db" or "file:./p2.db"',
+      undefined,
+      'Invalid `location`: expected a path such as "./p2.db" or "file:./p2.db", got an address with another scheme.',
+    )
   if (path === "" || path.includes("\0"))
     throw new InvalidArgumentError("location", 'a path such as "./p2.db" or "file:./p2.db"', location)
   // SQLite's URIs have parameters there; as part of a path they would open another file.

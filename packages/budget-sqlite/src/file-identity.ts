@@ -42,7 +42,7 @@ function identityOf(path: string): string | undefined {
 
 function replaced(): StoreError {
   return new StoreError(
-    "The file, or its log beside it, was moved, deleted or replaced while it was open. Nothing was applied. Put the file back, or create a new store with the file that is there now.",
+    "The file or its log was moved, deleted or replaced while it was open. Nothing was applied. Put the file back, or create a new store with the file that is there now.",
     { code: "store-misconfigured", applied: "no" },
   )
 }

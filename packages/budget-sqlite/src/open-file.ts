@@ -1,8 +1,7 @@
-import { setTimeout as pause } from "node:timers/promises"
 import { openDatabase, pragma, type SqliteDatabase, type SqliteStatement } from "./database"
 import { FileIdentity } from "./file-identity"
 import { type DatabaseOrigin, prepareSchema } from "./schema"
-import { isBusy, toStoreError } from "./sqlite-errors"
+import { toStoreError } from "./sqlite-errors"
 
 export interface SqliteSettings {
   location: { path: string } | { database: SqliteDatabase }
@@ -21,13 +20,12 @@ export interface OpenFile {
   prepare(sql: string): SqliteStatement
 }
 
-export async function openFile(settings: SqliteSettings): Promise<OpenFile> {
-  const { location } = settings
+export async function openFile({ location, synchronous, now }: SqliteSettings): Promise<OpenFile> {
   const isPath = "path" in location
   const database = isPath ? await openDatabase(location.path) : location.database
   const origin = { owned: isPath, name: isPath ? `The file ${location.path}` : "The database" }
   try {
-    await prepareWaiting(database, origin, settings)
+    prepareSchema(database, origin, synchronous)
   } catch (error) {
     if (isPath) database.close()
     throw toStoreError(error, "no", isPath ? `opening ${location.path}` : "opening the database")
@@ -37,29 +35,13 @@ export async function openFile(settings: SqliteSettings): Promise<OpenFile> {
   return {
     database,
     origin,
-    identity: isOwnFile ? new FileIdentity(location.path, settings.now()) : undefined,
+    identity: isOwnFile ? new FileIdentity(location.path, now()) : undefined,
     busyTimeoutMs: Number(pragma(database, "busy_timeout") ?? 0),
     prepare(sql) {
-      let statement = statements.get(sql)
-      if (statement === undefined) {
-        statement = database.prepare(sql)
-        statements.set(sql, statement)
-      }
+      const statement = statements.get(sql) ?? database.prepare(sql)
+      statements.set(sql, statement)
       return statement
     },
-  }
-}
-
-/** Prepares the schema. Waits while other processes create the tables. */
-async function prepareWaiting(database: SqliteDatabase, origin: DatabaseOrigin, settings: SqliteSettings) {
-  const deadline = performance.now() + settings.timeoutMs
-  for (;;) {
-    try {
-      return prepareSchema(database, origin, settings.synchronous)
-    } catch (error) {
-      if (!isBusy(error) || performance.now() >= deadline) throw error
-      await pause(1 + Math.random() * 16)
-    }
   }
 }
 

@@ -36,7 +36,7 @@ function codeOfFailedConnection(error: object): number | undefined {
 }
 
 /** Whether another connection holds the lock now, or the user's own transaction is open on this connection. */
-export function isBusy(error: unknown): boolean {
+function isBusy(error: unknown): boolean {
   const code = sqliteCode(error)
   if (code === CODES.SQLITE_BUSY || code === CODES.SQLITE_LOCKED || code === CODES.SQLITE_PROTOCOL) return true
   return error instanceof Error && error.message.includes("within a transaction")
@@ -45,16 +45,19 @@ export function isBusy(error: unknown): boolean {
 /** Converts an error of SQLite to a `StoreError`. */
 export function toStoreError(error: unknown, applied: "no" | "maybe", doing: string): P2Error {
   if (P2Error.isInstance(error)) return error
-  const { code, problem } = describeCode(sqliteCode(error), error)
-  return new StoreError(`SQLite failed while ${doing}: ${problem}`, { code, applied, cause: error })
+  const conflict = isBusy(error)
+  const { code, problem } = describeCode(conflict ? CODES.SQLITE_BUSY : sqliteCode(error), error)
+  const message = `SQLite failed while ${doing}: ${problem}`
+  return new StoreError(message, { code, applied, conflict: conflict && applied === "no", cause: error })
 }
 
 function describeCode(code: number | undefined, error: unknown): { code: StoreError["code"]; problem: string } {
   switch (code) {
     case CODES.SQLITE_BUSY:
-    case CODES.SQLITE_LOCKED:
-    case CODES.SQLITE_PROTOCOL:
-      return { code: "store-unavailable", problem: "another connection holds the file's lock." }
+      return {
+        code: "store-unavailable",
+        problem: "another connection, or a transaction of your own, holds the lock.",
+      }
     case CODES.SQLITE_FULL:
       return { code: "store-unavailable", problem: "the disk or the database is full. Free some space, then retry." }
     case CODES.SQLITE_IOERR:
@@ -69,7 +72,7 @@ function describeCode(code: number | undefined, error: unknown): { code: StoreEr
     case CODES.SQLITE_CANTOPEN:
       return {
         code: "store-misconfigured",
-        problem: "the file cannot be opened. Its folder must exist and be writable.",
+        problem: "the file cannot be opened. The path must name a file in a folder that exists and is writable.",
       }
     case CODES.SQLITE_NOTADB:
       return {

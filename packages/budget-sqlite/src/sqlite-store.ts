@@ -37,7 +37,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
  */
 export function sqliteStore(location: string | SqliteDatabase, options: SqliteStoreOptions = {}): BudgetStore {
   checkOptions(options, OPTIONS)
-  const { synchronous = "NORMAL", timeoutMs = 2_000, retentionMs = 3_600_000, now = Date.now } = options
+  const { synchronous = "NORMAL", timeoutMs = 2_000, retentionMs, now = Date.now } = options
   if (typeof location !== "string" && !isDatabase(location))
     throw new InvalidArgumentError(
       "location",
@@ -48,16 +48,9 @@ export function sqliteStore(location: string | SqliteDatabase, options: SqliteSt
     throw new InvalidArgumentError("options.synchronous", '"NORMAL" or "FULL"', synchronous)
   if (typeof now !== "function")
     throw new InvalidArgumentError("options.now", "a function that returns epoch milliseconds", now)
-  checkMs(timeoutMs, 0, "options.timeoutMs")
-  checkMs(retentionMs, 1, "options.retentionMs")
   const place = typeof location === "string" ? { path: pathOf(location) } : { database: location }
   const shared = "path" in place ? place.path !== ":memory:" : !isInMemory(place.database)
   return createStore(createSqliteStorage({ location: place, shared, synchronous, timeoutMs, now }), { retentionMs })
-}
-
-function checkMs(value: unknown, min: number, argument: string): void {
-  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) < 2 ** 31) return
-  throw new InvalidArgumentError(argument, `milliseconds, an integer from ${min} to 2^31 − 1`, value)
 }
 
 /** Whether the user's connection has no file, so that no other process can see it. */

@@ -39,7 +39,7 @@ async function reserve(budget: Budget, options: ReserveOptions): Promise<Reserva
   return outcome.reservation
 }
 
-/** For every counter: spent, and the sum of what the entries were charged there. */
+/** For every counter: spent, and the sum of the charges of its entries. */
 async function sums(budget: Budget): Promise<{ spent: Record<string, number>; charged: Record<string, number> }> {
   const charged: Record<string, number> = {}
   for (const { charges } of (await budget.usage.list()).entries)
@@ -78,7 +78,7 @@ it("corrects an attempt from its stored entry in a later process, and counters a
   expect(Object.values(spent).sort((a, b) => a - b)).toEqual([13, 0.75 * USD, 0.75 * USD])
   const [total] = await third.usage.totals()
   expect(total).toMatchObject({ attempts: 2, costNanoUsd: 0.75 * USD })
-  // Corrected once more, from the entry as it now stands.
+  // Corrected once more, from the current entry.
   expect(await third.correct({ entry: corrected!, cost: { usd: 2, tokens: 20 } })).toEqual({ status: "corrected" })
   const after = await sums(third)
   expect(after.spent).toEqual(after.charged)
@@ -102,14 +102,14 @@ it("settles a retry after midnight in the day of its reservation", async () => {
   expect(spent).toEqual(charged)
   const yesterday = Object.keys(spent).filter((name) => name.includes(Date.UTC(2026, 2, 1, 15).toString(36)))
   expect(yesterday).toHaveLength(1)
-  // A second settle by the same names goes to the same day.
+  // A second settle with the same counter names is charged to the same day.
   expect(await retry.settle({ usd: 0.75, tokens: 3 }, undefined, { revision: 1 })).toMatchObject({ replayed: false })
   const after = await sums(budget)
   expect(after.spent).toEqual(after.charged)
   expect(after.spent[yesterday[0]!]).toBe(0.75 * USD)
 })
 
-it("an expired attempt has the cost that was charged, not the amount that was reserved", async () => {
+it("an expired attempt has the charged cost, not the reserved amount", async () => {
   const [path, clock] = [newPath(), { now: Date.UTC(2026, 2, 2, 12) }]
   const budget = processOn(path, clock)
   const amount = { usd: 1, tokens: 9 }

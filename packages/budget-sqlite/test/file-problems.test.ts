@@ -5,8 +5,8 @@ import { join } from "node:path"
 import type { BudgetStore, UsageEntry } from "@p2/budget/store"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { entryOf, reserveOf, settleOf } from "../../budget/test/adapters/requests"
 import { openDatabase } from "./support/open-database"
-import { entryOf, reserveOf, settleOf } from "./support/requests"
 
 let folder: string
 let path: string
@@ -20,7 +20,7 @@ const digest = () => createHash("sha256").update(readFileSync(path)).digest("hex
 const reserve = (store: BudgetStore, key: string) => store.reserve(reserveOf(key))
 const settle = (store: BudgetStore, key: string, entry?: UsageEntry) => store.settle(settleOf(key, entry))
 
-/** Every member refuses with this code, says that nothing was written, and leaves the file as it was. */
+/** Every member rejects with this code, reports that nothing was written, and leaves the file unchanged. */
 async function expectRejected(code: string, message: RegExp): Promise<void> {
   const before = digest()
   const store = sqliteStore(path)
@@ -94,7 +94,7 @@ describe("a file that cannot be used is rejected, and nothing in it is overwritt
     await expectRejected("store-corrupt", /damaged|malformed/)
   })
 
-  it("a folder that is not there", async () => {
+  it("a folder that does not exist", async () => {
     const store = sqliteStore(join(folder, "absent", "p2.db"))
     await expect(reserve(store, "r1")).rejects.toMatchObject({ code: "store-misconfigured", applied: "no" })
     await expect(reserve(store, "r1")).rejects.toThrow(join(folder, "absent", "p2.db"))
@@ -102,7 +102,7 @@ describe("a file that cannot be used is rejected, and nothing in it is overwritt
   })
 
   it.each([
-    // The address of a host, of which only /p2.db would be left.
+    // A URL with a host, of which only the path /p2.db would be used.
     "file://./p2.db",
     "file://p2.db",
     "file://data/p2.db",
@@ -111,11 +111,11 @@ describe("a file that cannot be used is rejected, and nothing in it is overwritt
     "file://[p2.db",
     "file:",
     "",
-    // Another file than was meant, whose name would have these in it.
+    // These would become part of the file's name.
     "file:./p2.db?mode=ro",
     "file:///tmp/p2.db?cache=shared",
     "file:./p2.db#1",
-  ])("%j, which names no file or another one than it seems to", (location) => {
+  ])("%j, which names no file, or not the file that it seems to name", (location) => {
     expect(() => sqliteStore(location)).toThrow(expect.objectContaining({ code: "invalid-argument" }))
   })
 })
@@ -156,7 +156,7 @@ it("strings that are no longer UTF-8 damage only their own row, and do not end t
   await expect(
     store.ledger!.list({ partition: "main", filter: {}, cursor: null, limit: 9, newestFirst: false }),
   ).rejects.toMatchObject(damage)
-  // Housekeeping goes over the damaged row as well and fails nobody.
+  // Housekeeping also reads the damaged row, and no call fails.
   expect(await store.listDue({ partition: "main", limit: 1 })).toMatchObject({ due: [] })
   await expect(
     store.ledger!.totals({ partition: "main", filter: {}, groupBy: [], buckets: null }),
@@ -174,7 +174,7 @@ it("300 files with random overwritten bytes work or are reported as damaged", { 
   const outcomes = new Set<string>()
   for (let round = 0; round < 300; round++) {
     const bytes = Buffer.from(sound)
-    // Behind the header, whose marks say what the file is and who may write it.
+    // After the header, whose fields identify the format and the application.
     const place = (hit: number) => 100 + ((round * 7_919 + hit * 104_729) % (bytes.length - 100))
     for (let hit = 0; hit <= round % 40; hit++) bytes[place(hit)] = (hit * 37) % 256
     const copy = join(folder, `${round}.db`)
@@ -225,8 +225,8 @@ describe("a connection that may not write", () => {
     database.close()
   })
 
-  // The right to write does not bind the superuser, for whom the two tests above stand alone.
-  it.runIf(process.getuid?.() !== 0)("is what a read-only file gives", async () => {
+  // File permissions do not apply to root, for whom only the two tests above run.
+  it.runIf(process.getuid?.() !== 0)("is the result of a read-only file", async () => {
     await filledFile()
     chmodSync(path, 0o444)
     chmodSync(folder, 0o555)
@@ -241,7 +241,7 @@ describe("a connection that may not write", () => {
   })
 })
 
-it("on a full disk, writes that do not fit fail, confirmed ones stay, and calls work again when there is room", async () => {
+it("on a full disk, writes that do not fit fail, confirmed ones stay, and calls work again when there is space", async () => {
   const database = openDatabase(path)
   database.exec("PRAGMA journal_mode = WAL")
   const store = sqliteStore(database)
@@ -252,7 +252,7 @@ it("on a full disk, writes that do not fit fail, confirmed ones stay, and calls 
   let refused: unknown
   for (let index = 0; refused === undefined && index < 5_000; index++) {
     try {
-      // Several at once, so that a refusal falls into a shared transaction too.
+      // Several at once, so that a rejected call is also part of a shared transaction.
       const ids = [0, 1, 2].map((part) => `r${index}.${part}`)
       const settled = await Promise.allSettled(ids.map((id) => reserve(store, id)))
       answered.push(...ids.filter((_, part) => settled[part]!.status === "fulfilled"))
@@ -278,7 +278,7 @@ it("on a full disk, writes that do not fit fail, confirmed ones stay, and calls 
   database.close()
 })
 
-it("keeps its tables beside the user's in the user's own database, and leaves its marks alone", async () => {
+it("keeps its tables next to the user's in the user's own database, and does not change the database's header", async () => {
   const database = openDatabase(path)
   database.exec("PRAGMA journal_mode = WAL; PRAGMA application_id = 77; PRAGMA user_version = 5")
   database.exec("CREATE TABLE songs (title TEXT)")

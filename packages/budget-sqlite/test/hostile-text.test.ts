@@ -5,12 +5,12 @@ import { memoryStore } from "@p2/budget"
 import type { UsageTotals } from "@p2/budget/store"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { afterAll, expect, it } from "vitest"
-import { entryOf, reserveOf } from "./support/requests"
+import { entryOf, reserveOf } from "../../budget/test/adapters/requests"
 
 const folder = mkdtempSync(join(tmpdir(), "p2-sqlite-text-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** Texts that a database may merge, cut or read as something else. */
+/** Strings that a database may merge, cut or misread. */
 const TEXTS = [
   "\ud800",
   "\ud801",

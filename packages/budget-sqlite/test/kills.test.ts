@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { childScript } from "./support/child-script"
+import { childScript } from "../../budget/test/adapters/child-script"
 import { openDatabase } from "./support/open-database"
 
 /** Requests in all, two operations each on average. `npm run test:soak` does a hundred thousand operations. */
@@ -16,7 +16,7 @@ let script: Awaited<ReturnType<typeof childScript>>
 const folder = mkdtempSync(join(tmpdir(), "p2-sqlite-"))
 const path = join(folder, "p2.db")
 beforeAll(async () => {
-  script = await childScript("operate")
+  script = await childScript(new URL("./support/operate.ts", import.meta.url))
 })
 afterAll(() => {
   script.remove()

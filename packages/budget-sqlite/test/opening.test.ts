@@ -4,12 +4,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { childScript } from "./support/child-script"
+import { childScript } from "../../budget/test/adapters/child-script"
 
 let script: Awaited<ReturnType<typeof childScript>>
 const folder = mkdtempSync(join(tmpdir(), "p2-sqlite-"))
 beforeAll(async () => {
-  script = await childScript("open-once")
+  script = await childScript(new URL("./support/open-once.ts", import.meta.url))
 })
 afterAll(() => {
   script.remove()
@@ -31,7 +31,7 @@ it("processes that open a new file at the same time create its tables once, and 
   }
 })
 
-it("says which SQLite this Node uses, and it is the built-in one wherever there is one", async () => {
+it("reports which SQLite this Node uses: the built-in one if there is one", async () => {
   const { stdout } = await run(process.execPath, ["--no-warnings", script.path, join(folder, "one.db"), "a", "0"])
   const { library } = JSON.parse(stdout)
   const [major, minor] = process.versions.node.split(".").map(Number) as [number, number]
@@ -42,7 +42,7 @@ it("says which SQLite this Node uses, and it is the built-in one wherever there 
 const hasBuiltin = process.getBuiltinModule?.("node:sqlite") !== undefined
 
 it.skipIf(hasBuiltin)("without a built-in SQLite and without libsql, the error says what to install", async () => {
-  // Away from this package there is no libsql to be found.
+  // Outside this package, Node does not find libsql.
   const away = join(folder, "away.mjs")
   copyFileSync(script.path, away)
   await expect(run(process.execPath, [away, join(folder, "away.db"), "a", "0"])).rejects.toMatchObject({

@@ -4,8 +4,8 @@ import { join } from "node:path"
 import type { BudgetStore } from "@p2/budget/store"
 import { sqliteStore } from "@p2/budget-sqlite"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { entryOf, reserveOf } from "../../budget/test/adapters/requests"
 import { openDatabase } from "./support/open-database"
-import { entryOf, reserveOf } from "./support/requests"
 
 let folder: string
 let path: string
@@ -81,7 +81,7 @@ describe("a file that was replaced while open: what is counted in it would be lo
     expect(await reserved()).toBe(4)
   })
 
-  it("a path is that of the folder in which the file was opened", async () => {
+  it("a relative path keeps referring to the folder in which the file was opened", async () => {
     const here = process.cwd()
     const relative = sqliteStore("relative.db", { now: () => time })
     try {
@@ -121,7 +121,8 @@ it("the log shrinks again after a long read", async () => {
     await store.ledger!.record({ partition: "main", key: `e${index}`, entry })
   reader.exec("COMMIT")
   reader.close()
-  // A write that finds the log past a thousand pages copies them, and the next begins it anew.
+  // A write that finds more than a thousand pages in the log copies them to the file, and the next write restarts the
+  // log.
   for (let index = 0; index < 3; index++) await reserve(`r${index}`)
   expect(size()).toBeLessThanOrEqual(16 * 2 ** 20)
 })

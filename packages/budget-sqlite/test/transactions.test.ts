@@ -3,8 +3,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type SqliteDatabase, sqliteStore } from "@p2/budget-sqlite"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { reserveOf } from "../../budget/test/adapters/requests"
 import { openDatabase } from "./support/open-database"
-import { reserveOf } from "./support/requests"
 
 let folder: string
 let path: string
@@ -140,10 +140,11 @@ describe("usage errors", () => {
     expect(() => sqliteStore(7 as unknown as string)).toThrow(/a path such as/)
     expect(() => sqliteStore("x.db", { synchronous: "OFF" as "FULL" })).toThrow(/synchronous/)
     expect(() => sqliteStore("x.db", { retentionMs: 0 })).toThrow(/retentionMs/)
+    expect(() => sqliteStore("x.db", { timeoutMs: 0 })).toThrow(/timeoutMs/)
     expect(() => sqliteStore("x.db", { now: 7 as unknown as () => number })).toThrow(/options.now/)
     expect(() => sqliteStore("x.db", null as unknown as object)).toThrow(/options.*an object/)
-    const misspelt = { retentionMS: 1 }
-    expect(() => sqliteStore("x.db", misspelt as object)).toThrow(/`retentionMS`.*`retentionMs`/s)
+    const misspelled = { retentionMS: 1 }
+    expect(() => sqliteStore("x.db", misspelled as object)).toThrow(/`retentionMS`.*`retentionMs`/s)
   })
 })
 

@@ -1,5 +1,5 @@
-// How long calls keep the server while 100,000 leases that have ended wait, and behind as many entries. Linux only.
-// Run `pnpm build` first, then `node bench/backlog.mjs [reservations]`.
+// Measures how long each call occupies the server while 100,000 ended leases wait to be expired, and while the ledger
+// has as many entries. Linux only. Run `pnpm build` first, then `node bench/backlog.mjs [reservations]`.
 import { readFileSync } from "node:fs"
 import { startRedis } from "@p2/redis-server"
 import { Redis } from "ioredis"
@@ -46,9 +46,9 @@ for (let from = 0; from < waiting; from += 5_000) {
   await Promise.all(Array.from({ length: 5_000 }, (_, index) => reserve(from + index)))
 }
 now += 2_000
-// From here on time goes by, as it does where entries are written one after the other.
+// From here on the clock advances, as it does when entries are written one after another.
 tickMs = 1
-await report("reserves beside the backlog", 200, (index) => reserve(waiting + index))
+await report("reserves next to the backlog", 200, (index) => reserve(waiting + index))
 let expired = 0
 await report("pages of a sweep, 64 leases each", Number.POSITIVE_INFINITY, async () => {
   const { due } = await store.listDue({ partition: "main", limit: 64 })
@@ -75,7 +75,7 @@ function serverNanos() {
   return Number(readFileSync(`/proc/${server.pid}/task/${server.pid}/schedstat`, "utf8").split(" ")[0])
 }
 
-/** One call at a time, so that each has its own figure. */
+/** One call at a time, so that each is measured separately. */
 async function report(what, calls, run) {
   const micros = []
   const started = performance.now()

@@ -1,4 +1,4 @@
-// What a reserve-and-settle pair of a budget costs over the memory store, called as `@p2/client` calls it, beside the same
+// What a reserve-and-settle pair of a budget costs over the memory store, called as `@p2/client` calls it, compared with the same
 // pair of the bare store and of the store behind its checks. In microseconds of processor time, so that other work on the
 // machine does not count, and in bytes that are allocated. Run `pnpm build` first, then
 // `node --expose-gc bench/facade.mjs [pairs]`.
@@ -9,7 +9,10 @@ const PAIRS = Number(process.argv[2] ?? 20_000)
 const ROUNDS = 5
 const SMALL = 1_000
 
-/** Its clock moves a millisecond with every pair, so that keys are forgotten as they come and 60,000 are kept. */
+/**
+ * Its clock advances by a millisecond with every pair, so that keys are forgotten as fast as they are added and 60,000
+ * are kept.
+ */
 function storeOf() {
   let calls = 0
   const now = () => 1_800_000_000_000 + (calls++ >> 1)
@@ -32,7 +35,7 @@ const COUNTED = [
   { scope: "user", limit: null },
   { scope: "client", limit: null },
 ]
-/** Money of a user per day, of a client per hour, and tokens of everybody. */
+/** Dollars of a user per day, dollars of a client per hour, and tokens in total. */
 const LIMITED = [
   { scope: "user", limit: { nanoUsd: 9e15 }, per: "day", timeZone: "Europe/Paris" },
   { scope: "client", limit: { nanoUsd: 9e15 }, per: "hour", timeZone: "UTC" },
@@ -99,7 +102,7 @@ async function bytes(pair) {
     for (let done = 0; done < SMALL; done++) await pair()
     each.push((process.memoryUsage().heapUsed - before) / SMALL)
   }
-  // A collection in between makes the figure of a round too small.
+  // A garbage collection during a round makes its figure too small.
   return each.sort((a, b) => b - a)[5]
 }
 

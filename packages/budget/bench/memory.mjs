@@ -1,5 +1,5 @@
 // Reserve-and-settle pairs per second of the memory store over three counters, as the budget calls it (through
-// `checkedStore`), without usage entries and with them, beside a bare loop of three Map updates. Per second of processor
+// `checkedStore`), without usage entries and with them, compared with a bare loop of three Map updates. Per second of processor
 // time, so that other work on the machine does not count.
 // Run `pnpm build` first, then `node bench/memory.mjs [pairs]`.
 import { memoryStore } from "../dist/index.js"
@@ -7,7 +7,8 @@ import { checkedStore } from "../dist/store.js"
 
 const PAIRS = Number(process.argv[2] ?? 400_000)
 const ROUNDS = 5
-// The store's clock moves a millisecond every ten pairs, so that keys leave as they come and about 60,000 are kept.
+// The store's clock advances by a millisecond every ten pairs, so that keys are forgotten as fast as they are added and
+// about 60,000 are kept.
 const PAIRS_PER_MS = 10
 const LEASE_MS = 1_000
 const RETENTION_MS = 5_000
@@ -17,7 +18,7 @@ function processorSeconds() {
   return (user + system) / 1_000_000
 }
 
-// Literals, because objects that are put together from others are slower to read than the budget's own.
+// Object literals, because objects built by spreading are slower to read than those that the budget builds.
 const counterOf = (name, startsAt, endsAt) => ({
   name,
   startsAt,

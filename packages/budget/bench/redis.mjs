@@ -1,5 +1,5 @@
-// What the Redis store costs: rates beside a bare EVALSHA of a one-counter increment, in one interleaved run; the server's
-// processor time; ten thousand users beside a million; bytes of memory.
+// What the Redis store costs: rates compared with a bare EVALSHA of a one-counter increment, in one interleaved run; the server's
+// processor time; ten thousand users compared with a million; bytes of memory.
 // Run `pnpm build` first, then `node --expose-gc bench/redis.mjs [operations per round] [rounds]`. Takes REDIS_URL, which must
 // be a server for this alone (it is flushed), or starts one.
 import { createHash } from "node:crypto"
@@ -91,7 +91,7 @@ async function pair(on, counters) {
   if (settled.status !== "settled") throw new Error(`settle: ${settled.status}`)
 }
 
-/** What everything is compared with: a counter with an end, incremented. */
+/** The baseline of all ratios: increments a counter that expires. */
 const BARE =
   "local n = redis.call('INCRBY', KEYS[1], ARGV[1]) if n == tonumber(ARGV[1]) then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end return { n, redis.call('PTTL', KEYS[1]) }"
 const bareSha = createHash("sha1").update(BARE).digest("hex")
@@ -127,13 +127,16 @@ client.disconnect()
 plain.disconnect()
 await server?.stop()
 
-/** Every variant once a round, in a new order each time, so that what else the machine does falls on all alike. */
+/**
+ * Runs every variant once per round, in a new order each time, so that other load on the machine affects all of them
+ * equally.
+ */
 async function compare(callers) {
   const count = callers === 1 ? Math.ceil(operations / 4) : operations
   const results = Object.fromEntries(Object.keys(variants).map((name) => [name, { rates: [], micros: [] }]))
   for (let round = 0; round <= rounds; round++) {
     for (const [name, operation] of shuffled(Object.entries(variants))) {
-      // Leases of one variant are not paid for by the next.
+      // Otherwise, one variant would expire the leases of the one before.
       await client.flushall()
       await rateOf(operation, Math.ceil(count / 10), callers)
       collectGarbage()
@@ -153,7 +156,10 @@ async function compare(callers) {
   }
 }
 
-/** Pairs among ten thousand users and among a million, whose counters exist, in turn on two databases of one server. */
+/**
+ * Alternates pairs of ten thousand users with pairs of a million users, all with existing counters, on two databases of
+ * one server.
+ */
 async function users() {
   console.log("\nreserve and settle over 3 counters, µs of the server")
   const sides = []
@@ -244,7 +250,7 @@ async function rateOf(operation, count, callers) {
   return (count / (performance.now() - started)) * 1_000
 }
 
-/** Of the last slice, so that the next does not pay for it. */
+/** Collects the garbage of the last slice, so that it does not slow the next one down. */
 function collectGarbage() {
   globalThis.gc?.({ type: "minor" })
 }

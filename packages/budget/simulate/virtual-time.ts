@@ -160,7 +160,7 @@ export class VirtualTime {
   }
 }
 
-/** Has the members of a timer of Node. */
+/** Has the members of Node's `Timeout`. */
 class VirtualHandle {
   constructor(public id: number) {}
   ref(): this {

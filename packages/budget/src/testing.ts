@@ -1,8 +1,8 @@
 export type { CaseContext, ExpiredLease } from "./testing/case-context"
 export { SuiteFailure } from "./testing/expect"
 export { createFaultyProxy, type FaultyProxy, type FaultyProxyOptions, type TcpAddress } from "./testing/faulty-proxy"
-export { SUITE_LEVELS, SUITE_NEEDS, type SuiteLevel, type SuiteNeed } from "./testing/levels"
 export type { CaseReport, LevelReport, StoreReport } from "./testing/report"
+export { SUITE_LEVELS, SUITE_NEEDS, type SuiteLevel, type SuiteNeed } from "./testing/report"
 export { type StoreCase, SUITE_RULES, type SuiteRule } from "./testing/store-case"
 export { storeCases } from "./testing/store-cases"
 export {

@@ -50,7 +50,7 @@ export interface World {
 }
 
 /**
- * A memory store with a clock of its own and a connection that breaks on demand. It rejects invalid requests, so that every
+ * A memory store with its own clock and a connection that breaks on demand. It rejects invalid requests, so that every
  * test that uses it shows that the budget sends none.
  */
 export function world(start = NOON): World {

@@ -91,7 +91,7 @@ describe("carryOver", () => {
       [first!, ...others].map((budget) => budget.reserve({ subject, amount: 0.3 })),
     )
     const admitted = results.filter((result) => result.status === "fulfilled" && result.value.ok).length
-    // The one whose reply was lost fails closed.
+    // The call whose reply was lost fails closed.
     expect(results.filter(({ status }) => status === "rejected").length).toBeLessThanOrEqual(1)
     expect(admitted).toBeLessThanOrEqual(5)
     await reserved(make(), { subject, amount: 0 })

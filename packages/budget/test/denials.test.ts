@@ -50,7 +50,7 @@ describe("the message of a denial agrees with its fields", () => {
     ])
   })
 
-  it("when other calls have reserved the room, and when several limits deny", async () => {
+  it("when other calls have reserved the remaining amount, and when several limits deny", async () => {
     const both = [...limits, { scope: "total", limit: { requests: 1 } }] as const
     const budget = budgetOn(world(), { limits: both })
     await reserved(budget, { subject, amount: 0.75 })

@@ -64,14 +64,19 @@ describe("callbacks that throw", () => {
     const onAlert = async () => {
       throw new Error("of the alert")
     }
-    const onWarning = () => {
+    const throwing = () => {
       throw new Error("of the warning")
     }
-    const budget = createBudget({ store: memoryStore(), limits, onAlert, onWarning })
-    expect(await (await reserved(budget, { subject, amount: { usd: 1 } })).settle({ usd: 1 })).toMatchObject({
-      status: "settled",
-    })
-    expect(printed.mock.calls.map(([message]) => message)).toEqual([expect.stringContaining("onAlert threw")])
+    for (const onWarning of [throwing, async () => throwing()]) {
+      printed.mockClear()
+      const budget = createBudget({ store: memoryStore(), limits, onAlert, onWarning })
+      expect(await (await reserved(budget, { subject, amount: { usd: 1 } })).settle({ usd: 1 })).toMatchObject({
+        status: "settled",
+      })
+      await vi.waitFor(() =>
+        expect(printed.mock.calls.map(([message]) => message)).toEqual([expect.stringContaining("onAlert threw")]),
+      )
+    }
   })
 
   it("a heartbeat that meets a usage error ends with a warning, not an unhandled rejection", async () => {

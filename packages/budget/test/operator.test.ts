@@ -50,7 +50,7 @@ describe("a clock that was wrong", () => {
     const [there] = (await reserved(budget, { subject: other, amount: 0.1 })).limits
     expect([here!.startsAt, there!.startsAt]).toEqual([NOON + 1.5 * DAY, NOON - 0.5 * DAY])
     at.calls.length = 0
-    // Each partition's time is known here now: one call each.
+    // This process now knows each partition's time, so each reserve takes one call.
     await reserved(budget, { subject, amount: 0.1 })
     await reserved(budget, { subject: other, amount: 0.1 })
     expect(at.calls).toEqual(["reserve", "reserve"])

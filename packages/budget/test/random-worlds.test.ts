@@ -92,7 +92,7 @@ async function check(steps: readonly Step[]): Promise<void> {
   }
   for (const { charges, costNanoUsd } of attempts)
     for (const [name, charge] of Object.entries(charges)) if (name.includes("|usd|")) expect(charge).toBe(costNanoUsd)
-  // No cost that a caller was told is lost.
+  // No cost that was confirmed to a caller is lost.
   for (const [{ idempotencyKey }, cost] of confirmed) {
     const charged = attempts.filter(({ requestId }) => requestId === idempotencyKey).map((entry) => entry.costNanoUsd)
     expect([idempotencyKey, charged.includes(cost), charged]).toEqual([idempotencyKey, true, charged])

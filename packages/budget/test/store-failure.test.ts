@@ -149,7 +149,7 @@ describe("a store that fails", () => {
     await expect(budget.reserve({ subject, amount: { usd: 0.3 } })).rejects.toMatchObject({ code: "store-unavailable" })
     at.faults.push({ member: "settle", kind: "down" })
     expect(await first.settle({ usd: 0.2 })).toMatchObject({ status: "pending" })
-    // Not released before the store knows.
+    // The allowance stays in use until the store has confirmed the charge.
     await expect(budget.reserve({ subject, amount: { usd: 0.3 } })).rejects.toMatchObject({ code: "store-unavailable" })
     expect(await budget.flush()).toBe(true)
     expect((await budget.status(subject))[0]).toMatchObject({ spent: 0.2, reserved: 0 })

@@ -5,7 +5,7 @@ import { budgetOn, NOON, reserved, USD, world } from "./budget-world"
 const limits = [{ scope: "total", limit: null }] as const
 const subject = { userId: "ada", clientId: "web" }
 
-/** Three users: ada with 3 cheap attempts, bob with 1 dear one, eve with 2. */
+/** Three users: ada with 3 cheap attempts, bob with 1 expensive one, eve with 2. */
 async function spent() {
   const budget = budgetOn(world(), { limits })
   for (const [userId, costs] of Object.entries({ ada: [0.1, 0.1, 0.1], bob: [2], eve: [0.4, 0.5] }))
@@ -144,7 +144,7 @@ describe("usage", () => {
     expect(await groups("day")).toEqual([...first.map((group) => [day, ...group]), [day + 86_400_000, "ada", null]])
   })
 
-  it("throws a NoLedgerError where the store keeps none", async () => {
+  it("throws a NoLedgerError if the store keeps no ledger", async () => {
     const budget = createBudget({ store: memoryStore({ maxEntries: 0 }), limits: [] })
     expect(budget.usage.available).toBe(false)
     await expect(budget.usage.list()).rejects.toMatchObject({ code: "no-ledger" })

@@ -9,7 +9,7 @@ afterEach(() => {
 describe("waiting", () => {
   const limits = [{ scope: "total", limit: 1 }] as const
 
-  it("gets the room that another call releases", async () => {
+  it("gets the amount that another call releases", async () => {
     const budget = createBudget({ store: memoryStore(), limits })
     const first = await reserved(budget, { amount: { usd: 1 } })
     const waiting = budget.reserve({ amount: { usd: 1 }, wait: { timeoutMs: 20_000 } })
@@ -115,7 +115,7 @@ describe("waiting", () => {
     }
     const calls = [call("large", 1), call("small", 0.25), call("medium", 0.5)]
     await new Promise(setImmediate)
-    // There is room for the others, but they came later.
+    // The others would fit, but they came later.
     await first.release()
     calls.push(call("new", 0.25))
     await second.release()
@@ -145,7 +145,7 @@ describe("waiting", () => {
     for (const result of await Promise.all(waiting)) expect(result).toMatchObject({ ok: false, error: { busy: true } })
   })
 
-  it("sees the room of another process by polling", async () => {
+  it("notices a release in another process by polling", async () => {
     const store = memoryStore()
     const [one, other] = [createBudget({ store, limits }), createBudget({ store, limits })]
     const first = await reserved(one, { amount: 1 })

@@ -10,8 +10,9 @@ interface Segment {
 }
 
 /**
- * Windows of a zone, found another way than in src: the whole timeline of offsets first, from the runtime's names such as
- * `GMT+05:45`, then a walk along it that notes the first instant of each date that is later than all before.
+ * Computes the windows of a zone by another algorithm than src: the whole timeline of offsets first, from the runtime's
+ * names such as `GMT+05:45`, then a walk along it that notes the first instant of each date that is later than all
+ * before.
  */
 export class ReferenceZone {
   readonly #name: Intl.DateTimeFormat

@@ -1,6 +1,6 @@
 import type { LocalProvider } from "@p2/local-provider"
 
-/** A real agent program, and how it gets a task that one call of its own tool fulfils. */
+/** A real agent program, and how to give it a task that takes one call of its own tool. */
 export interface Agent {
   /** Shown in the table. */
   title: string
@@ -10,7 +10,7 @@ export interface Agent {
   version: string
   /** Arguments for a task without questions. */
   arguments(task: string): readonly string[]
-  /** Variables that a user sets beside the key and the base URL. */
+  /** Variables that a user sets besides the key and the base URL. */
   env?: Readonly<Record<string, string>>
   /** Files of the user, below the home folder. */
   files?: Readonly<Record<string, unknown>>
@@ -18,7 +18,7 @@ export interface Agent {
   provider: ProviderVariables
   /** Its tool that writes a file. A string is the input of a custom tool. */
   tool: { name: string; write(file: string): Record<string, unknown> | string }
-  /** What a small budget needs beside `--clamp`. */
+  /** Options that a small budget needs besides `--clamp`. */
   small?: { options?: readonly string[]; arguments?: readonly string[] }
 }
 
@@ -58,7 +58,7 @@ export const AGENTS: readonly Agent[] = [
     arguments: (task) => ["-p", task, "--allowedTools", "Write"],
     provider: ANTHROPIC,
     tool: { name: "Write", write: (file) => ({ file_path: file, content: CONTENT }) },
-    // Its first prompt has 76,000 bytes, which the hard bound takes for 137,000 tokens.
+    // Its first prompt has 76,000 bytes, for which the hard bound is 137,000 tokens.
     small: { options: ["--input-bound", "provider"] },
   },
   {

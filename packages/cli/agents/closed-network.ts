@@ -1,7 +1,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 
-/** A proxy of the network that lets nothing through, and lists where programs wanted to go. */
+/** A network proxy that rejects every connection, and lists the requested hosts. */
 export interface ClosedNetwork {
   url: string
   readonly hosts: readonly string[]

@@ -1,7 +1,7 @@
 import type { ReceivedRequest } from "@p2/local-provider"
 import type { Agent } from "./agents"
 
-/** A request of a program as a test replays it: with the shape of the real one, without its texts and ids. */
+/** A request of a program as a test replays it: with the shape of the real one, without its text and ids. */
 export interface Recording {
   program: string
   recorded: string
@@ -47,7 +47,7 @@ function firstOfEachType(tools: readonly { type?: string }[]): readonly unknown[
   return tools.filter((tool, index) => tools.slice(0, index).filter(({ type }) => type === tool.type).length < 2)
 }
 
-/** Digits of ids become zeros, paths of the run those of a user, and texts another text. */
+/** Replaces digits of ids with zeros, paths of the run with a user's paths, and text with other text. */
 function anonymizedText(text: string): string {
   if (text.length > MAX_LENGTH) return "A longer text."
   return text

@@ -33,7 +33,7 @@ export interface AgentRun {
   /** Calls that reached the imitation. */
   sentCalls: number
   wroteFile: boolean
-  /** Hosts to which the program wanted to connect beside the proxy. */
+  /** Hosts besides the proxy to which the program tried to connect. */
   otherHosts: readonly string[]
   seconds: number
   /** The requests as the imitation received them. */
@@ -98,10 +98,10 @@ export async function runAgent(agent: Agent, added: RunWords, { cli, programs }:
   return run
 }
 
-/** The imitation calls the tool, and ends after its result. A call that wants JSON gets it. */
+/** The imitation calls the tool, and ends after its result. It answers a request for JSON with JSON. */
 function script({ faults }: LocalProvider, { tool }: Agent, file: string): void {
-  const toolCall = { name: tool.name, arguments: tool.write(file) }
-  faults.always({ toolCall }, ({ body }) => hasTool(body, tool.name) && !hasResult(body))
+  const toolCalls = [{ name: tool.name, arguments: tool.write(file) }]
+  faults.always({ toolCalls }, ({ body }) => hasTool(body, tool.name) && !hasResult(body))
   faults.always({ answer: "Done." }, ({ body }) => !/"(responseJsonSchema|json_schema)"/.test(JSON.stringify(body)))
 }
 
@@ -129,7 +129,7 @@ function environment(agent: Agent, provider: LocalProvider, home: string, networ
   }
 }
 
-/** Waits for the end. After a timeout, the process group is ended. */
+/** Waits until the process exits. After a timeout, kills its process group. */
 function endOf(child: ChildProcess): Promise<{ code: number | null; output: string }> {
   let output = ""
   for (const stream of [child.stdout!, child.stderr!])

@@ -1,11 +1,11 @@
 import type { Agent } from "./agents"
 import type { AgentRun } from "./run-agent"
 
-/** Options of `p2 run`, and what must come of them. */
+/** Options of `p2 run`, and their expected outcome. */
 export interface Scenario {
   title: string
   options(agent: Agent): readonly string[]
-  /** Arguments that the program gets beside the task. */
+  /** Arguments that the program gets besides the task. */
   arguments(agent: Agent): readonly string[]
   /** What is wrong. */
   check(run: AgentRun): string | undefined

@@ -21,10 +21,19 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
 
 /** Commander exits with 1 on its own. It has printed its message when it throws. */
 function rejectByException(command: Command): void {
-  command
-    .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(printableLines(text.replace(/^error: /, "p2: "))) })
+  command.exitOverride().configureOutput({
+    outputError: (text, write) => write(printableLines(withSuggestion(text.replace(/^error: /, "p2: "), command))),
+  })
   command.commands.forEach(rejectByException)
+}
+
+/** Names of options in other tools. Commander suggests only the nearest spelling. */
+const SYNONYMS: Readonly<Record<string, string>> = { "--limit": "--rows", "--last": "--rows", "--tz": "--time-zone" }
+
+function withSuggestion(text: string, { options }: Command): string {
+  const meant = SYNONYMS[/^p2: unknown option '([\w-]+)'/.exec(text)?.[1] ?? ""]
+  if (!options.some(({ long }) => long === meant)) return text
+  return `${text.split("\n")[0]}\n(Did you mean ${meant}?)\n`
 }
 
 /** `p2 models | head` reads no further. */

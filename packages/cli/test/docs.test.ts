@@ -57,7 +57,7 @@ beforeAll(async () => {
   writeScript("npx", `[ "$1" = "@p2/cli" ] && shift && exec ${program} "$@"`)
 })
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
 })
 

@@ -28,6 +28,13 @@ it("ends with 2 for an unknown command or option", async () => {
   expect(await p2("--budgte")).toMatchObject({ code: 2, stderr: expect.stringContaining("unknown option") })
 })
 
+it("suggests the option that has another name in other tools", async () => {
+  expect((await p2("calls", "--limit", "5")).stderr).toBe("p2: unknown option '--limit'\n(Did you mean --rows?)\n")
+  expect((await p2("run", "--budget", "5", "--tz", "UTC", "--", "true")).stderr).toContain(
+    "(Did you mean --time-zone?)",
+  )
+})
+
 it("shows control characters of arguments as question marks", async () => {
   const word = "a\u001b[31m\u0007"
   for (const args of [[word], ["count", word, "--model", "gpt-4o-mini"], ["status", "--store", `file:${word}`]]) {

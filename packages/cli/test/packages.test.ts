@@ -53,7 +53,7 @@ describe("p2 count", () => {
     expect(JSON.parse((await running.ended).stdout).tokens).toBe(countTokens(TEXT, { model: "gpt-4o-mini" }))
   })
 
-  it("names a file that is not there, and a model id that is none", async () => {
+  it("names a missing file, and an invalid model id", async () => {
     const missing = await world.run(["count", "missing.txt", "--model", "gpt-4o-mini"])
     expect(missing).toMatchObject({ code: 2, stderr: "p2: There is no file missing.txt.\n" })
     expect(await world.run(["count", file, "--model", "a b"])).toMatchObject({ code: 2 })
@@ -102,7 +102,7 @@ describe("p2 price", () => {
 describe("p2 models", () => {
   it("lists the models of a provider", async () => {
     const { stdout } = await world.run(["models", "--provider", "anthropic"])
-    expect(stdout).toMatch(/^model +input +output +context +max output +as of$/m)
+    expect(stdout).toMatch(/^model +input +output +other +context +max output +as of$/m)
     expect(stdout).toMatch(/^anthropic\/claude-sonnet-4-5 +\$3\.00 +\$15\.00 +200,000 +64,000 +\d{4}-\d\d-\d\d$/m)
     const listed = await json("models", "--provider", "anthropic")
     expect(listed.every((each: { provider: string }) => each.provider === "anthropic")).toBe(true)
@@ -110,7 +110,15 @@ describe("p2 models", () => {
     expect(tableDate() >= listed[0].asOf).toBe(true)
   })
 
-  it("ends quietly when nobody reads further", async () => {
+  it("shows the price of an image, of a second and of a character, and no $0.00 next to it", async () => {
+    const { stdout } = await world.run(["models", "--provider", "openai"])
+    expect(stdout).toMatch(/^openai\/dall-e-3 +\$0\.12 per image +\d{4}-\d\d-\d\d$/m)
+    expect(stdout).toMatch(/^openai\/whisper-1 +\$0\.0001 per second +\d{4}-\d\d-\d\d$/m)
+    expect(stdout).toMatch(/^openai\/tts-1 +\$0\.000015 per character +\d{4}-\d\d-\d\d$/m)
+    expect(stdout).toMatch(/^openai\/gpt-4o-search-preview +\$2\.50 +\$10\.00 +\$0\.025 per request +128,000/m)
+  })
+
+  it("ends without an error when its reader closes the output", async () => {
     const running = world.start(["models"])
     running.child.stdout!.once("data", () => running.child.stdout!.destroy())
     expect(await running.ended).toMatchObject({ code: 0, stderr: "" })
@@ -140,6 +148,11 @@ describe("p2 completion", () => {
   it.each(["zsh", "fish"])("names every command and option in %s", async (shell) => {
     const { stdout } = await world.run(["completion", shell])
     for (const word of ["run", "models", "completion", "budget", "pass-env"]) expect(stdout).toContain(word)
+  })
+
+  it("leaves zsh its own variables, which complete the command after --", async () => {
+    const { stdout } = await world.run(["completion", "zsh"])
+    expect(stdout).not.toMatch(/\b(commands|functions|aliases|builtins)=/)
   })
 
   it("rejects another shell", async () => {

@@ -1,6 +1,6 @@
-// Measures what the client adds to one bare call of the OpenAI SDK, beside `generateText` of `ai` with an output schema:
-// on a loopback server that answers at once, over the memory store, interleaved in one process.
-// Run after a build: pnpm bench. P2_OPENAI=7 uses the SDK's next major version for the bare call and for the client.
+// Measures what the client adds to one bare call of the OpenAI SDK, compared with `generateText` of `ai` with an output
+// schema: on a loopback server that answers at once, over the memory store, interleaved in one process. Run after a
+// build: pnpm bench. P2_OPENAI=7 uses the SDK's next major version for the bare call and for the client.
 import { createServer } from "node:http"
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import { memoryStore } from "@p2/budget"

@@ -128,7 +128,7 @@ function checkToolCall(call: ToolReceipt, { client }: Outcome, { world, stores }
     report(`the tool call ${call.id} (${status}) has the settlement ${settlement}`)
 }
 
-/** A run is the sum of its calls, and never above its budget. */
+/** A run costs the sum of its calls, and never exceeds its budget. */
 function checkRuns({ runs, outcomes, world }: PlayedWorld, problems: string[]): void {
   for (const { client, receipt } of runs) {
     const receipts = outcomes.flatMap((each) => (each.client === client && each.receipt ? [each.receipt] : []))
@@ -141,7 +141,7 @@ function checkRuns({ runs, outcomes, world }: PlayedWorld, problems: string[]): 
   }
 }
 
-/** A batch is never above its budget, and a second run pays for no answer again. */
+/** A batch never exceeds its budget, and a second run does not pay for the same answer again. */
 function checkBatches({ batchProblems, outcomes, world }: PlayedWorld, problems: string[]): void {
   problems.push(...batchProblems)
   for (const [client, { batch }] of world.clients.entries()) {
@@ -214,7 +214,7 @@ function checkLedger(played: PlayedWorld, problems: string[]): void {
     else if (status !== "released" || costNanoUsd > 0)
       problems.push(`the ledger has ${idempotencyKey}, which no receipt has`)
   const deniedRequests = played.outcomes.filter(({ receipt }) => isDenied(receipt)).length
-  // A batch calls an item again that was denied while others held the room, and returns only the last receipt.
+  // A batch repeats an item that was denied while others had reserved the budget, and returns only the last receipt.
   const isAgain = played.world.clients.some(({ batch }) => batch !== undefined) && denied > deniedRequests
   if (denied !== deniedRequests && !isAgain)
     problems.push(`${deniedRequests} requests were denied, ${denied} in the ledger`)

@@ -38,9 +38,9 @@ export interface StoreFault {
   call: "reserve" | "settle"
   nth: number
   /**
-   * `rejected`: not done, with an error that says so. `unknown`: not done, with an error that does not. `lost`: done, the
-   * reply is lost. `late`: done after `ms`. `cut`: done while all connections break. `hang`: done while the server does
-   * not reply for `ms`. A store without connections ignores the last two.
+   * `rejected`: not done, with an error that states this. `unknown`: not done, with an error that does not. `lost`:
+   * done, the reply is lost. `late`: done after `ms`. `cut`: done while all connections break. `hang`: done while the
+   * server does not reply for `ms`. A store without connections ignores the last two.
    */
   how: "rejected" | "unknown" | "lost" | "broken" | "late" | "cut" | "hang"
   ms: number
@@ -71,7 +71,7 @@ export interface RequestPlan {
   extraBody: Record<string, unknown> | undefined
 }
 
-/** What is drawn apart from the rest of a request. */
+/** The part of a request that is drawn separately. */
 type ChatPlan = Pick<
   RequestPlan,
   "system" | "history" | "onTruncated" | "reasoningEffort" | "extraCost" | "extraBody"
@@ -87,16 +87,16 @@ export interface ClientPlan {
   recordContent: boolean
   /** What it is charged for calls in doubt; undefined: the upper bound. */
   charge: ChargeOptions | undefined
-  /** All calls at once, or one after the other. */
+  /** All calls at once, or one after another. */
   atOnce: boolean
   calls: CallPlan[]
   /** Undefined: the model has no tools. */
   tools: ToolsPlan | undefined
   /** The calls are made in a run with this budget, every second one in a fork; undefined: by the client itself. */
   runNanoUsd: number | undefined
-  /** How long its attempts wait for room; undefined: they do not. */
+  /** How long its attempts wait for budget that other calls have reserved; undefined: they do not. */
   waitMs: number | undefined
-  /** The calls are the items of a batch, without tools and run; undefined: they are calls of their own. */
+  /** The calls are the items of a batch, without tools and run; undefined: they are separate calls. */
   batch: BatchPlan | undefined
 }
 
@@ -260,7 +260,7 @@ const request = fc.record<Omit<RequestPlan, keyof ChatPlan>>({
 
 const doubtfulCharge = fc.constantFrom<DoubtfulCharge | undefined>("bound", "input", "received", "nothing", undefined)
 
-/** The plan of a client without what is drawn apart. */
+/** The plan of a client without the parts that are drawn separately. */
 type DrawnClient = Omit<ClientPlan, "tools" | "runNanoUsd" | "waitMs" | "batch" | "request"> & {
   request: Omit<RequestPlan, keyof ChatPlan>
 }
@@ -344,7 +344,7 @@ const waits = fc.record<Pick<ClientPlan, "waitMs" | "batch">>({
 /** The world of a seed. */
 export function drawWorld(seed: number): World {
   const { clients, ...others } = fc.sample(world, { seed, numRuns: 1 })[0]!
-  // Drawn apart, so that the rest of a world does not depend on them.
+  // Drawn separately, so that the rest of a world does not depend on them.
   const drawnSteps = fc.sample(steps, { seed, numRuns: clients.length })
   const drawnChats = fc.sample(chat, { seed, numRuns: clients.length })
   const drawnWaits = fc.sample(waits, { seed, numRuns: clients.length })
@@ -396,5 +396,5 @@ export function drawCombinedWorld(seed: number, more: number): World {
   return { ...first, clients: [first, ...others].flatMap(({ clients }) => clients), apart: true }
 }
 
-/** Distance of the seeds, so that consecutive seeds share no clients. */
+/** Distance between the seeds of two clients, so that consecutive seeds share no clients. */
 const SEED_DISTANCE = 1_000_003

@@ -5,7 +5,7 @@ import type { BatchPlan } from "./draw-world"
 
 /** The results of a batch, and what is wrong with those of its second run. */
 export interface PlayedBatch {
-  /** Of both runs, without resumed and skipped items. */
+  /** The results of both runs, without resumed and skipped items. */
   results: (MapResult<unknown> & { status: "answered" | "failed" })[]
   /** What `map` threw: a usage error, or a failure of the store. */
   error: unknown

@@ -55,7 +55,7 @@ export interface RunOutcome {
   receipt: RunReceipt
 }
 
-/** The code of the error, `answered`, or the text of an error of another kind. */
+/** The code of the error, `answered`, or the message of an error without a code. */
 export function outcomeCode({ error }: Outcome): string {
   if (error === undefined) return "answered"
   return P2Error.isInstance(error) ? error.code : String(error)

@@ -7,7 +7,7 @@ import { sqliteStore } from "@p2/budget-sqlite"
 import { type RedisServer, startRedis } from "@p2/redis-server"
 import { Redis } from "ioredis"
 
-/** A kind of store, in which worlds are played one after the other. */
+/** A kind of store, in which worlds run one after another. */
 export interface StoreKind {
   /** An empty store for one world. */
   open(): Promise<WorldStore>

@@ -5,7 +5,7 @@ import {
   InvalidArgumentError,
   startsWithReasoning,
 } from "@p2/core"
-import type { Generated, GenerateResult } from "./generate/result"
+import type { Generated, GenerateResult } from "./generate/generate-call"
 import type { ToolSet } from "./steps/tool"
 
 /** A piece of a text answer. */
@@ -22,12 +22,12 @@ export interface TextDelta {
 export type PartialAnswer<Answer> = Answer extends string ? string : DeepPartial<Answer>
 
 /**
- * A partial object is read again when the text has grown by this part of its length, so that all of them together take
- * linear time: a text of 10,000 characters yields every 20 characters.
+ * A partial object is parsed again when the text has grown by this fraction of its length, so that parsing takes linear
+ * time in total: a text of 10,000 characters yields every 20 characters.
  */
 const GROWTH = 1 / 512
 
-/** From this length on, a text shows whether it begins with reasoning. */
+/** From this length on, it is known whether a text begins with reasoning. */
 const REASONING_LENGTH = 300
 
 /**
@@ -159,7 +159,7 @@ export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
   #partial(): PartialAnswer<Answer> | undefined {
     if (this.#compiled !== undefined)
       return this.#compiled.parsePartial(this.#text) as PartialAnswer<Answer> | undefined
-    // A longer text is not looked at again, because that would copy it for each piece.
+    // A longer text is not checked again, because that would copy it for each piece.
     if (this.#isReasoned === undefined || this.#text.length <= REASONING_LENGTH)
       this.#isReasoned = startsWithReasoning(this.#text)
     const text = this.#isReasoned ? cutReasoning(this.#text) : this.#text

@@ -2,21 +2,21 @@ export { type BudgetAlert, BudgetExceededError } from "@p2/budget"
 export { formatUsd, jsonSchema, MessageBuilder, P2Error, Request, type RequestOptions, usd } from "@p2/core"
 export { type ChargeOptions, CircuitOpenError, type DoubtfulCharge } from "@p2/guard/charge"
 export { AnswerStream, type PartialAnswer, type TextDelta } from "./answer-stream"
-export type { MapOptions, MapProgress, MapResult } from "./batch/map-options"
+export type { MapOptions, MapProgress, MapResult } from "./batch/map-items"
 export type { BudgetInfo, ScopeInfo } from "./budget/budget-info"
 export type { Reconciliation } from "./budget/reconcile"
-export type {
-  ClientUsageData,
-  RequestPage,
-  RequestRecord,
-  RequestStatus,
-  UsageGrouping,
-  UsageGroupSums,
-  UsageQuery,
-  UsageStats,
-  UsageSums,
-} from "./budget/usage-stats"
-export { UsageTracker } from "./budget/usage-tracker"
+export {
+  type ClientUsageData,
+  type RequestPage,
+  type RequestRecord,
+  type RequestStatus,
+  type UsageGrouping,
+  type UsageGroupSums,
+  type UsageQuery,
+  type UsageStats,
+  type UsageSums,
+  UsageTracker,
+} from "./budget/usage-tracker"
 export {
   AnswerEmptyError,
   AnswerRefusedError,
@@ -39,11 +39,11 @@ export {
   ToolCallsReturnedError,
   UnexpectedError,
 } from "./errors"
-export type { Generated, GenerateResult } from "./generate/result"
+export type { Generated, GenerateResult } from "./generate/generate-call"
 export { type CallMeta, LLMClient } from "./llm-client"
 export type { CallOptions, ClientClock, Deadlines, LLMClientOptions, Logger } from "./options/client-options"
-export { knownProviders } from "./providers/known-providers"
 export type { Provider, StructuredMode } from "./providers/provider"
+export { knownProviders } from "./providers/provider"
 export type {
   AnswerMode,
   AttemptLimit,

@@ -3,7 +3,7 @@ import {
   type CompiledAnswer,
   compileAnswer,
   type Message,
-  type MessageBuilder,
+  MessageBuilder,
   P2Error,
   Request,
   type RequestOptions,
@@ -11,9 +11,8 @@ import {
 } from "@p2/core"
 import { AnswerStream } from "./answer-stream"
 import { type BatchItem, openBatch } from "./batch/batch"
-import { mapItems } from "./batch/map-items"
-import type { MapOptions, MapResult } from "./batch/map-options"
-import { promptsOf } from "./batch/prompts"
+import type { MapOptions, MapResult } from "./batch/map-items"
+import { mapItems, promptsOf } from "./batch/map-items"
 import { type BudgetInfo, budgetInfoOf, estimateOf } from "./budget/budget-info"
 import { LazyBudget } from "./budget/lazy-budget"
 import { type Reconciliation, reconcileRequest } from "./budget/reconcile"
@@ -28,9 +27,8 @@ import {
 } from "./errors"
 import { formatUsage } from "./format-usage"
 import { firstSettings } from "./generate/attempt-settings"
-import type { GenerateCall } from "./generate/generate-call"
-import { countInput, type PlannedCall, planAttempt, planWithinLimits } from "./generate/plan-attempt"
-import type { GenerateResult } from "./generate/result"
+import type { GenerateCall, GenerateResult, PlannedCall } from "./generate/generate-call"
+import { countInput, planAttempt, planWithinLimits } from "./generate/plan-attempt"
 import { runAttempts } from "./generate/run-attempts"
 import { checkCallOptions, checkClientOptions, checkMapOptions, checkPlaces } from "./options/check-client-options"
 import { type CallOptions, type LLMClientOptions, systemClock } from "./options/client-options"
@@ -39,20 +37,23 @@ import { type Receipt, sumReceipt } from "./receipt"
 import { type ForkChanges, type ForkOptions, Run } from "./runs/run"
 import { type RunLimit, RunScope } from "./runs/run-scope"
 import { type CompiledTools, compileTools } from "./steps/compiled-tools"
-import { Conversation } from "./steps/conversation"
 import type { ToolSet } from "./steps/tool"
+import { withAnsweredCalls } from "./steps/tool-messages"
 
 /** What the clients of a run share with the client that started it. */
 interface RunMembership {
   scope: RunScope
   budget: LazyBudget
   /** Undefined: the member has its own. */
-  conversation: Conversation | undefined
+  conversation: MessageBuilder | undefined
   /** @throws ClientClosedError, RunFinishedError */
   checkOpen(): void
   /** Makes `close` and `finish` wait for this work. */
   waitFor<T>(work: Promise<T>): Promise<T>
 }
+
+/** What a call has besides its plan and its budget. */
+type Turn = Pick<GenerateCall, "signal" | "wait" | "onText" | "addTurn">
 
 /** Summary of the last call. */
 export interface CallMeta {
@@ -76,7 +77,6 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   /** The conversation. Each answer is added as the assistant's turn, after the tool calls and results that led to it. */
   readonly msg: MessageBuilder
   readonly usageTracker: UsageTracker
-  readonly #conversation: Conversation
   readonly #options: LLMClientOptions
   readonly #deadlines: GenerateCall["deadlines"]
   readonly #routes: Routes
@@ -115,8 +115,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     this.#budget = membership?.budget ?? new LazyBudget(this.request as Request<unknown>, shared)
     // Loads the tokenizer now, because that blocks for about 0.1 s once per process and a deadline may run later.
     this.#routes.first.countInput([{ role: "user", content: "" }], {})
-    this.#conversation = membership?.conversation ?? new Conversation().addPrompt(this.request.messages as Message[])
-    this.msg = this.#conversation
+    this.msg = membership?.conversation ?? new MessageBuilder().addPrompt(this.request.messages as Message[])
     this.usageTracker = new UsageTracker(this.#budget)
   }
 
@@ -183,13 +182,13 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
    * Sends the conversation and returns the answer or the error, with the receipt.
    * @throws P2Error of kind `usage` only. It has a `receipt` if the call had begun.
    */
-  async generate(options: CallOptions = {}): Promise<GenerateResult<Answer, Tools>> {
-    return (await this.#generate(options)) as GenerateResult<Answer, Tools>
+  generate(options: CallOptions = {}): Promise<GenerateResult<Answer, Tools>> {
+    return this.#generate(options) as Promise<GenerateResult<Answer, Tools>>
   }
 
   async #generate(options: CallOptions): Promise<GenerateResult<Answer, ToolSet | undefined>> {
     const call = this.#beginCall(options)
-    return await this.#waitFor(this.#run({ onText: undefined, ...call }))
+    return await this.#waitFor(this.#run(call, this.#turn(options)))
   }
 
   /**
@@ -198,13 +197,14 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
    */
   stream(options: CallOptions = {}): AnswerStream<Answer, Tools> {
     const call = this.#beginCall(options)
+    const turn = this.#turn(options)
     const controller = new AbortController()
-    const signal = call.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, call.signal])
+    const signal = turn.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, turn.signal])
     return new AnswerStream<Answer, Tools>({
       compiled: this.#compiled,
       controller,
       start: async (onText) => {
-        const result = await this.#waitFor(this.#run({ onText, ...call, signal, stream: true }))
+        const result = await this.#waitFor(this.#run({ ...call, stream: true }, { ...turn, onText, signal }))
         return result as GenerateResult<Answer, Tools>
       },
     })
@@ -235,7 +235,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     const client = new LLMClient<A, T>(request, merged, {
       scope,
       budget: this.#budget,
-      conversation: changes === undefined ? this.#conversation : undefined,
+      conversation: changes === undefined ? this.msg : undefined,
       checkOpen: () => {
         this.#checkOpen()
         scope.checkOpen()
@@ -279,8 +279,8 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     const batch = await openBatch(opened, { name, maxBudget, decisive, conversations })
     const results = await Promise.all(batch.map((item, index) => this.#resumed(index, item)))
     const callItem = async (index: number) => {
-      const begun = { onText: undefined, signal, wait, addTurn: () => {}, ...calls[index]! }
-      const result = await this.#run(begun, batch[index]!).catch((error: unknown) => failureOf(error))
+      const turn = { onText: undefined, signal, wait, addTurn: () => {} }
+      const result = await this.#run(calls[index]!, turn, batch[index]!).catch((error: unknown) => failureOf(error))
       const { receipt } = result
       if (!result.ok) return { index, status: "failed" as const, error: result.error, receipt }
       if (result.finishReason !== "tool-calls")
@@ -340,7 +340,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     return {
       request: this.request as Request<unknown>,
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
-      messages: this.msg.getMessages(),
+      messages: withAnsweredCalls(this.msg.getMessages()),
       routes: this.#routes.all,
       stream: this.request.stream,
       tools: this.#tools,
@@ -354,44 +354,44 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   }
 
   /** The budget of the client, with the limits of its run. */
-  async #openBudget(): ReturnType<LazyBudget["open"]> {
-    const opened = await this.#budget.open()
-    const { scope } = this.#membership ?? {}
-    return scope === undefined ? opened : { ...opened, budget: scope.limit(opened.budget) }
+  #openBudget(): ReturnType<LazyBudget["open"]> {
+    const opening = this.#budget.open()
+    const scope = this.#membership?.scope
+    return scope === undefined ? opening : opening.then((opened) => ({ ...opened, budget: scope.limit(opened.budget) }))
   }
 
   /** Throws usage errors, and copies the conversation: messages added later belong to the next call. */
-  #beginCall(options: CallOptions) {
+  #beginCall(options: CallOptions): PlannedCall {
     this.#checkOpen()
     checkCallOptions(options)
     const call = this.#nextCall()
     this.#checkCall(call)
-    return {
-      signal: options.signal,
-      wait: options.wait ?? this.#options.wait,
-      addTurn: this.#conversation.beginTurn(),
-      ...call,
-    }
+    return call
+  }
+
+  /** The turn of the model that begins now. */
+  #turn({ signal, wait = this.#options.wait }: CallOptions): Turn {
+    return { onText: undefined, signal, wait, addTurn: this.msg.openTurn() }
   }
 
   #checkCall(call: PlannedCall): void {
     if (call.messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
     // Throws if the cost of a fallback has no upper bound, before the first model is paid.
-    for (let index = 1; index < call.routes.length; index++) planAttempt(call, firstSettings(call, index), undefined)
+    for (let index = 1; index < call.routes.length; index++)
+      planAttempt(call, firstSettings(call, { routeIndex: index }), undefined)
   }
 
   /** Makes `close` wait for this work. */
   #waitFor<T>(work: Promise<T>): Promise<T> {
     if (this.#membership !== undefined) return this.#membership.waitFor(work)
     this.#running.add(work)
-    return work.finally(() => this.#running.delete(work))
+    const end = () => this.#running.delete(work)
+    work.then(end, end)
+    return work
   }
 
-  async #run(
-    call: PlannedCall & Pick<GenerateCall, "signal" | "wait" | "onText" | "addTurn">,
-    item?: BatchItem,
-  ): Promise<GenerateResult<Answer, ToolSet | undefined>> {
+  async #run(call: PlannedCall, turn: Turn, item?: BatchItem): Promise<GenerateResult<Answer, ToolSet | undefined>> {
     const { charge, onAlert, logger, recordContent = false, clock = systemClock } = this.#options
     const requestId = item?.requestId ?? crypto.randomUUID()
     let result: GenerateResult<unknown, ToolSet | undefined>
@@ -413,13 +413,13 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
         subject,
         limits,
         charge,
-        wait: call.wait,
+        wait: turn.wait,
         onAlert,
         deadlines: this.#deadlines,
-        signal: call.signal,
+        signal: turn.signal,
         stream: call.stream,
-        onText: call.onText,
-        addTurn: call.addTurn,
+        onText: turn.onText,
+        addTurn: turn.addTurn,
         clock,
         logger,
         recordContent,

@@ -23,7 +23,10 @@ export type AttemptReason =
   /** The model called tools, and this attempt sends their results. */
   | "tools"
 
-/** The four deadlines of an attempt. */
+/**
+ * The four deadlines of an attempt. `total`: the whole call. `connect`: until the request is written. `first-content`: until the
+ * first content of a stream. `idle`: between two pieces of content.
+ */
 export type DeadlineName = "total" | "connect" | "first-content" | "idle"
 
 /** Whether the store confirmed the cost of an attempt; `none`: nothing was reserved. */
@@ -126,7 +129,7 @@ export interface AttemptTimings {
   startedAt: number
   /** Duration of the reserve, with the wait. */
   reserveMs: number
-  /** The part of it that the attempt waited for room which other calls had reserved. */
+  /** The part of it that the attempt waited for budget which other calls had reserved. */
   waitMs?: number | undefined
   headersMs?: number | undefined
   firstContentMs?: number | undefined
@@ -163,7 +166,7 @@ export interface Receipt {
     firstContentMs?: number | undefined
     /** Time that the attempts waited for the store, without `waitMs`. */
     storeMs: number
-    /** Time that the attempts waited for room which other calls had reserved. */
+    /** Time that the attempts waited for budget which other calls had reserved. */
     waitMs: number
   }
 }
@@ -180,47 +183,36 @@ export function sumReceipt(
 ): Receipt {
   const usages = attempts.flatMap(({ usage }) => (usage === undefined ? [] : [usage]))
   const charged = [...attempts, ...toolCalls]
+  let [costNanoUsd, inDoubtNanoUsd, reservedNanoUsd, storeMs, waitMs] = [0, 0, 0, 0, 0]
+  for (const each of charged) {
+    costNanoUsd += each.costNanoUsd
+    reservedNanoUsd += each.reservedNanoUsd
+    if (each.inDoubt) inDoubtNanoUsd += each.costNanoUsd
+  }
+  for (const { timings } of attempts) {
+    storeMs += timings.reserveMs - (timings.waitMs ?? 0) + (timings.settleMs ?? 0)
+    waitMs += timings.waitMs ?? 0
+  }
+  const { startedAt, totalMs } = times
   return {
     requestId: request.requestId,
     metadata: request.metadata,
     attempts,
     toolCalls,
     usage: usages.length === 1 ? usages[0]! : addUsage(...usages),
-    costNanoUsd: sum(charged, (each) => each.costNanoUsd),
+    costNanoUsd,
     ...leastCertain(charged),
-    inDoubtNanoUsd: sum(charged, (each) => (each.inDoubt ? each.costNanoUsd : 0)),
-    reservedNanoUsd: sum(charged, (each) => each.reservedNanoUsd),
-    timings: {
-      startedAt: times.startedAt,
-      totalMs: times.totalMs,
-      firstContentMs: attempts.at(-1)?.timings.firstContentMs,
-      storeMs: sum(attempts, ({ timings }) => timings.reserveMs - (timings.waitMs ?? 0) + (timings.settleMs ?? 0)),
-      waitMs: sum(attempts, ({ timings }) => timings.waitMs ?? 0),
-    },
+    inDoubtNanoUsd,
+    reservedNanoUsd,
+    timings: { startedAt, totalMs, firstContentMs: attempts.at(-1)?.timings.firstContentMs, storeMs, waitMs },
   }
-}
-
-function sum<T>(values: readonly T[], amount: (value: T) => number): number {
-  return values.reduce((total, value) => total + amount(value), 0)
 }
 
 /** The least certain source and settlement. */
 export function leastCertain(
   charged: readonly { costSource: CostSource; settlement: SettlementStatus }[],
 ): Pick<Receipt, "costSource" | "settlement"> {
-  return {
-    costSource: first(
-      COST_SOURCES,
-      charged.map((each) => each.costSource),
-    ),
-    settlement: first(
-      SETTLEMENTS,
-      charged.map((each) => each.settlement),
-    ),
-  }
-}
-
-/** The first item of `order` that is among the values, else the last item of `order`. */
-function first<T>(order: readonly T[], values: readonly T[]): T {
-  return order.find((value) => values.includes(value)) ?? order.at(-1)!
+  const costSource = COST_SOURCES.find((source) => charged.some((each) => each.costSource === source)) ?? "none"
+  const settlement = SETTLEMENTS.find((status) => charged.some((each) => each.settlement === status)) ?? "none"
+  return { costSource, settlement }
 }

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { z } from "zod"
 import { tool } from "../src/index"
 import { chooseProvider } from "../src/providers/choose-provider"
-import { providerTable } from "../src/providers/known-providers"
+import { providerTable } from "../src/providers/provider"
 import { openClient, Person } from "./open-client"
 
 let provider: LocalProvider
@@ -249,7 +249,7 @@ describe("how a call of the Messages API ends", () => {
     expect(client.msg.getMessages().at(-1)).toMatchObject({ role: "assistant", content: JSON.stringify(input) })
   })
 
-  test("a body of another format is no answer", async () => {
+  test("a body of another format is not an answer", async () => {
     for (const body of [{ hello: 1 }, [], "text", { type: "completion", completion: "x" }]) {
       server.answer(({ sendJson }) => sendJson(200, body))
       const result = await openClient(server, { model, retries: 0 }).generate()

@@ -44,7 +44,7 @@ describe("the option `charge` decides what an attempt in doubt is charged", () =
 
   test("after a deadline in a stream", async () => {
     provider.faults.always({ stall: "stream", afterChunks: 3 })
-    const request = { stream: true, timeoutMs: 150 }
+    const request = { stream: true, timeoutMs: 1_500 }
     const byDefault = await attempt(undefined, request)
     expect(byDefault).toMatchObject({ deadlineHit: "total", costNanoUsd: byDefault.reservedNanoUsd, inDoubt: true })
     const received = await attempt({ abort: "received" }, request)
@@ -65,7 +65,7 @@ describe("the option `charge` decides what an attempt in doubt is charged", () =
   })
 })
 
-test("attempts in doubt are marked in the ledger, and summed apart", async () => {
+test("attempts in doubt are marked in the ledger, and summed separately", async () => {
   const client = openClient(provider, { ...once, userId: "ann" })
   provider.faults.next({ status: 500 })
   const { receipt } = await client.generate()

@@ -102,7 +102,7 @@ describe("the conversation as it is sent", () => {
 })
 
 describe("the deltas of a text stream", () => {
-  test("add up to the text, beside which they come", async () => {
+  test("add up to the text that comes with them", async () => {
     provider.faults.next({ chunkDelayMs: 1 })
     const stream = openClient(provider).stream()
     let text = ""
@@ -149,7 +149,7 @@ describe("the deltas of a text stream", () => {
     }
   })
 
-  test("have no reasoning, and end the call when the loop is left", async () => {
+  test("have no reasoning, and leaving the loop ends the call", async () => {
     provider.faults.next({ answer: "<think>France, so Paris.</think>\n\nParis it is", chunkDelayMs: 1 })
     const stream = openClient(provider).stream()
     let text = ""

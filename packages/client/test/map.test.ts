@@ -78,7 +78,7 @@ test("map takes any items with `prompt`, and turns objects into YAML without it"
   expect(contents).toEqual(["Number 7 at 0", "id: 7", "The one"])
 })
 
-test("one maxBudget covers all items; map stops paying at the first denial that waiting does not cure", async () => {
+test("one maxBudget covers all items; map stops at the first denial that waiting cannot resolve", async () => {
   answerWithNumber()
   const bound = await boundOf()
   const budget = createBudget({ store: memoryStore(), limits: [] })
@@ -108,7 +108,7 @@ test("a denial of one item by its own maxBudget, or by the context window, does 
   ])
 })
 
-test("map waits by default for the room that its own calls hold", async () => {
+test("map waits by default for budget that its own calls have reserved", async () => {
   answerWithNumber()
   const bound = await boundOf()
   const limits = [{ scope: "total", limit: { nanoUsd: bound * 30 } }] as const
@@ -116,7 +116,7 @@ test("map waits by default for the room that its own calls hold", async () => {
   provider.faults.always({ delayMs: 5 })
   const results = await openClassifier({ budget }, { maxTokens: 1_000 }).map(TEXTS, { concurrency: 20 })
   expect(results.map(({ status }) => status)).not.toContain("failed")
-  // Without a wait, the calls that are denied while others hold the room are not the last word either.
+  // Without a wait, the batch also repeats calls that were denied while others had reserved the budget.
   const again = await openClassifier(
     { budget: createBudget({ store: memoryStore(), limits }) },
     { maxTokens: 1_000 },
@@ -155,7 +155,7 @@ test("map resumes from the ledger by its idempotency key: what was answered is n
   expect(provider.received).toHaveLength(20 - paid.length)
   expect(progress[0]).toMatchObject({ resumed: paid.length, done: paid.length })
   provider.received.length = 0
-  // Other content, another model, another user or another key is another call.
+  // An item with other content, or of another model, user or key, is another call.
   await openClassifier({ store }).map(["document 3, changed."], { idempotencyKey })
   await openClassifier({ store }).map([TEXTS[3]!], { idempotencyKey: "labels-2" })
   await openClassifier({ store }, { model: "openai/gpt-4.1-nano" }).map([TEXTS[3]!], { idempotencyKey })
@@ -210,7 +210,7 @@ test("an item whose process ended is called again as soon as its lease is over",
   // The process ends while the answer is on its way: its reservation is never settled.
   const killed = overrideStore(inner, { settle: () => new Promise(() => {}) })
   void openClassifier({ store: killed }).map(["a"], options)
-  await vi.waitFor(() => expect(provider.received).toHaveLength(1))
+  await vi.waitFor(() => expect(provider.received).toHaveLength(1), 60_000)
   const early = await openClassifier({ store: inner }).map(["a"], options)
   expect(early).toMatchObject([{ status: "failed", error: { code: "reservation-held" } }])
   now += 60_000
@@ -242,10 +242,12 @@ test("a signal that many calls or many tools share causes no warning of a leak",
 test("an item that another process is calling is not called a second time", async () => {
   const store = memoryStore()
   const options = { idempotencyKey: "both" }
-  provider.faults.next({ delayMs: 300 })
+  let answer = () => {}
+  provider.faults.next({ until: new Promise<void>((resolve) => (answer = resolve)) })
   const one = openClassifier({ budget: createBudget({ store, limits: [] }) }).map(["a"], options)
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await vi.waitFor(() => expect(provider.received).toHaveLength(1), 60_000)
   const other = await openClassifier({ budget: createBudget({ store, limits: [] }) }).map(["a"], options)
+  answer()
   expect(other).toMatchObject([{ status: "failed", error: { code: "reservation-held" } }])
   expect(await one).toMatchObject([{ status: "answered" }])
   expect(provider.received).toHaveLength(1)
@@ -285,10 +287,12 @@ test("usage errors of map are thrown before anything is sent", async () => {
 })
 
 test("a callback that throws does not lose the answers", async () => {
-  const results = await openClassifier().map(["a", "b"], {
-    onProgress: () => {
-      throw new Error("of the progress bar")
-    },
-  })
-  expect(results.map(({ status }) => status)).toEqual(["answered", "answered"])
+  const throwing = () => {
+    throw new Error("of the progress bar")
+  }
+  // A rejection that nobody handles would fail the test run.
+  for (const onProgress of [throwing, async () => throwing()]) {
+    const results = await openClassifier().map(["a", "b"], { onProgress })
+    expect(results.map(({ status }) => status)).toEqual(["answered", "answered"])
+  }
 })

@@ -265,14 +265,14 @@ export const OUTCOMES: OutcomeCase[] = [
   {
     name: "abort before the headers",
     faults: [{ delayMs: 2_000 }],
-    abortAfterMs: 100,
+    abortAfterMs: 1_000,
     code: "aborted",
     attempts: [{ ...bound, errorCode: "aborted" }],
   },
   {
     name: "abort in the body",
     faults: [{ stall: "body", afterChunks: 2 }],
-    abortAfterMs: 100,
+    abortAfterMs: 1_000,
     code: "aborted",
     attempts: [{ ...bound, errorCode: "aborted" }],
   },

@@ -70,7 +70,7 @@ describe("a field whose cost is not understood", () => {
   })
 })
 
-test("a prediction is sent with `max_tokens`, because OpenAI rejects it beside `max_completion_tokens`", async () => {
+test("a prediction is sent with `max_tokens`, because OpenAI rejects it together with `max_completion_tokens`", async () => {
   const prediction = { type: "content", content: "David Copperfield" }
   await openClient(provider, { maxTokens: 100, extraBody: { prediction } }).generate()
   expect(sent().body).toMatchObject({ prediction, max_tokens: 100 })

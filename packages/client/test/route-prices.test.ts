@@ -71,3 +71,17 @@ test("a file has the context window as its upper bound, and the structure is add
   expect(route.countInput(messages, {}).upperBound).toBe(contextWindow)
   expect(route.countInput(messages, structure).upperBound).toBeGreaterThan(contextWindow)
 })
+
+test("lists of tools with the same first tool are counted separately", () => {
+  const route = new Routes(new Request({ model: "openai/gpt-4o-mini" }) as Request<unknown>, { apiKey: "k" }).first
+  const named = (name: string) => ({
+    ...compileAnswer(Tree).tool,
+    function: { ...compileAnswer(Tree).tool.function, name },
+  })
+  const [first, second] = [named("first"), named("second")]
+  const alone = route.countInput([], { tools: [first] })
+  const both = route.countInput([], { tools: [first, second] })
+  expect(both.tokens).toBeGreaterThan(alone.tokens)
+  expect(both.upperBound).toBeGreaterThan(alone.upperBound)
+  expect(route.countInput([], { tools: [first] })).toEqual(alone)
+})

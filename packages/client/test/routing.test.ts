@@ -4,7 +4,7 @@ import { OpenAI } from "openai"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import { knownProviders, LLMClient } from "../src/index"
 import { chooseProvider } from "../src/providers/choose-provider"
-import { providerTable } from "../src/providers/known-providers"
+import { providerTable } from "../src/providers/provider"
 import { openClient, Person } from "./open-client"
 
 let provider: LocalProvider

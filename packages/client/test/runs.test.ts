@@ -76,7 +76,7 @@ describe("a run", () => {
     expect(provider.received[0]!.body).toMatchObject({ model: "gpt-4.1-nano", max_completion_tokens: 400 })
   })
 
-  test("denies a call that its budget does not cover, beside the limits of the user", async () => {
+  test("denies a call that its budget does not cover, in addition to the limits of the user", async () => {
     const client = openClient(provider, { maxTokens: 500, userId: "ada", userBudget: "0.01" })
     const run = client.run({ maxBudget: "0.0006" })
     const results = [await run.generate(), await run.generate(), await run.generate()]

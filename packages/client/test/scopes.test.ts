@@ -16,7 +16,7 @@ afterAll(() => provider.close())
 
 const newBudget = () => createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 1 }] })
 
-test("withBudget limits the calls of clients inside, beside their own budget", async () => {
+test("withBudget limits the calls of clients inside, in addition to their own budget", async () => {
   const budget = newBudget()
   const run = () => openClient(provider, { maxTokens: 500 }, { budget }).generate()
   const results = await withBudget(
@@ -59,6 +59,25 @@ test("a guarded instance of the SDK is rejected: each call would be counted twic
   const openai = new OpenAI({ baseURL: provider.baseURL, apiKey: "local", fetch })
   const result = await openClient(provider, { maxTokens: 500 }, { budget, openai }).generate()
   expect(result.ok).toBe(false)
+  expect(provider.received).toHaveLength(0)
+  expect((await budget.status())[0]).toMatchObject({ spent: 0, reserved: 0 })
+})
+
+test("the guarded fetch also recognizes the call behind a wrapper, and with a request id of the user's own", async () => {
+  const budget = newBudget()
+  const guarded = guardFetch({ budget, provider: "openai" })
+  const openai = new OpenAI({
+    baseURL: provider.baseURL,
+    apiKey: "local",
+    fetch: async (...call) => guarded(...call),
+    defaultHeaders: { "x-client-request-id": "mine" },
+  })
+  const result = await openClient(provider, { maxTokens: 500 }, { budget, openai }).generate()
+  expect(result).toMatchObject({ ok: false, error: { code: "provider-bad-request", providerCode: "guarded_twice" } })
+  const headers = { "x-client-request-id": "mine" }
+  const own = { name: "openai", headers }
+  const second = await openClient(provider, { maxTokens: 500 }, { budget, openai, providers: [own] }).generate()
+  expect(second.ok).toBe(false)
   expect(provider.received).toHaveLength(0)
   expect((await budget.status())[0]).toMatchObject({ spent: 0, reserved: 0 })
 })

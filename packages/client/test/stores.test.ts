@@ -100,12 +100,17 @@ test("without a store the clients of a process share one, so a user's limit hold
   const request = { userId, maxTokens: 100 }
   const probe = plainClient(request)
   const bound = (await probe.getBudgetInfo()).upperBoundCostNanoUsd
-  provider.faults.always({ delayMs: 100 })
-  const results = await Promise.all(
-    Array.from({ length: 8 }, () =>
-      plainClient({ ...request, userBudget: formatUsd(bound * 3) }, { logger }).generate(),
-    ),
+  let answer = () => {}
+  provider.faults.always({ until: new Promise<void>((resolve) => (answer = resolve)) })
+  const calls = Array.from({ length: 8 }, () =>
+    plainClient({ ...request, userBudget: formatUsd(bound * 3) }, { logger }).generate(),
   )
+  // The first ones end when the last ones have been denied.
+  let denied = 0
+  for (const call of calls) void call.then(({ ok }) => !ok && denied++)
+  await vi.waitFor(() => expect(denied).toBe(5), 60_000)
+  answer()
+  const results = await Promise.all(calls)
   expect(results.filter(({ ok }) => ok)).toHaveLength(3)
   expect(results.filter((result) => !result.ok && result.error.code === "budget-exceeded")).toHaveLength(5)
   const warnings = logger.warn.mock.calls.filter(([message]) => /store "memory"/.test(message))

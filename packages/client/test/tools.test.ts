@@ -100,6 +100,26 @@ describe("calls are returned", () => {
     expectExact(result.receipt)
   })
 
+  test("calls without results are answered, so that another message can follow", async () => {
+    const client = open({ tools: { weather } })
+    provider.faults.next(calls(call("weather", { city: "Paris" }), call("weather", { city: "Rome" })))
+    const first = await client.generate()
+    if (!first.ok) throw first.error
+    const [paris, rome] = first.toolCalls!
+    client.msg.addToolResult(paris!.id, "21 °C").addMessageUser("Never mind. Who are you?")
+    const counted = client.countTokens()
+    const second = await client.generate()
+    // The imitation calls a tool again.
+    expect(second.ok).toBe(true)
+    expect(rolesOf(sent(1))).toEqual(["user", "assistant", "tool", "tool", "user"])
+    expect(results(1)).toEqual([
+      { role: "tool", tool_call_id: paris!.id, content: "21 °C" },
+      { role: "tool", tool_call_id: rome!.id, content: "This tool was not run." },
+    ])
+    expect(rolesOf(client.msg.getMessages())).toEqual(["user", "assistant", "tool", "user", "assistant"])
+    expect(second.receipt.usage.inputTokens).toBe(counted)
+  })
+
   test("generateResponse() throws, because there is no answer", async () => {
     provider.faults.next(calls(call("weather", { city: "Rome" })))
     const error = await open({ tools: { weather } })
@@ -243,7 +263,7 @@ describe("tools run", () => {
     expect(result.toolResults[0]).toMatchObject({ status: "succeeded", output: cycle })
   })
 
-  test("and a long result is cut off, which the model is told", async () => {
+  test("and a long result is cut off, and the model is informed", async () => {
     const get = tool({ execute: () => "😀".repeat(100), maxResultLength: 5 })
     await open({ tools: { get }, maxSteps: 2 }).generate()
     expect(results(1)[0]!.content).toBe("😀😀\n[cut off: 4 of 200 characters]")
@@ -299,7 +319,7 @@ describe("tools run", () => {
     expect(contents[2]).toContain("There is no tool of this name. The tools are: weather.")
     expect(result.toolResults.map(({ status }) => status)).toEqual(["invalid", "invalid", "invalid"])
     expect(result.receipt.toolCalls).toMatchObject([{ status: "invalid", errorCode: "invalid-answer" }, {}, {}])
-    // Servers reject arguments that are no object.
+    // Servers reject arguments that are not an object.
     expect(sent(1)[1]!.tool_calls).toMatchObject([{}, { function: { arguments: "{}" } }, {}])
   })
 
@@ -380,7 +400,7 @@ describe("with an answer schema", () => {
     expectExact(result.receipt)
   })
 
-  test("the answer that is called beside a tool waits for the tool", async () => {
+  test("an answer that is called together with a tool waits for the tool", async () => {
     const client = open(
       { tools: { weather }, maxSteps: 3, providers: [{ name: "openai", modes: ["tool"] }] },
       { answerModel: Person },
@@ -601,7 +621,7 @@ describe("a paid tool", () => {
     }
   })
 
-  test("that the budget does not cover is not run, and the model is told", async () => {
+  test("that the budget does not cover is not run, and the model is informed", async () => {
     let runs = 0
     const paid = search("0.40", () => String(++runs))
     const client = open<ToolSet>({ tools: { paid }, maxSteps: 2 }, { maxBudget: "0.50" })
@@ -622,7 +642,7 @@ describe("a paid tool", () => {
     expect(runs).toBe(1)
   })
 
-  test("waits for room that others have reserved, with `wait`", async () => {
+  test("waits for budget that others have reserved, with `wait`", async () => {
     const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 1 }] })
     const other = await budget.reserve({ amount: "0.9" })
     if (!other.ok) throw other.error

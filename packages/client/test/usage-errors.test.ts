@@ -123,12 +123,27 @@ test("an option in the wrong argument says where it belongs, in any spelling", (
   expect(message({ model }, { maxBudget: "0.05" })).toBe(
     "Unknown option `maxBudget`. `maxBudget` belongs in the first argument: new LLMClient({ model, maxBudget }).",
   )
+  expect(message({ model }, { budget: "0.05" })).toContain("is `maxBudget`, in the first argument), got a string")
   expect(message({ model }, { user_id: "u" })).toContain("`userId` belongs in the first argument")
+  // An amount is not a budget of `createBudget`.
+  expect(message({ model, budget: "0.05" })).toContain(
+    "budget: unknown option. Did you mean `maxBudget`, for this request",
+  )
+  expect(message({ model, budget: { reserve() {} } })).toContain("`budget` belongs in the second argument")
+  expect(message({ model }, { fetch() {} })).toContain("Pass it to the SDK: `openai: new OpenAI({ fetch })`.")
+  expect(message({ model }, { tools: [] })).toContain(
+    "expected an object of tools by name, such as { weather: tool({ … }) }",
+  )
 })
 
 test("a bare model of another provider names its prefix", () => {
   expect(() => new LLMClient({ model: "claude-sonnet-4-5" })).toThrow(
     'Invalid `model`: "claude-sonnet-4-5" is a model of anthropic. Write "anthropic/claude-sonnet-4-5", or set OPENROUTER_API_KEY.',
+  )
+  // The price table calls this provider google; the prefix of the client is gemini.
+  expect(() => new LLMClient({ model: "gemini-2.5-flash" })).toThrow('Write "gemini/gemini-2.5-flash", or set')
+  expect(() => new LLMClient({ model: "command-r-plus" })).toThrow(
+    'Invalid `model`: "command-r-plus" is a model of cohere. To call it through OpenRouter, set OPENROUTER_API_KEY.',
   )
   // A gateway may serve the model.
   expect(() => new LLMClient({ model: "claude-sonnet-4-5" }, { baseURL: provider.baseURL })).not.toThrow()
@@ -139,6 +154,11 @@ test("a model without a known provider is shown in full, with the remedy", () =>
   expect(() => new LLMClient({ model })).toThrow(
     `got "${model}". To call it through OpenRouter, set OPENROUTER_API_KEY.`,
   )
+  for (const [written, known] of [
+    ["google/gemini-2.5-flash", "gemini/gemini-2.5-flash"],
+    ["x-ai/grok-4", "xai/grok-4"],
+  ])
+    expect(() => new LLMClient({ model: written! })).toThrow(`got "${written}". Did you mean "${known}"? To call it`)
 })
 
 test("a prompt that exceeds the context window is denied with the numbers", async () => {
@@ -185,6 +205,18 @@ test("client options of a wrong type are usage errors", async () => {
     expect(await codeOf(make(options))).toBe("invalid-argument")
   expect(make({ apiKey: ["secret"] })).toThrow(
     "Invalid `options.apiKey`: expected one line of ASCII characters, got an array of 1.",
+  )
+})
+
+test("options of the request in a call say where they belong", async () => {
+  const client = new LLMClient({ model: "openai/gpt-4o-mini" }, { apiKey: "k" })
+  const call = (options: unknown) => client.generate(options as never)
+  await expect(call("Hello")).rejects.toThrow(
+    "expected an object such as { signal } (add messages with `client.msg.addMessageUser(…)`), got a string.",
+  )
+  await expect(call({ messages: [] })).rejects.toThrow("Add messages with `client.msg.addMessageUser(…)`.")
+  await expect(call({ maxBudget: 1 })).rejects.toThrow(
+    "Unknown option `maxBudget`. It is an option of the request: new LLMClient({ model, maxBudget }).",
   )
 })
 

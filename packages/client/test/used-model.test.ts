@@ -13,7 +13,7 @@ test.each([
   ["gpt-4o-mini-2024-07-18", 1_000 * 150 + 100 * 600],
   ["gpt-4o-2024-08-06", 1_000 * 2_500 + 100 * 10_000],
   ["a-model-without-a-price", 1_000 * 150 + 100 * 600],
-])("an answer of %s is charged at the dearer of its price and that of the called model", async (model, costNanoUsd) => {
+])("an answer of %s is charged at the higher of its price and that of the called model", async (model, costNanoUsd) => {
   server.answer(({ sendJson }) =>
     sendJson(200, {
       model,

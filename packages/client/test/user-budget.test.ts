@@ -65,7 +65,7 @@ test("an alert of another client of the same store goes to that client", async (
   expect(alerts.sort()).toEqual(["ada: ada", "bob: bob"])
 })
 
-test("carryOver of userBudget adds what a day left to the next one", async () => {
+test("carryOver of userBudget adds what remained of a day to the next one", async () => {
   let now = NOW
   const store = memoryStore({ now: () => now })
   const userBudget = { limit: "0.001", per: "day", carryOver: 0.5 } as const

@@ -84,7 +84,7 @@ describe.each(noRedis ? (["memory"] as const) : (["memory", "redis"] as const))(
   )
 })
 
-test("a fallback is not taken while only the reservations of other calls are in the way", async () => {
+test("no fallback is used while only the reservations of other calls prevent the call", async () => {
   const { bound } = await amountsOf("Yes.")
   const budget = budgetOf(bound * 1.5)
   provider.faults.always({ answer: "Yes." })
@@ -114,7 +114,7 @@ test("with `wait` the same calls are all served by the first model, and the rece
   expect(results.find(({ receipt }) => receipt.timings.waitMs === 0)!.receipt.attempts[0]!.limit).toBeUndefined()
 })
 
-test("a fallback is taken when waiting does not help, and the receipt says which limit denied the first model", async () => {
+test("a fallback is used when waiting does not help, and the receipt says which limit denied the first model", async () => {
   const { bound, cost } = await amountsOf("Yes.")
   const budget = budgetOf(bound + cost)
   const options = { budget, wait: { timeoutMs: 60_000 } }
@@ -132,7 +132,7 @@ test("a fallback is taken when waiting does not help, and the receipt says which
   ])
 })
 
-test("a wait that ends without room is a denial: at `wait.timeoutMs`, or before the total deadline", async () => {
+test("a wait that ends before the call fits is a denial: at `wait.timeoutMs`, or before the total deadline", async () => {
   const { bound } = await amountsOf("Yes.")
   const budget = budgetOf(bound)
   const other = await budget.reserve({ amount: { nanoUsd: bound } })

@@ -73,7 +73,7 @@ const five = { t0, t1, t2, t3, t4 }
 const ten = { ...five, t5: t0, t6: t1, t7: t2, t8: t3, t9: t4 }
 const twenty = { ...ten, u0: t0, u1: t1, u2: t2, u3: t3, u4: t4, u5: t0, u6: t1, u7: t2, u8: t3, u9: t4 }
 
-test("twenty tools beside them too", async () => {
+test("twenty tools in addition too", async () => {
   const result = await new LLMClient({ model: "m", answerModel: Wide }, { tools: twenty, maxSteps: 5 }).generate()
   if (!result.ok) return
   expectTypeOf(result.toolCalls[0]!.name).toEqualTypeOf<keyof typeof twenty>()

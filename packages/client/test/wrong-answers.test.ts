@@ -57,6 +57,14 @@ describe("the last JSON that fits the schema is the answer, not a draft or reaso
     `<think>a <think>${CHARLES}</think> ${CHARLES}</think>${ADA}`,
     `[${ADA}]`,
     `{"answer":${ADA}}`,
+    `{"result":${ADA}}`,
+    `{"data":${ADA}}`,
+    `{"reasoning":"Not ${CHARLES.replaceAll('"', "'")}","answer":${ADA}}`,
+    JSON.stringify({ thoughts: ["Charles?", CHARLES], analysis: null, final_answer: ada }),
+    JSON.stringify({ tool_calls: [{ id: "c", type: "function", function: { name: "answer", arguments: ADA } }] }),
+    `<scratchpad>${CHARLES}? No.</scratchpad>${ADA}`,
+    `${ADA}\n<self_reflection>Or ${CHARLES}? No.</self_reflection>`,
+    `${ADA}<|im_end|>\n<|im_start|>user\nAnd Charles?<|im_end|>\n<|im_start|>assistant\n${CHARLES}`,
     JSON.stringify({ answer: ADA }),
     `Here: {"name":"Charles"} {"age":99} ${ADA} {} [] {"note":1}`,
     JSON.stringify(ADA),
@@ -78,10 +86,21 @@ describe("the last JSON that fits the schema is the answer, not a draft or reaso
     `<think>${CHARLES}`,
     `<think>\n\`\`\`json\n${CHARLES}\n\`\`\`\n</think>`,
     `<|channel|>analysis<|message|>${CHARLES}<|end|>`,
+    `<scratchpad>${CHARLES}? No.</scratchpad>`,
+    `<reason>${CHARLES}? No.`,
   ])("%j has no answer", async (text) => {
     answerJson(content(text))
     const result = await open({ answerModel: Person, repairs: 0 }).generate()
     expect(result).toMatchObject({ ok: false, error: { code: "answer-empty" } })
+  })
+
+  test.each([
+    `<draft>Maybe ${CHARLES}? No.</draft>I cannot tell.`,
+    JSON.stringify({ thinking: CHARLES, answer: null }),
+  ])("%j is an invalid answer", async (text) => {
+    answerJson(content(text))
+    const result = await open({ answerModel: Person, repairs: 0 }).generate()
+    expect(result).toMatchObject({ ok: false, error: { code: "invalid-answer" } })
   })
 
   test("a tool call written as content is not taken for an answer that has the same fields", async () => {
@@ -224,7 +243,7 @@ describe("a damaged stream is a provider error, and is not repaired", () => {
     }
   })
 
-  test("success codes of iFlytek and Azure's filter results are no damage", async () => {
+  test("success codes of iFlytek and Azure's filter results are not damage", async () => {
     const success = { code: 0, message: "Success", sid: "x" }
     answerEvents(
       { choices: [], prompt_filter_results: [{ prompt_index: 0, content_filter_results: {} }] },
@@ -339,7 +358,7 @@ describe("a status 400", () => {
   })
 })
 
-describe("a 200 that is no completion shows the provider's words, redacted", () => {
+describe("a 200 that is not a completion shows the provider's message, redacted", () => {
   const secret = "insufficient balance of sk-secret"
   test.each([
     [{ error_code: 17, error_msg: secret }, "17"],
@@ -406,7 +425,7 @@ describe("a server that does not know stream_options", () => {
   const rejection = (param: string | null) => ({
     error: { message: "Unrecognized request argument supplied: stream_options", type: "invalid_request_error", param },
   })
-  test.each([null, "stream_options"])("is asked once without, which is remembered (param: %s)", async (param) => {
+  test.each([null, "stream_options"])("gets one call without it, which is remembered (param: %s)", async (param) => {
     server.answer(({ sendJson, sendEvents, text }) => {
       if (JSON.parse(text).stream_options !== undefined) return sendJson(400, rejection(param))
       return sendEvents(eventText(delta({ content: "Three" }, "stop")), DONE)
@@ -424,7 +443,7 @@ describe("a server that does not know stream_options", () => {
     ])
   })
 
-  test("that rejects the call without it too is not asked again", async () => {
+  test("that also rejects the call without it gets no further call", async () => {
     answerJson(rejection(null), 400)
     const result = await open({ stream: true, model: "openai/gpt-4.1-nano" }).generate()
     expect(result.receipt.attempts).toHaveLength(2)

@@ -1,5 +1,5 @@
 // Time to import, to compile a schema and to read an answer, over the built package: `pnpm bench` in this folder.
-// Imports are timed in processes of their own; the rest interleaved in this one.
+// Imports are timed in separate processes; the rest interleaved in this one.
 import { execFileSync } from "node:child_process"
 import { z } from "zod"
 import { compileAnswer } from "../dist/index.js"

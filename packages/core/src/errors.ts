@@ -18,7 +18,7 @@ export interface P2ErrorOptions<Code extends string = string> {
 const MARK = Symbol.for("@p2/error")
 
 /**
- * The class of every error that p2 throws or returns. Recognise it with `P2Error.isInstance(error)`, not with
+ * The class of every error that p2 throws or returns. Recognize it with `P2Error.isInstance(error)`, not with
  * `instanceof`, which is false between the ESM and the CommonJS copy of this package.
  *
  * @example
@@ -105,10 +105,10 @@ export class UnknownModelError extends P2Error<"unknown-model"> {
   }
 }
 
-/** A call was aborted by its signal: code `aborted`. `cause` is the signal's reason. */
+/** A call was aborted, by its signal or by the reader of its stream: code `aborted`. `cause` is the reason. */
 export class AbortedError extends P2Error<"aborted"> {
   constructor(what: string, signal?: { readonly reason?: unknown }) {
-    super(`${what} was aborted by its signal.`, { code: "aborted", kind: "failed", cause: signal?.reason })
+    super(`${what} was aborted.`, { code: "aborted", kind: "failed", cause: signal?.reason })
   }
 
   /** Whether `value` is an `AbortedError`, from any copy of the package. */
@@ -122,6 +122,17 @@ export class AbortedError extends P2Error<"aborted"> {
  * models whose names start like its keys.
  */
 const KEY_PREFIX = /^pplx-|(^|\/)(sk-|gsk_|xai-|AIza|hf_|r8_)/
+
+/** API keys in a name, a code or a short string: known prefixes at its start or after a separator, and JSON Web Tokens. */
+const KEY =
+  /(^|[^A-Za-z0-9])(sk[-_]|gsk_|xai-|pplx-|AIza|hf_|r8_|nvapi-|csk-|fw_|tgp_v1_|gh[opsu]_|glpat-|(AKIA|ASIA)[A-Z0-9]{12})|eyJ[\w-]{10,}\./
+
+/** Whether a name, a code or a short string may contain an API key: one with a known prefix, or a long word of letters and digits. */
+export function looksLikeKey(value: string): boolean {
+  if (KEY.test(value)) return true
+  const words = value.match(/[A-Za-z0-9]{20,}/g) ?? []
+  return words.some((word) => /[A-Za-z]/.test(word) && /(\d\D*){4}/.test(word))
+}
 
 /** Whether a string has only model id characters and is not an API key, so that an error message may show it in full. */
 export function hasModelIdCharacters(value: string): boolean {
@@ -137,12 +148,12 @@ export function describeModelId(value: unknown): string {
 const MAX_NAME = 60
 
 /**
- * Describes the name of an option or a field for an error message: its first 60 characters; `…` if it is no identifier or
- * looks like an API key, because it may then be a value that was passed as a name.
+ * Describes the name of an option or a field for an error message: its first 60 characters; `…` if it is not an
+ * identifier or looks like an API key, because it may then be a value that was passed as a name.
  */
 export function describeName(name: string): string {
   const short = name.slice(0, MAX_NAME)
-  return /^[\w$-]+$/.test(short) && !KEY_PREFIX.test(short) ? short : "…"
+  return /^[\w$-]+$/.test(short) && !looksLikeKey(short) ? short : "…"
 }
 
 /** Longer strings are shortened. */
@@ -162,7 +173,7 @@ export function describeValue(value: unknown): string {
 
 /** A string that was passed in the wrong place may be an API key, a URL with a password, or a prompt. */
 function describeString(value: string): string {
-  if (KEY_PREFIX.test(value)) return "a string that looks like an API key"
+  if (looksLikeKey(value.slice(0, 1_000))) return "a string that looks like an API key"
   if (/^[\w+.-]+:\/\/[^/\s]*@/.test(value)) return "a URL with credentials"
   return JSON.stringify(value.length > MAX_STRING ? `${value.slice(0, 6)}…` : value)
 }

@@ -7,6 +7,7 @@ export type { AnswerResult } from "./answer/parse-answer"
 export { parsePartialJson } from "./answer/partial-json"
 export { cutReasoning, startsWithReasoning } from "./answer/reasoning"
 export type { AnswerModel, StandardSchema } from "./answer/schema/answer-model"
+export { callObserver } from "./call-observer"
 export type { CoreError, CoreErrorCode } from "./core-error"
 // For the other p2 packages, and for authors of stores and adapters who want the same messages.
 export {
@@ -17,6 +18,7 @@ export {
   type ErrorKind,
   hideString,
   InvalidArgumentError,
+  looksLikeKey,
   P2Error,
   type P2ErrorOptions,
   UnknownModelError,

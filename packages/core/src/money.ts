@@ -51,7 +51,7 @@ export function toUsdNumber(nanoUsd: NanoUsd): number {
 
 function checkNanoUsd(value: unknown): asserts value is NanoUsd {
   if (!Number.isSafeInteger(value))
-    throw new InvalidArgumentError("nanoUsd", "an integer of nano-USD within ±(2^53 − 1)", value)
+    throw new InvalidArgumentError("nanoUsd", 'an integer of nano-USD such as usd("0.05"), within ±(2^53 − 1)', value)
 }
 
 function decimalDigits(nanoUsd: NanoUsd): string {

@@ -202,7 +202,7 @@ describe("jsonSchema()", () => {
     expect(parse(schema, { a: [{ key: "x", value: 1 }] })).toEqual({ ok: true, answer: { a: { x: 1 } } })
   })
 
-  it("wraps a root that is no object", () => {
+  it("wraps a root that is not an object", () => {
     const { jsonSchema: json, parse: parseText } = compileAnswer(
       jsonSchema({ title: "Numbers", type: "array", items: { type: "number" } }),
     )

@@ -129,8 +129,8 @@ describe("the suggestion for an unknown option", () => {
     [requestNames, "prompt"],
     [limitNames, "user"],
     [reserveNames, "model"],
-  ])("is none of %j for `%s`, which has another meaning", (known, name) => {
-    // `topP` is one letter from `topK` and is another setting: Request has its own advice for it.
+  ])("is not one of %j for `%s`, which has another meaning", (known, name) => {
+    // `topP` differs from `topK` by one letter but is another setting: Request has its own advice for it.
     if (name === "topK") known = known.filter((other) => other !== "topP")
     expect(messageOf(() => checkOptions({ [name]: 1 }, new Set(known)))).not.toContain("Did you mean")
   })
@@ -149,7 +149,7 @@ describe("every synonym", () => {
 describe("the advice for an unknown option of a request", () => {
   it.each(Object.entries(REQUEST_ADVICE))("`%s`: %s", (name, advice) => {
     expect(() => new Request({ model: "m", [name]: "x" } as never)).toThrow(`- ${name}: unknown option. ${advice}`)
-    // Whatever it suggests instead exists.
+    // Every suggested name exists.
     for (const [, suggested = ""] of advice.matchAll(/Did you mean `(\w+)`, (?:for|in)/g))
       expect(() => new Request({ model: "m", [suggested]: 1 })).not.toThrow()
   })

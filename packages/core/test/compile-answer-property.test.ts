@@ -9,7 +9,7 @@ import { strictViolations } from "./strict-schema"
 /** Run more with `P2_FUZZ_RUNS=30000 npx vitest run compile-answer-property`. */
 const RUNS = Number(process.env.P2_FUZZ_RUNS ?? 1_000)
 
-/** Long enough for any number of runs, also on a busy machine. */
+/** Long enough for any number of runs, even on a busy machine. */
 const TIMEOUT_MS = 120_000 + 20 * RUNS
 
 /** Issues that no keyword of strict mode can prevent: sizes and formats. All other issues are structural. */

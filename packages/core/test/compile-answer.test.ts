@@ -288,7 +288,7 @@ describe("a parsed answer", () => {
     })
   })
 
-  it("leaves out absent items at the end of a tuple, and keeps undefined ones", () => {
+  it("omits absent items at the end of a tuple, and keeps undefined ones", () => {
     const schema = z.tuple([z.string(), z.undefined(), z.string().optional(), z.string().optional()])
     const result = compileAnswer(schema).parse('{"answer":{"item1":"a","item2":null,"item3":null,"item4":null}}')
     expect(result).toStrictEqual({ ok: true, answer: ["a", undefined] })

@@ -7,6 +7,7 @@ import {
   InvalidAnswerError,
   InvalidArgumentError,
   InvalidRequestError,
+  looksLikeKey,
   P2Error,
   UnknownModelError,
   UnsupportedSchemaError,
@@ -73,7 +74,7 @@ describe("subclasses", () => {
       code: "aborted",
       kind: "failed",
       cause: reason,
-      message: "The call was aborted by its signal.",
+      message: "The call was aborted.",
     })
   })
 })
@@ -150,6 +151,53 @@ describe("describeValue", () => {
     expect(describeValue({ constructor: { name: 5 } })).toBe("an object")
     expect(describeValue({ constructor: null })).toBe("an object")
     expect(describeValue({ constructor: { name: "secret ".repeat(50) } })).toBe("an object")
+  })
+})
+
+/** Keys as providers, clouds and services write them, and as they quote them in their codes. */
+const KEYS = [
+  "sk-proj-0123456789",
+  "key_sk-proj-0123456789",
+  "invalid.sk-ant-api03-x",
+  "sk_live_0123",
+  "gsk_0123",
+  "nvapi-0123",
+  "csk-0123",
+  "fw_0123",
+  "hf_0123",
+  "ghp_0123",
+  "glpat-0123",
+  "pplx-0123",
+  "AIzaSyD-0123",
+  "AKIAIOSFODNN7EXAMPLE",
+  "eyJhbGciOiJIUzI1NiJ9.e30.x",
+  "0123456789abcdef0123456789abcdef",
+  "code-0123456789abcdef0123456789abcdef",
+]
+const NO_KEYS = [
+  "invalid_api_key",
+  "context_length_exceeded",
+  "ResponsibleAIPolicyViolation",
+  "task_failed",
+  "disk-full",
+  "risk_control",
+  "claude-3-7-sonnet-20250219",
+  "ephemeral_1h_input_tokens",
+  "cacheCreation1hInputTokens",
+  "20261130123456789012345",
+  "d41d8cd9-8f00-3204-a980-0998ecf8427e",
+]
+
+describe("looksLikeKey", () => {
+  it.each(KEYS)("%s", (key) => {
+    expect(looksLikeKey(key)).toBe(true)
+    expect(describeValue(key)).toBe("a string that looks like an API key")
+    expect(describeName(key)).toBe("…")
+  })
+
+  it.each(NO_KEYS)("not %s", (name) => {
+    expect(looksLikeKey(name)).toBe(false)
+    expect(describeName(name)).toBe(name)
   })
 })
 

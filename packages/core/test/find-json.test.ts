@@ -90,6 +90,31 @@ const REASONING: [string, string][] = [
     "harmony with commentary before",
     `<|channel|>commentary<|message|>${CHARLES}<|end|><|start|>assistant<|channel|>final<|message|>%`,
   ],
+  ["other tags", "<scratchpad>%c</scratchpad>%"],
+  ["a name of several words", "<longcat_think>%c</longcat_think>%"],
+  ["<thought-process>", "<thought-process>%c</thought-process>%"],
+  ["<chain-of-thought>", "<chain-of-thought>%c</chain-of-thought>%"],
+  ["<internal_reasoning>", "<internal_reasoning>%c</internal_reasoning>%"],
+  ["<reasoning_content>", "<reasoning_content>%c</reasoning_content>%"],
+  ["<reflection> in <thinking>", "<thinking>%c<reflection>%c</reflection></thinking>%"],
+  [
+    "Seed's reflection on its budget",
+    "<seed:think>a<seed:cot_budget_reflect>%c</seed:cot_budget_reflect>%c</seed:think>%",
+  ],
+  ["<rationale>", "<rationale>%c</rationale>%"],
+  ["<cot>", "<cot>%c</cot>%"],
+  ["[reasoning]", "[REASONING]%c[/REASONING]%"],
+  ["tokens with a start and an end", "<|think_start|>%c<|think_end|>%"],
+  ["<think_start>", "<think_start>%c<think_end>%"],
+  ["tokens with a slash", "<|thinking|>%c<|/thinking|>%"],
+  ["Solar", "<|think|>%c<|content|>%"],
+  ["Apertus", "<|inner_prefix|>%c<|inner_suffix|>%"],
+  ["MedGemma", "<unused94>thought\n%c<unused95>%"],
+  [
+    "an unknown channel of harmony",
+    "<|channel|>thought<|message|>%c<|end|><|start|>assistant<|channel|>final<|message|>%",
+  ],
+  ["harmony without its special tokens, with the role", "assistantanalysisSay %c? No.assistantfinal%"],
   ["harmony's final channel only", "<|channel|>final<|message|>%<|return|>"],
   [
     "harmony that begins with the role",
@@ -104,8 +129,21 @@ const REASONING: [string, string][] = [
 
 describe("reasoning inside the answer is cut off", () => {
   it.each(REASONING)("%s", (_name, text) => {
-    expect(findJson(text.replace("%", ADA))).toEqual([ADA])
-    expect(cutReasoning(text.replace("%", "Ada is 36."))).toBe("Ada is 36.")
+    const answered = text.replaceAll("%c", CHARLES)
+    expect(findJson(answered.replace("%", ADA))).toEqual([ADA])
+    expect(cutReasoning(answered.replace("%", "Ada is 36."))).toBe("Ada is 36.")
+  })
+
+  it.each([
+    "<think>",
+    "<self_reflection>",
+    "<think_fast>",
+    "[THINK]",
+    "<|thought|>",
+    "<|inner_prefix|>",
+    "<|channel>thought\n",
+  ])("%s after the answer", (mark) => {
+    expect(findJson(`${ADA}\n${mark}Or ${CHARLES}? No.`)).toEqual([ADA])
   })
 
   it.each([
@@ -113,6 +151,9 @@ describe("reasoning inside the answer is cut off", () => {
     ["unclosed, with a fence", `<thinking>\n\`\`\`json\n${CHARLES}\n\`\`\``],
     ["harmony's analysis only", `<|channel|>analysis<|message|>${CHARLES}<|end|>`],
     ["nothing after it", `<think>${CHARLES}</think>`],
+    ["harmony's bare analysis only", `analysisWe need ${CHARLES}? No.`],
+    ["a scratchpad only", `<scratchpad>${CHARLES}? No.</scratchpad>`],
+    ["a scratchpad without an end", `<scratchpad>${CHARLES}? No.`],
   ])("%s: there is no answer", (_name, text) => {
     expect(findJson(text)).toEqual([])
     expect(cutReasoning(text)).toBe("")
@@ -124,6 +165,58 @@ describe("reasoning inside the answer is cut off", () => {
   })
 })
 
+describe("notes of the model", () => {
+  it.each([
+    "analysis",
+    "plan",
+    "planning",
+    "draft",
+    "critique",
+    "review",
+    "verification",
+    "pre_analysis",
+    "self-critique",
+  ])("<%s> has no answer, unless it has JSON only", (tag) => {
+    expect(findJson(`<${tag}>Maybe ${CHARLES}? No.</${tag}>I cannot tell.`)).toEqual([])
+    expect(findJson(`<${tag}>Maybe ${CHARLES}? No.</${tag}>${ADA}`)).toEqual([ADA])
+    expect(findJson(`${ADA}<${tag}>Maybe ${CHARLES}? No.`)).toEqual([ADA])
+    expect(findJson(`<think>a <${tag}>b</${tag}> ${CHARLES}`)).toEqual([])
+    for (const json of [ADA, `\n${ADA}\n`, `\n\`\`\`json\n${ADA}\n\`\`\`\n`])
+      expect(findJson(`<${tag}>${json}</${tag}>`)).toEqual([ADA])
+    const text = `<think>hm</think>The <${tag}>first</${tag}> one.`
+    expect(cutReasoning(text)).toBe(`The <${tag}>first</${tag}> one.`)
+  })
+
+  it("in a <details> of reasoning", () => {
+    const text = `<details type="reasoning" done="true">\n<summary>Thought</summary>\n${CHARLES}? No.\n</details>\n`
+    expect(findJson(`${text}${ADA}`)).toEqual([ADA])
+    expect(findJson(text)).toEqual([])
+  })
+})
+
+/** Marks of a user's message in chat templates. */
+const USER_TURNS = [
+  "<|im_end|>\n<|im_start|>user\n",
+  "<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n",
+  "<end_of_turn>\n<start_of_turn>user\n",
+  "</s>[INST] ",
+  "<|user|>\n",
+  "<｜User｜>",
+  "<|return|><|start|>user<|message|>",
+  "<turn|>\n<|turn>user\n",
+  "<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>",
+]
+
+describe("a user's message that the model wrote after its answer", () => {
+  it.each(USER_TURNS)("%j", (mark) => {
+    expect(findJson(`${ADA}${mark}And Charles?<|im_start|>assistant\n${CHARLES}`)).toEqual([ADA])
+    expect(findJson(`<think>${CHARLES}${mark}</think>${ADA}`)).toEqual([ADA])
+    expect(findJson(`${mark}${ADA}`)).toEqual([ADA])
+    expect(cutReasoning(`<think>hm</think>Ada is 36.${mark}And Charles?`)).not.toContain("And Charles?")
+    expect(cutReasoning(`Write ${mark}.`)).toBe(`Write ${mark}.`)
+  })
+})
+
 describe("cutReasoning keeps a text", () => {
   it.each([
     "Close the block with </think>.",
@@ -131,6 +224,8 @@ describe("cutReasoning keeps a text", () => {
     "An analysis of the text.",
     "analysis of variance",
     "[1] is a footnote. [think] is a word.",
+    "<analysis>The text</analysis> <plan>Read it</plan>",
+    "The <rationale> tag, <|user|> and <|think|> are marks.",
     "",
   ])("%j", (text) => {
     expect(cutReasoning(text)).toBe(text)

@@ -9,6 +9,8 @@ function contentOf(builder: MessageBuilder): string {
   return builder.getMessages().at(-1)!.content as string
 }
 
+const answer = (content: string): Message[] => [{ role: "assistant", content }]
+
 describe("MessageBuilder", () => {
   it("keeps the order of the calls and the text as it is", () => {
     const builder = new MessageBuilder()
@@ -212,13 +214,30 @@ describe("MessageBuilder", () => {
     const builder = new MessageBuilder().addMessageUser("one")
     const [first, second] = [builder.openTurn(), builder.openTurn()]
     builder.addMessageUser("two")
-    first("1")
-    second("2")
+    first(answer("1"))
+    second(answer("2"))
     expect(builder.getMessages().map(({ content }) => content)).toEqual(["one", "1", "2", "two"])
     builder.clear().addMessageUser("one")
-    first("3")
-    new MessageBuilder().openTurn()("no question")
+    first(answer("3"))
+    new MessageBuilder().openTurn()(answer("no question"))
     expect(builder.getMessages()).toHaveLength(1)
+  })
+
+  it("inserts a turn of several messages as a whole, or not at all", () => {
+    const builder = new MessageBuilder().addMessageUser("one")
+    const [first, second] = [builder.openTurn(), builder.openTurn()]
+    builder.addMessageUser("two")
+    const calls = [{ id: "c1", type: "function" as const, function: { name: "look", arguments: "{}" } }]
+    first([
+      { role: "assistant", content: null, tool_calls: calls },
+      { role: "tool", tool_call_id: "c1", content: "seen" },
+      ...answer("1"),
+    ])
+    second(answer("2"))
+    expect(builder.getMessages().map(({ content }) => content)).toEqual(["one", null, "seen", "1", "2", "two"])
+    const full = new MessageBuilder().addPrompt(Array<Message>(9_998).fill({ role: "user", content: "a" }))
+    full.openTurn()([...answer("1"), ...answer("2"), ...answer("3")])
+    expect(full.getMessages()).toHaveLength(9_998)
   })
 
   it("formats the conversation for people, and can be cleared", () => {

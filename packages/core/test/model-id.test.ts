@@ -21,7 +21,7 @@ describe("parseModelId", () => {
     ["~openai/gpt-latest", "~openai", "gpt-latest", undefined, "gpt-latest"],
     ["models/gemini-2.5-pro", undefined, "models/gemini-2.5-pro", undefined, "gemini-2.5-pro"],
     ["gemini/models/gemini-2.5-pro", "gemini", "models/gemini-2.5-pro", undefined, "gemini-2.5-pro"],
-  ])("takes %s apart", (id, provider, name, variant, baseName) => {
+  ])("parses %s", (id, provider, name, variant, baseName) => {
     expect(parseModelId(id)).toMatchObject({ id, provider, name, variant, baseName, fineTunedFrom: undefined })
   })
 
@@ -34,7 +34,7 @@ describe("parseModelId", () => {
       "gpt-4o-mini-2024-07-18",
       "gpt-4o-mini",
     ],
-  ])("takes the fine-tuned %s apart", (id, provider, name, fineTunedFrom, baseName) => {
+  ])("parses the fine-tuned %s", (id, provider, name, fineTunedFrom, baseName) => {
     expect(parseModelId(id)).toMatchObject({ provider, name, fineTunedFrom, baseName, variant: undefined })
   })
 
@@ -45,6 +45,14 @@ describe("parseModelId", () => {
     ["bedrock/us.anthropic.claude-opus-5-5", ["amazon-bedrock/us.anthropic.claude-opus-5-5"], []],
     ["google/gemini-3.8-flash@20260901", ["google/gemini-3.8-flash@20260901", "google/gemini-3.8-flash"], []],
     ["models/gemini-2.5-pro", ["google/gemini-2.5-pro"], []],
+    ["amazon.nova-lite-v1:0", ["amazon.nova-lite-v1:0", "amazon-bedrock/amazon.nova-lite-v1:0"], []],
+    [
+      "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+      ["us.anthropic.claude-sonnet-4-5-20250929-v1:0", "amazon-bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0"],
+      [],
+    ],
+    ["meta.ai", ["meta.ai", "amazon-bedrock/meta.ai"], []],
+    ["accounts/fireworks/models/x", ["accounts/fireworks/models/x", "fireworks/accounts/fireworks/models/x"], []],
     ["gemini/models/gemini-2.5-pro", ["google/gemini-2.5-pro"], []],
     ["fireworks/accounts/fireworks/models/llama", ["fireworks/accounts/fireworks/models/llama"], []],
     ["m-20240718-20240718", ["m-20240718-20240718"], []],
@@ -124,6 +132,17 @@ describe("nearestIds", () => {
     expect(nearestIds("GPT-4o-minni", known)).toEqual(["gpt-4o-mini", "gpt-4o"])
     expect(nearestIds("gpt4o", known, 1)).toEqual(["gpt-4o"])
     expect(nearestIds("something-else-entirely", known)).toEqual([])
+  })
+
+  it("returns ids that continue the other after a hyphen before those with several edits", () => {
+    const ids = ["gpt-4-turbo", "gpt-5", "gpt-5-mini", "gpt-5-chat-latest", "glm-5-turbo"]
+    expect(nearestIds("gpt-5-turbo", ids)).toEqual(["gpt-4-turbo", "gpt-5", "glm-5-turbo"])
+    expect(nearestIds("gpt-5-mini-latest", ids, 1)).toEqual(["gpt-5-mini"])
+    expect(nearestIds("claude-haiku", ["claude-4", "claude-haiku-4-5", "claude-haiku-4-5-20251001"])).toEqual([
+      "claude-haiku-4-5",
+      "claude-haiku-4-5-20251001",
+      "claude-4",
+    ])
   })
 
   it("finds the same ids as a comparison with every known id", () => {

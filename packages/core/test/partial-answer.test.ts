@@ -131,12 +131,12 @@ describe("parsePartial of an answer", () => {
     expect(compileAnswer(schema).parsePartial('{"b":"2024-07-18"')).toEqual({ b: new Date("2024-07-18") })
   })
 
-  it("leaves out reasoning at the beginning", () => {
+  it("omits reasoning at the beginning", () => {
     expect(compiled.parsePartial('<think>{"name":"Charles"')).toBeUndefined()
     expect(compiled.parsePartial('<think>{"name":"Charles"}</think>{"name":"Da')).toEqual({ name: "Da" })
   })
 
-  it("leaves out what does not fit", () => {
+  it("omits what does not fit", () => {
     expect(compiled.parsePartial('{"name":5,"colour":"blue","other":1,"scores":"x"}')).toEqual({})
   })
 })

@@ -59,7 +59,7 @@ describe("Request", () => {
     expect(rejection({ ["x".repeat(1_000_000)]: 1 }).message.length).toBeLessThan(500)
   })
 
-  it("normalises money, budgets and stops", () => {
+  it("normalizes money, budgets and stops", () => {
     const request = new Request({
       model: "openrouter/openai/gpt-4o-mini",
       maxBudget: 0.1,
@@ -233,6 +233,12 @@ describe("Request", () => {
     ])
     expect(() => new Request(invalid as never)).toThrow(/Authorization: is set by the option `apiKey`/)
     expect(() => new Request(invalid as never)).not.toThrow(/sk-secret/)
+    expect(() => new Request({ model: "m", serviceTier: "batch" })).toThrow(
+      "serviceTier: expected the tier of a single call",
+    )
+    const tags = { ["sk-secret0123".repeat(9)]: "x", "sk-secret": 5 }
+    expect(() => new Request({ model: "m", tags } as never)).toThrow(/tags\.…/)
+    expect(() => new Request({ model: "m", tags } as never)).not.toThrow(/sk-secret/)
     for (const extraBody of [[], "a", { a: 5n }])
       expect(Object.keys(issuesOf({ model: "m", extraBody }))).toEqual(["extraBody"])
   })

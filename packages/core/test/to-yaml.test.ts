@@ -124,7 +124,7 @@ describe("toYaml", () => {
     )
   })
 
-  it("writes empty values beside their key, also if all fields are left out", () => {
+  it("writes empty values after their key, even if all fields are omitted", () => {
     expect(toYaml({ none: {}, list: [], code: { run: () => 1, gone: undefined } })).toBe("none: {}\nlist: []\ncode: {}")
   })
 

@@ -11,7 +11,7 @@ const usage: fc.Arbitrary<Usage> = fc.record(
 )
 
 describe("addUsage", () => {
-  it("sums every count, and leaves out counts that all usages lack", () => {
+  it("sums every count, and omits counts that all usages lack", () => {
     fc.assert(
       fc.property(fc.array(usage), (usages) => {
         const sum = addUsage(...usages)

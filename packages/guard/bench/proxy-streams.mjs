@@ -14,7 +14,8 @@ const RUNS = [
 ]
 const TOKEN = "local-token-0123456789"
 const base = { id: "chatcmpl-1", created: 0, model: "gpt-4o-mini", service_tier: "default" }
-// Bytes that are no content, as OpenAI sends them: the meter of a chat completion keeps the text of its answer.
+// Bytes that are not content, in the form in which OpenAI sends them: the meter of a chat completion keeps the text of
+// its answer.
 const event = `data: ${JSON.stringify({ ...base, choices: [{ index: 0, delta: { content: "x" } }], obfuscation: "x".repeat(4_000) })}\n\n`
 
 async function startProvider(bytes) {
@@ -95,7 +96,7 @@ async function measure({ streams, bytes }) {
   const before = await memory()
   for (let opened = 0; opened < streams; opened += 50) await Promise.all(Array.from({ length: 50 }, open))
   let after = await memory()
-  // Until nothing more is read.
+  // Waits until nothing more is read.
   for (let previous = 0; Math.abs(after.used - previous) > 1_000_000; ) {
     previous = after.used
     await wait(2_000)

@@ -1,7 +1,7 @@
-// Measures what the proxy costs beside bare pass-through proxies: processor time of the proxy's process for each call, and
-// the time that it adds to a call when one is made at a time. JSON answers and streams of 200 chunks, on loopback servers,
-// over the memory store. The provider, the client and each proxy have a process of their own; rounds are interleaved.
-// Run after a build: node packages/guard/bench/proxy.mjs
+// Measures what the proxy costs compared with bare pass-through proxies: processor time of the proxy's process for each
+// call, and the time that it adds to a call when one is made at a time. JSON answers and streams of 200 chunks, on
+// loopback servers, over the memory store. The provider, the client and each proxy have their own process; rounds
+// are interleaved. Run after a build: node packages/guard/bench/proxy.mjs
 import { fork } from "node:child_process"
 import { Agent, createServer, request as httpRequest } from "node:http"
 import { fileURLToPath } from "node:url"
@@ -52,7 +52,7 @@ function startProvider() {
 
 /** The proxies. Each takes the path below `/openai` and replaces the key. */
 const PROXIES = {
-  /** The least that `node:http` can do. */
+  /** The smallest proxy that `node:http` allows. */
   async "bare node:http"(upstream) {
     const agent = new Agent({ keepAlive: true })
     const { port } = new URL(upstream)
@@ -74,7 +74,7 @@ const PROXIES = {
       }),
     )
   },
-  /** What a proxy does that is written with `fetch`: (request) => Promise<Response> behind `serveProxy`. */
+  /** A pass-through proxy that is written with `fetch`: (request) => Promise<Response> behind `serveProxy`. */
   async "bare fetch"(upstream) {
     const { serveProxy } = await import("@p2/guard/proxy/node")
     const { url } = await serveProxy(async (request) => {

@@ -6,7 +6,7 @@ import { Draw } from "./draw"
 
 export interface BatchFuzzResult {
   played: number
-  /** Calls that ran. */
+  /** The number of calls that ran. */
   calls: number
   medianRatio: number
 }

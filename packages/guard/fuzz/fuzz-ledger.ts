@@ -140,7 +140,7 @@ function checkReading(meter: Meter, line: BilledCall, description: PricedCall, a
       reported: cost,
     }).nanoUsd
   if (reading.usageLowerBound !== undefined) assert.ok(chargeOf(reading.usageLowerBound) <= line.nanoUsd, read)
-  // A meter takes a usage of zero tokens for none, so that the call stays in doubt at its bound.
+  // A meter ignores a usage of zero tokens, so that the call stays in doubt at its bound.
   if (line.nanoUsd > 0) assert.equal(reading.usage !== undefined, line.reported, read)
   if (reading.usage !== undefined) assert.equal(chargeOf(reading.usage), line.nanoUsd, read)
 }
@@ -157,14 +157,14 @@ async function textOf(response: Response): Promise<string> {
   return text
 }
 
-/** Reads a body or an event stream by the plainest rules, so that the reader of the guard is not needed. */
+/** Reads a body or an event stream by the simplest rules, independently of the guard's reader. */
 export function readResponse(meter: Meter, text: string, contentType: string): void {
   if (!contentType.startsWith("text/event-stream")) {
     meter.add({ event: undefined, data: parsed(text), text })
     meter.end()
     return
   }
-  // What follows the last empty line was cut.
+  // The text after the last empty line was cut off.
   for (const block of text.split(/\r?\n\r?\n/).slice(0, -1)) {
     const lines = block.split(/\r?\n/)
     const event = lines.find((each) => each.startsWith("event: "))?.slice(7)
@@ -174,7 +174,7 @@ export function readResponse(meter: Meter, text: string, contentType: string): v
   meter.end()
 }
 
-/** Undefined: no JSON. */
+/** Undefined: not JSON. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -26,11 +26,11 @@ export interface HammerResult {
   failed: number
 }
 
-/** One SDK for each wire format, and one that retries by rules of its own. */
+/** One SDK for each wire format, and one with its own retry rules. */
 const NAMES = ["openai 6, chat", "openai 7, responses", "@anthropic-ai/sdk", "@google/genai", "ai 7, @ai-sdk/openai"]
 
 /**
- * Sends mixed requests (calls, steps, streams, streams that are left, aborts) through real SDKs with their retries to a
+ * Sends mixed requests (calls, steps, streams, abandoned streams, aborts) through real SDKs with their retries to a
  * provider that bills, and answers 45 % with status 500, some with a cut body.
  */
 export async function hammer({ seed, requests, limitTokens, concurrency }: HammerOptions): Promise<HammerResult> {
@@ -70,7 +70,7 @@ export async function hammer({ seed, requests, limitTokens, concurrency }: Hamme
     }
   }
   await Promise.all(Array.from({ length: concurrency }, work))
-  // A stream that was left is settled a moment later.
+  // An abandoned stream is settled a moment later.
   for (let tries = 0; tries < 500 && (await statusOf(budget)).reserved > 0; tries++)
     await new Promise((resolve) => setTimeout(resolve, 20))
   const { totalNanoUsd: billedNanoUsd, calls } = server.ledger

@@ -28,7 +28,7 @@ export class CallPlayer {
   sent = 0
   counts = 0
 
-  /** @param fetch for a server that counts otherwise than it bills */
+  /** @param fetch for a server whose counts differ from its bills */
   constructor(server: LocalProvider, format: RecordedFormat, mode: InputBoundMode, fetch = globalThis.fetch) {
     this.#server = server
     this.#format = format
@@ -63,8 +63,8 @@ export class CallPlayer {
   }
 
   /**
-   * Sends a call again and again, without an answer, until the limit denies it. At least one call must have been played: the circuit
-   * breaker lets few calls run at a provider that has never answered.
+   * Sends a call repeatedly, without an answer, until the limit denies it. At least one call must have been played: the
+   * circuit breaker lets few calls run at a provider that has never answered.
    * @returns how many were open at once
    */
   async openAtOnce(recorded: RecordedCall, limit: string): Promise<number> {

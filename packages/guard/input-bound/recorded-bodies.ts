@@ -1,4 +1,6 @@
-/** What applications send, in no wire format: an agent's steps, chats, code, tables and several languages. */
+/**
+ * What applications send, independent of a wire format: an agent's steps, chats, code, tables and several languages.
+ */
 export interface RecordedCall {
   name: string
   system: string | undefined

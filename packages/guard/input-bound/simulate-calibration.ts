@@ -32,7 +32,7 @@ export interface SimulationResult {
   hardExceeded: number
 }
 
-/** The tokenizer of the simulated provider, and what it adds to a prompt without telling. */
+/** The tokenizer of the simulated provider, and what it adds to a prompt without reporting it. */
 interface Version {
   encoding: "o200k_base" | "cl100k_base" | "p50k_base"
   factor: number
@@ -41,8 +41,8 @@ interface Version {
 }
 
 /**
- * The provider changes its tokenizer twice: by a few percent, as a new version of a model does, and to a vocabulary that splits other
- * languages far worse. The instructions that it adds grow slowly all the time.
+ * The provider changes its tokenizer twice: by a few percent, as a new version of a model does, and to a vocabulary
+ * that needs far more tokens for other languages. The instructions that it adds grow slowly.
  */
 const VERSIONS: readonly Version[] = [
   { encoding: "o200k_base", factor: 1.1, addedTokens: 20, growth: 0.05 },
@@ -56,7 +56,7 @@ const context: ProtocolContext = {
   provider: "anthropic",
 }
 
-/** A place for the URLs of a wire format: nothing is sent. */
+/** The base URL of a wire format; nothing is sent there. */
 const NOWHERE = {
   anthropicBaseURL: "http://127.0.0.1:9",
   baseURL: "http://127.0.0.1:9/v1",

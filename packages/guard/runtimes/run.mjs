@@ -31,7 +31,7 @@ const deno = join(cache, "node_modules/@deno/linux-x64-glibc/deno")
 const workerd = join(cache, "node_modules/@cloudflare/workerd-linux-64/bin/workerd")
 for (const file of [bun, deno, workerd]) chmodSync(file, 0o755)
 
-// Whatever a user's bundler would take: the published builds.
+// The published builds, which a user's bundler would resolve.
 await build({
   entry: ["program", "worker"].map((name) => join(package_, "runtimes", `${name}.mjs`)),
   outDir: cache,
@@ -70,7 +70,7 @@ function respond(body, response) {
   response.writeHead(200, { "content-type": "text/event-stream" })
   const send = (fields) => response.write(`data: ${JSON.stringify({ ...base, choices: [], ...fields })}\n\n`)
   send({ choices: [{ index: 0, delta: { role: "assistant", content: "Hel" }, finish_reason: null }] })
-  // This stream is left by its reader and never ends.
+  // The reader abandons this stream, which never ends.
   if (body.model === "gpt-4.1-mini") return
   send({ choices: [{ index: 0, delta: { content: "lo" }, finish_reason: null }] })
   send({ choices: [{ index: 0, delta: {}, finish_reason: "stop" }] })

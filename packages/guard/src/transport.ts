@@ -1,5 +1,3 @@
-export { sendCounted } from "./transport/counted-call"
-export { type DeadlineName, DeadlineRace } from "./transport/deadline-race"
 export { EventObserver } from "./transport/event-observer"
 export { isRejectedByFetch } from "./transport/fetch-errors"
 export { onAbort } from "./transport/on-abort"

@@ -74,7 +74,7 @@ export function modeOf(request: ChatRequest): Mode {
 
 /**
  * The tool that the model calls: the one that the request names, else the first one, until the last message is the result of
- * a tool. If a call is required even then, it is one of the last tool.
+ * a tool. If a call is required even then, the model calls the last tool.
  */
 export function calledTool({ messages, tools = [], tool_choice: choice }: ChatRequest): ToolDefinition | undefined {
   const named = (choice as { function?: { name?: unknown } } | null | undefined)?.function?.name

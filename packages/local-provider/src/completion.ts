@@ -15,7 +15,7 @@ export interface CalledTool {
 
 /** One complete answer and its token counts. */
 export interface Completion {
-  /** The content; empty beside a refusal, and beside calls unless a fault sets it. */
+  /** The content; empty with a refusal, and with calls unless a fault sets it. */
   text: string
   calls: CalledTool[]
   refusal: string | undefined
@@ -60,11 +60,10 @@ export function complete(
 
 /** The calls of the fault, else that of the tool which the request makes the model call. */
 function callsOf(request: ChatRequest, fault: Fault): CalledTool[] {
-  // As at the API, the ids of a conversation are distinct.
+  // As in the API, the ids of a conversation are distinct.
   const id = (index: number) => `call_local_${request.messages.length}_${index + 1}`
-  const faulty = fault.toolCalls ?? (fault.toolCall && [fault.toolCall])
-  if (faulty !== undefined)
-    return faulty.map(({ name, arguments: given }, index) => ({
+  if (fault.toolCalls !== undefined)
+    return fault.toolCalls.map(({ name, arguments: given }, index) => ({
       id: id(index),
       name,
       arguments: typeof given === "string" ? given : JSON.stringify(given),
@@ -76,11 +75,11 @@ function callsOf(request: ChatRequest, fault: Fault): CalledTool[] {
 }
 
 /** Without calls in the fault, `answer` is the arguments of the call. */
-function contentBeside({ toolCalls, toolCall, answer }: Fault): string {
-  return (toolCalls ?? toolCall) === undefined ? "" : (answer ?? "")
+function contentBeside({ toolCalls, answer }: Fault): string {
+  return toolCalls === undefined ? "" : (answer ?? "")
 }
 
-/** Cuts several texts to a number of tokens together. */
+/** Cuts several strings so that together they have at most this many tokens. */
 function cutAll(texts: readonly string[], maxTokens: number): string[] {
   let remaining = maxTokens
   return texts.map((text) => {
@@ -105,7 +104,7 @@ function answerText(request: ChatRequest, fault: Fault, schema = schemaOf(reques
     : json
 }
 
-/** The text in the pieces of a stream, a few characters each. Never cuts a code point. */
+/** Splits text into the pieces of a stream, a few characters each. Never splits a code point. */
 export function piecesOf(text: string): string[] {
   return text.match(/[\s\S]{1,12}/gu) ?? []
 }

@@ -2,16 +2,18 @@
 export interface Fault {
   /** Responds with this HTTP status and an error body. Nothing is generated unless `billed`. */
   status?: number | undefined
-  /** Headers beside the status, such as `{ "retry-after": "1" }`. */
+  /** Headers in addition to the status, such as `{ "retry-after": "1" }`. */
   headers?: Record<string, string> | undefined
   error?: { message: string; code?: string | undefined; type?: string | undefined } | undefined
   /** Bills the full generation even if the answer is an error or never arrives. @defaultValue false for `status` */
   billed?: boolean | undefined
   /** Waits before the headers, in milliseconds. */
   delayMs?: number | undefined
+  /** Waits for this before the headers. */
+  until?: Promise<unknown> | undefined
   /** Waits before every chunk of a stream, in milliseconds. */
   chunkDelayMs?: number | undefined
-  /** Never continues: before the headers, in the middle of a JSON body, or in the stream after `afterChunks`. */
+  /** Stops sending: before the headers, in the middle of a JSON body, or in the stream after `afterChunks`. */
   stall?: "headers" | "body" | "stream" | undefined
   /** Closes the socket at the same places. */
   cut?: "headers" | "body" | "stream" | undefined
@@ -23,15 +25,16 @@ export interface Fault {
   refusal?: string | undefined
   /** Answers with this text. */
   answer?: string | undefined
-  /** Calls these tools, with `answer` as the content beside the calls; none: answers without a call. Arguments that are a string are sent as they are. */
+  /**
+   * Calls these tools; none: answers without a call. Arguments that are a string are sent as they are; with the Responses API they
+   * are the input of a custom tool. In chat completions, `answer` is the content next to the calls.
+   */
   toolCalls?: readonly { name: string; arguments: string | Record<string, unknown> }[] | undefined
-  /** Calls this tool with these arguments; a string is the input of a custom tool of the Responses API. */
-  toolCall?: { name: string; arguments: Record<string, unknown> | string } | undefined
   /** Answers with JSON that does not match the schema. */
   wrongShape?: boolean | undefined
   /** Answers with text that is not JSON. */
   invalidJson?: boolean | undefined
-  /** Puts the answer into a Markdown fence with prose around it. */
+  /** Wraps the answer in a Markdown code fence with prose around it. */
   fenced?: boolean | undefined
   /** Answers with an empty string. */
   empty?: boolean | undefined

@@ -9,11 +9,11 @@ export interface Exchange {
   text: string
   /** Sends one JSON body. */
   sendJson(status: number, body: unknown): void
-  /** Sends server-sent events: strings as they are, anything else as the JSON of one event. */
+  /** Sends server-sent events: strings unchanged, anything else as the JSON of one event. */
   sendEvents(...events: unknown[]): void
 }
 
-/** A server whose responses a test defines, for responses that the local provider does not give. */
+/** A server whose responses a test defines, for responses that the local provider cannot produce. */
 export interface ImitationServer {
   url: string
   /** Base URL in the shape of OpenAI: `…/v1`. */
@@ -99,7 +99,7 @@ export async function startSilentServer(): Promise<SilentServer> {
   return { baseURL: `${url.replace("http:", "https:")}/v1`, close, [Symbol.asyncDispose]: close }
 }
 
-/** A URL on 127.0.0.1 whose port was free a moment ago, so that connections are refused. */
+/** A URL on 127.0.0.1 whose port is free, so that connections are refused. */
 export async function refusedURL(): Promise<string> {
   const server = createTcpServer()
   const url = await listen(server)

@@ -26,7 +26,7 @@ export interface BilledCall {
   clientRequestId: string | undefined
   /** The service tier that served the call, if the response reports it. */
   serviceTier?: string | undefined
-  /** The bill by kinds, if the wire format has more kinds than input, cached input and output. */
+  /** The bill by kind of unit, if the wire format has more kinds than input, cached input and output. */
   units?: readonly BilledUnits[]
 }
 
@@ -58,7 +58,7 @@ export class ProviderLedger {
     line.nanoUsd = Number((line.picoUsd + 999n) / 1000n)
   }
 
-  /** Records a call that is billed by kinds. */
+  /** Records a call that is billed by kind of unit. */
   billUnits(call: Omit<BilledCall, "picoUsd" | "nanoUsd" | "units">, units: readonly BilledUnits[]): BilledCall {
     const picoUsd = units.reduce((sum, { count, picoUsdPerUnit }) => sum + BigInt(count) * BigInt(picoUsdPerUnit), 0n)
     const line: BilledCall = { ...call, units, picoUsd, nanoUsd: Number((picoUsd + 999n) / 1000n) }

@@ -62,7 +62,7 @@ export function plausibleText(context: { random: Random; subject: string }): str
   return sentences.join(" ")
 }
 
-/** The subject of a prompt: its last run of capitalised words, else its last word. */
+/** The subject of a prompt: its last run of capitalized words, else its last word. */
 export function subjectOf(prompt: string): string {
   const names = prompt.match(/\p{Lu}\p{L}+(?:\s+\p{Lu}\p{L}+)+/gu)
   if (names !== null) return names[names.length - 1]!.replace(/\s+/g, " ").slice(0, 80)

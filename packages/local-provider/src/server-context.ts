@@ -12,7 +12,10 @@ export interface LocalProviderOptions {
   latencyMs?: number | undefined
   /** The only accepted key. @defaultValue any non-empty key is accepted */
   apiKey?: string | undefined
-  /** Counts and prices chat completions by rules and prices of its own, for a few models, instead of `@p2`'s. @defaultValue false */
+  /**
+   * Counts and prices chat completions of a few models by independent rules and prices instead of those of `@p2`.
+   * @defaultValue false
+   */
   ownRules?: boolean | undefined
 }
 

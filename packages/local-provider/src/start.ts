@@ -8,7 +8,7 @@ import { type Completion, complete } from "./completion"
 import { handleEmbeddings } from "./embeddings/handle"
 import { type Fault, Faults } from "./faults"
 import { handleGemini } from "./gemini/handle"
-import { wait } from "./interruption"
+import { delayAnswer } from "./interruption"
 import { type BilledCall, ProviderLedger } from "./ledger"
 import { answerImages } from "./media/images"
 import { handleMedia } from "./media/send"
@@ -167,7 +167,7 @@ async function chat(
     })
   context.calls += 1
   const fault = context.faults.take({ model: body.model, body, number: context.calls })
-  await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  await delayAnswer(response, fault, context.options)
   if (response.destroyed || response.socket?.destroyed) return
   const rejection = rejectionOf(body, fault)
   // OpenRouter bills no error: https://openrouter.ai/docs/features/zero-completion-insurance

@@ -15,7 +15,7 @@ export function usageOf(completion: Completion, line: BilledCall): Record<string
   }
 }
 
-/** Pico-USD as a JSON number of dollars; a double keeps twelve decimals up to some thousand dollars. */
+/** Pico-USD as a JSON number of dollars; a double keeps twelve decimals up to a few thousand dollars. */
 export function dollars(picoUsd: bigint): number {
   const digits = picoUsd.toString().padStart(13, "0")
   return Number(`${digits.slice(0, -12)}.${digits.slice(-12)}`)

@@ -62,11 +62,15 @@ describe("answers", () => {
     expect(provider.ledger.calls[0]).toMatchObject({ completionTokens: usage.output_tokens, reported: true })
   })
 
-  it("call the tool of a fault", async () => {
-    provider.faults.next({ toolCall: { name: "write", arguments: { path: "a.txt" } } })
+  it("call the tools of a fault", async () => {
+    const toolCalls = ["a.txt", "b.txt"].map((path) => ({ name: "write", arguments: { path } }))
+    provider.faults.next({ toolCalls })
     expect(await jsonOf(post({}))).toMatchObject({
       stop_reason: "tool_use",
-      content: [{ type: "tool_use", name: "write", input: { path: "a.txt" } }],
+      content: [
+        { type: "tool_use", id: "toolu_local_1", name: "write", input: { path: "a.txt" } },
+        { type: "tool_use", id: "toolu_local_2", name: "write", input: { path: "b.txt" } },
+      ],
     })
   })
 

@@ -69,10 +69,14 @@ describe("answers", () => {
     expect(candidates[0]!.finishReason).toBe("MAX_TOKENS")
   })
 
-  it("call the function of a fault", async () => {
-    provider.faults.next({ toolCall: { name: "write", arguments: { path: "a.txt" } } })
+  it("call the functions of a fault", async () => {
+    const toolCalls = ["a.txt", "b.txt"].map((path) => ({ name: "write", arguments: { path } }))
+    provider.faults.next({ toolCalls })
     const { candidates } = await jsonOf(post("generateContent", {}))
-    expect(candidates[0]!.content.parts).toEqual([{ functionCall: { name: "write", args: { path: "a.txt" } } }])
+    expect(candidates[0]!.content.parts).toEqual([
+      { functionCall: { name: "write", args: { path: "a.txt" } } },
+      { functionCall: { name: "write", args: { path: "b.txt" } } },
+    ])
   })
 
   it("call a function until its response is sent", async () => {
@@ -98,7 +102,7 @@ describe("answers", () => {
     ])
   })
 
-  it("bill audio apart, and long prompts at higher rates", async () => {
+  it("bill audio separately, and long prompts at higher rates", async () => {
     const audio = { inlineData: { mimeType: "audio/mp3", data: "A".repeat(32_000) } }
     await post("generateContent", { contents: [{ parts: [audio] }] })
     expect(provider.ledger.calls[0]!.units).toContainEqual({ kind: "audioInput", count: 64, picoUsdPerUnit: 1_000_000 })

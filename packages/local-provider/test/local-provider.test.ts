@@ -58,9 +58,9 @@ describe("answers", () => {
     expect(Node.safeParse(JSON.parse(completion.choices[0]!.message.content!)).success).toBe(true)
   })
 
-  it("call the tool of a fault, and are a text after its result", async () => {
+  it("call the tool of a fault, and are text after its result", async () => {
     const tools = ["first", "second"].map((name) => ({ type: "function" as const, function: { name } }))
-    provider.faults.next({ toolCall: { name: "second", arguments: { path: "a.txt" } } })
+    provider.faults.next({ toolCalls: [{ name: "second", arguments: { path: "a.txt" } }] })
     const called = await openai.chat.completions.create({ model, messages, tools })
     const { message, finish_reason } = called.choices[0]!
     expect(finish_reason).toBe("tool_calls")
@@ -219,11 +219,30 @@ describe("faults", () => {
     expect(provider.ledger.calls.every((call) => call.nanoUsd > 0)).toBe(true)
   })
 
-  it("a stall ends when the caller leaves", async () => {
+  it("wait for a promise, or until the caller disconnects", async () => {
+    const call = (signal?: AbortSignal) => openai.chat.completions.create({ model, messages }, { signal })
+    let release = () => {}
+    provider.faults.next({ until: new Promise<void>((resolve) => (release = resolve)) })
+    const waiting = call()
+    await vi.waitFor(() => expect(provider.received).toHaveLength(1), 60_000)
+    expect(provider.ledger.calls).toHaveLength(0)
+    release()
+    await waiting
+    expect(provider.ledger.calls).toHaveLength(1)
+    provider.faults.next({ until: new Promise(() => {}) })
+    const controller = new AbortController()
+    const left = call(controller.signal)
+    await vi.waitFor(() => expect(provider.received).toHaveLength(2), 60_000)
+    controller.abort()
+    await expect(left).rejects.toThrow("aborted")
+    expect(provider.ledger.calls).toHaveLength(1)
+  })
+
+  it("a stall ends when the caller disconnects", async () => {
     provider.faults.next({ stall: "headers" })
     const caller = new AbortController()
     const call = openai.chat.completions.create({ model, messages }, { signal: caller.signal })
-    await vi.waitFor(() => expect(provider.ledger.calls).toHaveLength(1))
+    await vi.waitFor(() => expect(provider.ledger.calls).toHaveLength(1), 60_000)
     caller.abort()
     await expect(call).rejects.toThrow()
     expect(provider.ledger.calls[0]).toMatchObject({ reported: false })

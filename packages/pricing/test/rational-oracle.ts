@@ -12,7 +12,7 @@ export interface OracleCall {
 }
 
 /**
- * The rules of a bill, written a second time over `bigint` fractions and without the code of src/: what a call costs in
+ * The rules of a bill, implemented a second time with `bigint` fractions, independently of src/: what a call costs in
  * pico-USD.
  */
 export function oraclePico(row: PriceRow, usage: Usage, call: OracleCall): bigint {

@@ -58,7 +58,7 @@ describe("each provider's usage becomes inclusive totals, and stays in raw", () 
     })
   })
 
-  it("Anthropic: the cache is beside the input, five minutes apart from an hour", () => {
+  it("Anthropic: the input excludes the cache, and one-hour writes are separate", () => {
     const raw = {
       input_tokens: 10,
       output_tokens: 5,
@@ -80,7 +80,7 @@ describe("each provider's usage becomes inclusive totals, and stays in raw", () 
     expect(usageFromAnthropic(old)).toEqual({ inputTokens: 310, outputTokens: 5, cacheWriteTokens: 300, raw: old })
   })
 
-  it("Gemini: thoughts are beside the candidates, tool results beside the prompt, modalities listed", () => {
+  it("Gemini: the candidates exclude thoughts, the prompt excludes tool results, modalities are listed", () => {
     const raw = {
       promptTokenCount: 1000,
       toolUsePromptTokenCount: 50,
@@ -108,7 +108,7 @@ describe("each provider's usage becomes inclusive totals, and stays in raw", () 
     expect(usageFromGemini({ promptTokenCount: 7 })).toMatchObject({ inputTokens: 7, outputTokens: 0 })
   })
 
-  it("xAI: reasoning is beside the completion, unless the total shows that it is inside", () => {
+  it("xAI: the completion excludes reasoning, unless the total shows that it includes it", () => {
     const beside = {
       prompt_tokens: 32,
       completion_tokens: 9,
@@ -138,7 +138,7 @@ describe("each provider's usage becomes inclusive totals, and stays in raw", () 
     expect(usageFromXAI(withoutTotal).outputTokens).toBe(109)
   })
 
-  it("OpenRouter: OpenAI's usage with searches, and what it charged", () => {
+  it("OpenRouter: OpenAI's usage with searches, and the reported charge", () => {
     const raw = {
       prompt_tokens: 100,
       completion_tokens: 20,

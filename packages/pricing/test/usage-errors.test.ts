@@ -65,6 +65,8 @@ describe("an unknown name is a usage error that suggests a known one", () => {
       () => js.costOf(MODEL, { ...USAGE, cachedTokens: undefined }),
       /`usage\.cachedTokens`/,
     ],
+    ["a short name of a count", () => js.costOf(MODEL, { input: 9, output: 9 }), /`usage\.input`.*`inputTokens`/],
+    ["the text of the input", () => js.upperBound(MODEL, { input: "Hello" }), /`input`.*`inputTokens`/],
     ["an option of a cost", () => js.costOf(MODEL, USAGE, { servicetier: "batch" }), /`servicetier`.*`serviceTier`/],
     [
       "a field of a reported cost, even of an unknown model",

@@ -91,7 +91,10 @@ describe("a usage that is understood is exact", () => {
     const reading = readGeminiUsage({ promptTokenCount: 10, candidatesTokenCount: 5, cachedContentTokenCount: 100 })
     expect(reading).toMatchObject({
       status: "exact",
-      usage: { inputTokens: 110, assumptions: ["cached tokens exceed the input, so they were counted beside it"] },
+      usage: {
+        inputTokens: 110,
+        assumptions: ["cached tokens exceed the input, so they were counted in addition to it"],
+      },
     })
   })
 
@@ -240,7 +243,7 @@ describe("two readings of one call", () => {
       expect(merged).toMatchObject({ status: "lower-bound", usage: { outputTokens: 12 } })
   })
 
-  it("stay what they are beside none", () => {
+  it("are unchanged if the other has no counts", () => {
     const known = read({ prompt_tokens: 10, completion_tokens: 12 })
     expect(largerReading({ status: "none" }, known)).toBe(known)
     expect(largerReading(known, { status: "none" })).toBe(known)

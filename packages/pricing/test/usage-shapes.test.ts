@@ -24,7 +24,7 @@ const table = createPriceTable({
 })
 const nanoUsdOf = (usage: Usage) => table.costOf("model", usage).nanoUsd
 
-describe("cached tokens that a gateway counts beside the prompt are charged once, and at the right rate", () => {
+describe("cached tokens that a gateway excludes from the prompt are charged once, and at the right rate", () => {
   it.each<[string, unknown, number]>([
     [
       "beside the prompt, inside the total",
@@ -142,7 +142,7 @@ describe("cached tokens that a gateway counts beside the prompt are charged once
       32 * 3_000 + 109 * 15_000,
     ],
     [
-      "reasoning that exceeds the completion is beside it",
+      "reasoning that exceeds the completion is in addition to it",
       { prompt_tokens: 32, completion_tokens: 9, completion_tokens_details: { reasoning_tokens: 100 } },
       32 * 3_000 + 109 * 15_000,
     ],
@@ -157,7 +157,7 @@ describe("cached tokens that a gateway counts beside the prompt are charged once
       total_tokens: 2129,
       cache_read_input_tokens: 1200,
     })
-    expect(usage.assumptions).toEqual([expect.stringContaining("counted beside it")])
+    expect(usage.assumptions).toEqual([expect.stringContaining("counted in addition to it")])
     expect(table.costOf("model", usage).assumptions).toEqual(usage.assumptions)
     const certain = usageFromOpenAIChat({ prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 })
     expect("assumptions" in certain || "assumptions" in table.costOf("model", certain)).toBe(false)
@@ -181,6 +181,29 @@ describe("cached tokens that a gateway counts beside the prompt are charged once
             expect(usage.inputTokens + usage.outputTokens).toBeGreaterThanOrEqual(prompt + 50 + extra)
             expect(nanoUsdOf(usage)).toBeGreaterThan(0)
           }
+  })
+})
+
+describe("the tokens of a prediction", () => {
+  const read = (details: object, total?: number) =>
+    usageFromOpenAIChat({
+      prompt_tokens: 14,
+      completion_tokens: 50,
+      ...(total && { total_tokens: total }),
+      completion_tokens_details: details,
+    })
+
+  it("are inside the output, unless they exceed it", () => {
+    const inside = { accepted_prediction_tokens: 20, rejected_prediction_tokens: 30 }
+    expect(read(inside)).toMatchObject({ outputTokens: 50 })
+    expect(read(inside).assumptions).toBeUndefined()
+    const beside = { accepted_prediction_tokens: 0, rejected_prediction_tokens: 300 }
+    for (const total of [undefined, 364, 64])
+      expect(read(beside, total)).toMatchObject({
+        outputTokens: 350,
+        assumptions: ["tokens of a prediction exceed the output, so they were counted beside it"],
+      })
+    expect(() => read({ rejected_prediction_tokens: -1 })).toThrow(/at least 0/)
   })
 })
 
@@ -274,7 +297,7 @@ describe("shapes that had no adapter", () => {
         outputTokens: 20,
         cacheReadTokens: 80,
         reasoningTokens: 8,
-        assumptions: [expect.stringContaining("beside it")] as never,
+        assumptions: [expect.stringContaining("in addition to it")] as never,
       },
     ],
     [

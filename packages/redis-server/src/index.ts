@@ -1,6 +1,8 @@
 export { findRedisServer } from "../fetch.mjs"
+export { freePort } from "./free-port"
 export { hasMovableClock } from "./movable-clock"
 export { type RedisReply, redisCommand } from "./redis-command"
 export { type RedisForTests, redisForTests } from "./redis-for-tests"
 export { type RedisServer, type StartRedisOptions, startRedis } from "./start-redis"
 export { type RedisCluster, type StartRedisClusterOptions, startRedisCluster } from "./start-redis-cluster"
+export { watch } from "./watchdog"

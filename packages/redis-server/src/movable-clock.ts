@@ -7,14 +7,14 @@ import { cacheFolder, repositoryRoot } from "../fetch.mjs"
 /** Moves the clock of a process started with `env`. */
 export interface MovableClock {
   readonly env: Readonly<Record<string, string>>
-  /** The process sees the system's time plus this from now on. */
+  /** From now on, the process sees the system's time plus this offset. */
   move(offsetMs: number): void
 }
 
 /**
- * A clock whose offset is kept in a file of `folder`, by a small library that the machine's C compiler makes of
- * movable-clock.c. Undefined where there is no compiler. (Debian's libfaketime does not start together with the jemalloc
- * of Debian's redis-server.)
+ * A clock whose offset is kept in a file of `folder`, by a small library that the machine's C compiler builds from
+ * movable-clock.c. Undefined without a compiler. (Debian's libfaketime does not work with the jemalloc of Debian's
+ * redis-server.)
  */
 export function createMovableClock(folder: string): MovableClock | undefined {
   const library = compileLibrary()

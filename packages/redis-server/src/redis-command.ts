@@ -3,7 +3,7 @@ import { connect } from "node:net"
 export type RedisReply = string | number | null | RedisReply[]
 
 /**
- * Sends one command on a connection of its own and resolves to the reply, so that nothing here needs a Redis client.
+ * Sends one command on a separate connection and resolves to the reply, so that nothing here needs a Redis client.
  * Rejects on an error reply, a refused connection, and after `timeoutMs`.
  */
 export function redisCommand(

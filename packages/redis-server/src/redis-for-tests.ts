@@ -6,13 +6,13 @@ export interface RedisForTests {
   readonly url: string
   /** Absent for the user's server (`REDIS_URL`): do not flush or stop it, and use your own key names. */
   readonly server: RedisServer | undefined
-  /** Stops the server if it is ours. */
+  /** Stops the server if this function started it. */
   close(): Promise<void>
 }
 
 /**
- * The server of `REDIS_URL`, or one of our own. Where neither is possible: throws when `CI` is `true`, otherwise says
- * so loudly, once, and resolves to undefined, so that the caller skips by a choice that was printed.
+ * The server of `REDIS_URL`, or a new one. If neither is possible, throws when `CI` is `true`; otherwise prints a
+ * warning once and resolves to undefined, so that the caller skips its tests visibly.
  */
 export async function redisForTests(): Promise<RedisForTests | undefined> {
   const { REDIS_URL, CI } = process.env

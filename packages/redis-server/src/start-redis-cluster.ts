@@ -2,7 +2,7 @@ import { redisCommand } from "./redis-command"
 import { type RedisServer, startRedis } from "./start-redis"
 
 const SLOTS = 16_384
-const FORM_TIMEOUT_MS = 30_000
+const FORM_TIMEOUT_MS = 60_000
 const MOVED_AT_ONCE = 10
 
 export interface StartRedisClusterOptions {
@@ -79,7 +79,7 @@ async function moveSlot(nodes: readonly RedisServer[], slot: number, to: number)
     await redisCommand(source, "MIGRATE", target.host, target.port, "", 0, FORM_TIMEOUT_MS, "KEYS", ...keys)
     moved += keys.length
   }
-  // The target first, so that no moment is without an owner.
+  // The target first, so that the slot always has an owner.
   for (const node of [target, source, ...nodes]) await redisCommand(node, "CLUSTER", "SETSLOT", slot, "NODE", targetId)
   return moved
 }

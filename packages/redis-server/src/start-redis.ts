@@ -10,11 +10,11 @@ import { redisCommand } from "./redis-command"
 import { watch } from "./watchdog"
 
 const HOST = "127.0.0.1"
-const START_TIMEOUT_MS = 15_000
+const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 5_000
 
 export interface StartRedisOptions {
-  /** Further arguments of redis-server, such as `["--appendonly", "yes"]`; they win over ours. */
+  /** Further arguments of redis-server, such as `["--appendonly", "yes"]`; they override the defaults. */
   args?: readonly string[] | undefined
   /** Working folder, which stays. @defaultValue a temporary one, removed at `stop` */
   dir?: string | undefined
@@ -26,7 +26,7 @@ export interface StartRedisOptions {
   signal?: AbortSignal | undefined
 }
 
-/** A redis-server on a free port of 127.0.0.1. It ends with this process, also if this process is killed. */
+/** A redis-server on a free port of 127.0.0.1. It stops with this process, even if this process is killed. */
 export interface RedisServer {
   readonly url: string
   readonly host: string
@@ -48,7 +48,7 @@ export interface RedisServer {
   restart(args?: readonly string[]): Promise<void>
 }
 
-/** Starts a redis-server, fetching one where none is. Rejects where that is impossible. */
+/** Starts a redis-server, and fetches one if none is found. Rejects if that is impossible. */
 export async function startRedis(options: StartRedisOptions = {}): Promise<RedisServer> {
   const program = await findRedisServer({ fetch: true })
   if (program === undefined) {

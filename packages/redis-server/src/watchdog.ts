@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 
 /**
- * Ends the process `pid` and removes `folder` when this process is gone, however it ended: the shell's `read` returns
+ * Kills the process `pid` and removes `folder` when this process ends, for any reason: the shell's `read` returns
  * when the pipe to it closes, and the system closes the pipe of a process that was killed.
  */
 export function watch(pid: number, folder: string): { cancel(): void } {

@@ -31,7 +31,7 @@ describe.skipIf(!hasMovableClock())("a server with a movable clock", () => {
     expect(await redisCommand(server, "GET", "key")).toBe(null)
   })
 
-  it("cannot be moved unless it was asked for", async () => {
+  it("cannot be moved unless it was requested", async () => {
     const server = await startRedis()
     onTestFinished(() => server.stop())
     expect(() => server.moveClock(1)).toThrow("movableClock: true")

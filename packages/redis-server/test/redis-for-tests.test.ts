@@ -15,14 +15,14 @@ describe("where the server comes from", () => {
     rmSync(empty, { recursive: true, force: true })
   })
 
-  it("takes the path in P2_REDIS_SERVER, and refuses one that is not there", async () => {
+  it("takes the path in P2_REDIS_SERVER, and rejects a path that does not exist", async () => {
     vi.stubEnv("P2_REDIS_SERVER", process.execPath)
     expect(await findRedisServer()).toBe(process.execPath)
     vi.stubEnv("P2_REDIS_SERVER", join(empty, "redis-server"))
     await expect(findRedisServer()).rejects.toThrow("P2_REDIS_SERVER")
   })
 
-  it("finds no server where none is, and fetches none unless requested", async () => {
+  it("finds no server if there is none, and fetches one only if requested", async () => {
     vi.stubEnv("PATH", empty)
     vi.stubEnv("P2_CACHE_DIR", empty)
     expect(await findRedisServer()).toBeUndefined()
@@ -47,7 +47,7 @@ describe("where the server comes from", () => {
     await redis?.close()
   })
 
-  it("starts one of its own otherwise", async () => {
+  it("starts its own server otherwise", async () => {
     const redis = await redisForTests()
     if (redis?.server === undefined) return expect(process.env.CI).not.toBe("true")
     expect(await redisCommand(redis.server, "PING")).toBe("PONG")

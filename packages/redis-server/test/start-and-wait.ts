@@ -1,4 +1,4 @@
-// Starts a server, says which, and waits to be killed.
+// Starts a server, prints its process id and folder, and waits to be killed.
 import { startRedis } from "../src/index"
 
 const server = await startRedis()

@@ -1,4 +1,4 @@
-/** Texts from files that every checkout has after an install, and generated texts. */
+/** Text from files that every checkout has after an install, and generated text. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -79,7 +79,7 @@ function base64(random) {
   return bytes.toString("base64")
 }
 
-/** @returns {Record<string, string>} texts by name, without special tokens, because some tokenizers reject them */
+/** @returns {Record<string, string>} text by name, without special tokens, because some tokenizers reject them */
 export function corpora() {
   return Object.fromEntries(Object.entries(texts()).map(([name, text]) => [name, text.replaceAll("<|", "< |")]))
 }

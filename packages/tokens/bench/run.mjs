@@ -26,7 +26,7 @@ const geometricMean = (values) => Math.exp(values.reduce((sum, value) => sum + M
 const best = (row, names) => Math.max(...names.map((name) => row[name]))
 const peerNames = peers.map(({ name }) => name)
 
-/** Counts the texts round by round; the tokenizers take turns. */
+/** Counts each text round by round; the tokenizers alternate. */
 function measure(texts) {
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
   const expected = texts.map((text) => all.find(({ name }) => name === WASM).count(text))

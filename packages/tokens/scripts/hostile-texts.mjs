@@ -1,4 +1,4 @@
-/** Texts that are slow for tokenizers, by name; each function returns about `bytes` bytes. */
+/** Text that is slow for tokenizers, by name; each function returns about `bytes` bytes. */
 import { randomOf } from "./fuzz-strings.mjs"
 
 const repeat = (unit) => (bytes) => unit.repeat(Math.ceil(bytes / Buffer.byteLength(unit)))

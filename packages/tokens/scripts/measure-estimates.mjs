@@ -1,6 +1,6 @@
 /**
  * Measures, by script, how many tokens Claude has for one token of o200k_base. The reference is ai-tokenizer's vocabulary,
- * which its authors fitted to what Anthropic's API reports. Prints the ratios that src/estimate/script-ratios.ts uses, the
+ * which its authors fit to what Anthropic's API reports. Prints the ratios that src/estimate/script-ratios.ts uses, the
  * error of the estimate, and the upper bound as a multiple of the reference. Needs a build. Run with
  * `node scripts/measure-estimates.mjs`.
  */

@@ -281,7 +281,7 @@ Calls to these tools must go to the commentary channel: 'functions'.<|end|><|sta
       [{ seconds: 10, stated: 1 }, 10],
       [{ seconds: 7, rate: 44_100, channels: 2 }, 7],
       [{ seconds: 60, rate: 8_000, bits: 8 }, 60],
-      // A rate that no model hears counts as the highest usual one, which makes the audio longer.
+      // A rate above what models accept counts as the highest usual one, which makes the audio longer.
       [{ seconds: 1, rate: 384_000, channels: 2, bits: 32 }, 16],
     ])("of PCM %j is bounded by its %d seconds", (format, seconds) => {
       const { upperBound, tokens } = counted(wav(format), "wav")
@@ -314,7 +314,7 @@ Calls to these tools must go to the commentary channel: 'functions'.<|end|><|sta
   })
 })
 
-test("calibration moves the estimate towards what was reported, and never lowers the bound", () => {
+test("calibration moves the estimate toward what was reported, and never lowers the bound", () => {
   const calibration = createCalibration()
   const input = { model: "gpt-4o", ...WEATHER, calibration }
   const before = countRequestTokens(input)
@@ -353,7 +353,7 @@ describe("invalid and unusual requests", () => {
       { model: "gpt-5", calibration: { factor: () => Number.NaN } },
       "calibration.factor()",
     ],
-    ["a misspelt role", { messages: [{ role: "usr", content: "Hi" }] }, "messages[0].role"],
+    ["a misspelled role", { messages: [{ role: "usr", content: "Hi" }] }, "messages[0].role"],
     ["a role of another API", { messages: [{ role: "model", name: "f", content: "Hi" }] }, "messages[0].role"],
     ["no role", { messages: [{ content: "Hi" }] }, "messages[0].role"],
     ["no content", { messages: [{ role: "user" }] }, "messages[0].content"],
@@ -361,7 +361,7 @@ describe("invalid and unusual requests", () => {
     ["a number as text", user([{ type: "text", text: 5 }]), "messages[0].content[0].text"],
     ["a number as name", { messages: [{ role: "user", content: "a", name: 5 }] }, "messages[0].name"],
     ["an unknown part", user([{ type: "video" }]), "messages[0].content[0].type"],
-    ["a misspelt option", { mesages: [] }, "mesages"],
+    ["a misspelled option", { mesages: [] }, "mesages"],
     ["a prompt", { prompt: "Hi" }, "prompt"],
   ])("%s is a usage error that names it", (_, part, path) => {
     expect(() => count(part)).toThrow(expect.objectContaining({ code: "invalid-argument" }))
@@ -377,6 +377,33 @@ describe("invalid and unusual requests", () => {
     expect(count(tool(parameters)).upperBound).toBeGreaterThan(
       2 * countTokens(JSON.stringify(tool(parameters).tools), { model: "gpt-4o" }),
     )
+  })
+
+  test("unknown fields of a content part, a tool call and a tool count in the bound", () => {
+    const signature = "QUJD".repeat(500)
+    const extra_content = { google: { thought_signature: signature } }
+    const call = { id: "c", type: "function", function: { name: "f", arguments: "{}" } }
+    const part = { type: "text", text: "Hi" }
+    const result = { role: "tool", tool_call_id: "c", content: "1" }
+    const boundOf = (message: object, more: object = {}) =>
+      countRequestTokens({
+        model: "gemini/gemini-2.5-flash",
+        messages: [message, result] as MessageInput[],
+        ...more,
+      }).upperBound
+    const assistant = (calls: object) => ({ role: "assistant", content: null, tool_calls: [calls] })
+    const least = 2 * signature.length
+    expect(boundOf(assistant({ ...call, extra_content })) - boundOf(assistant(call))).toBeGreaterThan(least)
+    const inFunction = { ...call, function: { ...call.function, provider_specific_fields: extra_content } }
+    expect(boundOf(assistant(inFunction)) - boundOf(assistant(call))).toBeGreaterThan(least)
+    const custom = { id: "c", type: "custom", custom: { name: "f", input: "x" } }
+    expect(boundOf(assistant({ ...custom, extra_content })) - boundOf(assistant(custom))).toBeGreaterThan(least)
+    const user = (content: object) => ({ role: "user", content: [content] })
+    expect(boundOf(user({ ...part, extra_content })) - boundOf(user(part))).toBeGreaterThan(least)
+    expect(boundOf(user({ ...part, cache_control: { type: "ephemeral" } }))).toBe(boundOf(user(part)))
+    const format = { type: "json_schema", json_schema: { name: "n", schema: {} } }
+    const formatted = (answerFormat: object) => boundOf(user(part), { answerFormat })
+    expect(formatted({ ...format, schema: { description: signature } }) - formatted(format)).toBeGreaterThan(least)
   })
 
   test("unknown fields of a message count in the bound", () => {

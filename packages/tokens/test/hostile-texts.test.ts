@@ -14,7 +14,10 @@ import {
 } from "../src/index"
 import { Vocabulary } from "../src/tokenizer/vocabulary"
 
-/** Searches of the vocabulary, which is what hostile texts make expensive. Times depend on the machine, these do not. */
+/**
+ * Counts searches of the vocabulary, which hostile text makes expensive. Unlike times, their number does not depend on
+ * the machine.
+ */
 let searches = 0
 const { find, longestAt, shorter } = Vocabulary.prototype
 beforeAll(() => {

@@ -18,7 +18,7 @@ describe("getModelLimits", () => {
   })
 
   test.each(["gpt-4o-min", "gpt-4o-mini-2024-13-18", "gpt-4o-mini-x", "mini", "openai/gpt-4o-minimum"])(
-    "takes no neighbor for %s",
+    "finds no similar model for %s",
     (model) => {
       expect(() => getModelLimits(model)).toThrow(expect.objectContaining({ code: "unknown-model", model }))
     },

@@ -45,7 +45,7 @@ describe("a model without a public tokenizer", () => {
     )
   })
 
-  test("is truncated so that the beginning fits, and is nearly as long as fits", () => {
+  test("is truncated to a prefix that fits, and is nearly as long as possible", () => {
     fc.assert(
       fc.property(texts, models, bases, fc.nat(60), (text, model, countBy, maxTokens) => {
         const cut = truncateToTokens(text, maxTokens, { model, countBy })
@@ -117,7 +117,7 @@ describe("a model without a public tokenizer", () => {
     expect(isWithinTokenLimit(text, bound - 1, { model })).toBe(true)
   })
 
-  test("has no tokens that could be named, which is an error with a remedy", () => {
+  test("has no known tokens, so that encoding is an error with a remedy", () => {
     for (const call of [
       () => encode("a", { model: MODELS[0] }),
       () => countTokens("a", { model: MODELS[0], allowedSpecial: "all" }),

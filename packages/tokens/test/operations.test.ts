@@ -87,7 +87,7 @@ function mergeByDefinition(vocabulary: Vocabulary, bytes: Uint8Array): number[] 
 test.each<Encoding>([o200k, bound.encoding, p50k])("$name: matching gives the same tokens as merging", (encoding) => {
   const { vocabulary } = tokenizerOf(encoding)
   const matcher = new BacktrackingMatcher(vocabulary)
-  // Runs have long tokens, and are the only text for which matching often backtracks.
+  // Runs of one character have long tokens, and are the only text for which matching often backtracks.
   const runs = fc
     .tuple(fc.constantFrom(" ", "-", "=", "#", "*", "/", "\n", "\t", "ab", "é"), fc.nat(140), fc.string())
     .map(([unit, count, end]) => unit.repeat(count) + end)
@@ -105,7 +105,7 @@ test.each<Encoding>([o200k, bound.encoding, p50k])("$name: matching gives the sa
 })
 
 describe("truncateToTokens", () => {
-  test("fits, is a beginning, and cuts no code point", () => {
+  test("fits, is a prefix, and splits no code point", () => {
     fc.assert(
       fc.property(texts, fc.nat(20), encodings, (text, most, encoding) => {
         const cut = truncateToTokens(text, most, { encoding })

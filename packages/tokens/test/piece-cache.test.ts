@@ -10,7 +10,7 @@ function countOf(view: DataView, start: number, end: number): number {
   return 1 + (hash % (end - start))
 }
 
-test("never returns the count of another piece, however often its buffer goes round", () => {
+test("never returns the count of another piece, however often its ring buffer wraps around", () => {
   const cache = new PieceCache()
   const random = randomOf(11)
   const bytes = new Uint8Array(300 + 16)

@@ -60,7 +60,7 @@ describe("trimMessages", () => {
     ])
   })
 
-  it("never parts a tool call from its results, in an old turn or in the last one", () => {
+  it("never separates a tool call from its results, in an old turn or in the last one", () => {
     const old = [user("Look"), call("a", "b"), result("a"), result("b"), assistant("Found")]
     expect(trim([...old, user("Next")], tokensOf([...old, user("Next")]) - 1)).toEqual([user("Next")])
     const steps = [user("Look"), call("a"), result("a"), call("b", "c"), result("b"), result("c")]

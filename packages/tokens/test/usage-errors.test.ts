@@ -18,15 +18,20 @@ test.each<[string, () => unknown, string]>([
     'Invalid `options`: expected { model: "gpt-4o-mini" } or',
   ],
   [
-    "a misspelt model option",
+    "a misspelled model option",
     () => t.countTokens?.("a", { modle: "gpt-4o" }),
     "Unknown option `modle`. Did you mean `model`?",
   ],
   ["neither model nor encoding", () => t.countTokens?.("a", {}), "Invalid `options`: set `model`"],
   ["model and encoding", () => t.countTokens?.("a", { ...gpt, encoding: "o200k_base" }), "set only one of `model`"],
-  ["a misspelt encoding", () => t.countTokens?.("a", { encoding: "o200k" }), 'expected "o200k_base", "o200k_harmony"'],
   [
-    "a misspelt basis",
+    "a misspelled encoding",
+    () => t.countTokens?.("a", { encoding: "o200k" }),
+    'expected "o200k_base", "o200k_harmony"',
+  ],
+  ["a model as the encoding", () => t.countTokens?.("a", { encoding: "gpt-4o" }), "for a model write { model }, got"],
+  [
+    "a misspelled basis",
     () => t.countTokens?.("a", { ...gpt, countBy: "bound" }),
     '`countBy`: expected "estimate" or "upperBound"',
   ],
@@ -53,7 +58,7 @@ test.each<[string, () => unknown, string]>([
     () => t.isWithinTokenLimit?.("a", -1, gpt),
     "Invalid `maxTokens`: expected an integer of at least 0, got -1",
   ],
-  ["a misspelt maxTokens", () => t.splitByTokens?.("a", { ...gpt, maxTokes: 5 }), "Did you mean `maxTokens`?"],
+  ["a misspelled maxTokens", () => t.splitByTokens?.("a", { ...gpt, maxTokes: 5 }), "Did you mean `maxTokens`?"],
   [
     "another library's overlap",
     () => t.splitByTokens?.("a", { ...gpt, maxTokens: 5, overlap: 2 }),
@@ -96,7 +101,7 @@ test.each<[string, () => unknown, string]>([
   ["a maximum of output", () => request({ maxTokens: 5 }), "only input tokens are counted"],
   ["OpenAI's name of the format", () => request({ response_format: {} }), "Did you mean `answerFormat`?"],
   [
-    "a misspelt role",
+    "a misspelled role",
     () => request({ messages: [{ role: "usr", content: "a" }] }),
     '`messages[0].role`: expected "system", "developer", "user", "assistant" or "tool", got "usr"',
   ],
@@ -116,7 +121,7 @@ test.each<[string, () => unknown, string]>([
     "Did you mean `counted`?",
   ],
   ["no model", () => t.estimateTokens?.("a"), "Invalid `model`: expected a model id"],
-  ["a misspelt model id", () => t.getModelLimits?.("gpt-4o-mni"), 'Similar ids: "gpt-4o-mini"'],
+  ["a misspelled model id", () => t.getModelLimits?.("gpt-4o-mni"), 'Similar ids: "gpt-4o-mini"'],
 ])("%s", (_, call, message) => {
   let thrown: unknown
   try {

@@ -15,12 +15,12 @@ export const p2: Definition = {
     const budget = createBudget({
       store: redisStore({ client }),
       limits: [{ scope: "total", limit: { tokens: limitTokens } }],
-      // A minute by default; shorter, so that the reservations of the killed process end within the run.
+      // Shorter than the default of a minute, so that the reservations of the killed process end within the run.
       leaseMs: 5_000,
-      // Says that this Redis is not replicated and does not write every command to disk.
+      // The warnings are that this Redis is not replicated and does not write every command to disk.
       onWarning: () => {},
     })
-    // The host of the imitation is in no table of providers.
+    // The table of providers does not have the host of the imitation.
     const openai = new OpenAI({ baseURL, apiKey: "local", fetch: guardFetch({ budget, provider: "openai" }) })
     const status = async () => (await budget.status())[0]!
     return {

@@ -33,7 +33,7 @@ export const rateLimiterFlexible: Definition = {
           return "denied"
         }
         const usage = await sendChat(openai, call)
-        // A stream that was left reports no usage: its points stay consumed, as those of a failed call do.
+        // An abandoned stream reports no usage: its points stay consumed, as those of a failed call do.
         const difference = points - (usage?.total_tokens ?? points)
         if (difference > 0) await limiter.reward(KEY, difference)
         if (difference < 0) await limiter.penalty(KEY, -difference)

@@ -24,7 +24,7 @@ export function poolOf(server: PostgresServer, config: PoolConfig = {}): Pool {
   return pool
 }
 
-/** A store as the budget calls it, in a schema of its own, patient unless the test says otherwise. */
+/** A store as the budget calls it, in its own schema, with a long timeout unless the test sets another. */
 export function storeOn(pool: Pool, options: Omit<PostgresStoreOptions, "pool">): BudgetStore {
   const store = checkedStore(postgresStore({ pool, timeoutMs: 20_000, ...options }))
   onTestFinished(() => store.close!())

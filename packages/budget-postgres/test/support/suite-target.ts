@@ -24,7 +24,7 @@ export function suiteFactory(server: PostgresServer, childScript: string): Suite
       postgresStore({
         pool,
         schema: SCHEMA,
-        // The machine that runs the tests may be busy; the timeouts have tests of their own.
+        // The machine that runs the tests may be busy; the timeouts have their own tests.
         timeoutMs: 20_000,
         ...(isVirtual ? { now: () => now } : {}),
       })

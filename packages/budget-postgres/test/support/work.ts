@@ -1,7 +1,7 @@
 import { StoreError } from "@p2/budget/store"
 import { postgresStore } from "@p2/budget-postgres"
 import { Pool } from "pg"
-import { entryOf } from "./requests"
+import { entryOf } from "../../../budget/test/adapters/requests"
 
 /**
  * A process that reserves and settles until it is killed. It reports each settle that was confirmed, so that the parent can

@@ -49,7 +49,7 @@ export function faultyDatabase(path: string): FaultyDatabase {
   return faulty
 }
 
-/** Called on the statement itself: built-in methods refuse any other `this`. */
+/** Called on the statement itself: built-in methods reject any other `this`. */
 function modeOf(statement: object, name: string): unknown {
   const mode = (statement as Record<string, unknown>)[name]
   return typeof mode === "function" ? mode.bind(statement) : undefined

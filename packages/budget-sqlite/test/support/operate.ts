@@ -1,6 +1,6 @@
 import type { CounterRef, SettleRequest } from "@p2/budget/store"
 import { sqliteStore } from "@p2/budget-sqlite"
-import { entryOf } from "./requests"
+import { entryOf } from "../../../budget/test/adapters/requests"
 
 /**
  * A process that does random operations until its share is done or it is killed. It reports each settle that was

@@ -8,6 +8,8 @@ import { faultyDatabase } from "./faulty-database"
 import { openDatabase } from "./open-database"
 
 const START = 1_750_000_000_000
+/** The machine that runs the tests may be busy; the timeouts have tests of their own. */
+const TIMEOUT_MS = 20_000
 
 /** A store on a new file, with everything that the suite may do to it. */
 export async function suiteTarget(about: SuiteCaseName, script: string): Promise<SuiteTarget> {
@@ -18,7 +20,7 @@ export async function suiteTarget(about: SuiteCaseName, script: string): Promise
 }
 
 function targetOnRealTime(path: string, script: string, remove: () => void): SuiteTarget {
-  const store = sqliteStore(path, { timeoutMs: 10_000 })
+  const store = sqliteStore(path, { timeoutMs: TIMEOUT_MS })
   const close = async () => {
     await store.close!()
     remove()
@@ -30,7 +32,7 @@ function targetOnRealTime(path: string, script: string, remove: () => void): Sui
 async function targetOnSetTime(path: string, remove: () => void): Promise<SuiteTarget> {
   let time = START
   let database = faultyDatabase(path)
-  const open = () => sqliteStore(database, { now: () => time })
+  const open = () => sqliteStore(database, { timeoutMs: TIMEOUT_MS, now: () => time })
   let store = open()
   // Opens the file, so that a fault meets an operation and not the making of the tables.
   await store.read({ partition: "nobody", counters: [] })

@@ -5,23 +5,21 @@ import { toName } from "../limits/names"
 import type { Subject } from "../limits/subject"
 import { Alerts } from "../reservations/alerts"
 import { CarryOvers } from "../reservations/carry-overs"
-import { Heartbeats, LocalAllowance, StoreClock, Turns } from "../reservations/process-state"
-import { type FinalSettleReply, settleWhereReserved, UnconfirmedSettles } from "../reservations/settles"
+import { type BudgetServices, Heartbeats, LocalAllowance, StoreClock, Turns } from "../reservations/process-state"
+import { UnconfirmedSettles } from "../reservations/settles"
 import { Sweeper } from "../reservations/sweeper"
-import { WaitingCalls } from "../reservations/waiting-calls"
-import type { BudgetStore, CounterChange, SettleRequest, StoreCheck } from "../store/budget-store"
+import { WaitingCalls } from "../reservations/waiting"
+import type { BudgetStore, CounterChange, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
-import type { Name } from "../store/shape"
-import { StoreError } from "../store/store-error"
+import { MAX_TIMER_MS, type Name } from "../store/shape"
+import { misconfigured, unavailable } from "../store/store-error"
 import { DenialRecorder } from "../usage/denial-recorder"
 import type { BudgetOptions, OnExpire } from "./budget"
 
 const MIN_LEASE_MS = 1_000
-/** Node fires longer timers at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** State that a budget and its children share. */
-export class BudgetContext {
+export class BudgetContext implements BudgetServices {
   readonly givenStore: BudgetStore
   /** Validates replies, and applies the store's timeout. Requests are built from validated values. */
   readonly store: BudgetStore
@@ -31,10 +29,10 @@ export class BudgetContext {
   readonly allowance: LocalAllowance | undefined
   readonly alerts: Alerts
   readonly waiting = new WaitingCalls()
-  readonly carryOvers: CarryOvers
-  readonly unconfirmedSettles: UnconfirmedSettles
-  readonly sweeper: Sweeper
-  readonly denials: DenialRecorder
+  readonly carryOvers = new CarryOvers(this)
+  readonly unconfirmedSettles = new UnconfirmedSettles(this)
+  readonly sweeper = new Sweeper(this)
+  readonly denials = new DenialRecorder(this)
   readonly clock = new StoreClock()
   readonly turns = new Turns()
   readonly heartbeats = new Heartbeats()
@@ -61,26 +59,6 @@ export class BudgetContext {
         ? async (subject) => planLimits(await limits(subject), "limits(subject)")
         : () => planned!
     this.alerts = new Alerts(readCallback(onAlert, "onAlert"), this.warn, planned ?? [])
-    this.unconfirmedSettles = new UnconfirmedSettles({
-      settle: (request) => this.settle(request),
-      retentionMs: this.store.capabilities.retentionMs,
-      warn: this.warn,
-    })
-    this.sweeper = new Sweeper({
-      store: this.store,
-      onChanged: (name, changes) => this.changed(name, changes),
-      warn: this.warn,
-    })
-    this.carryOvers = new CarryOvers({
-      store: this.store,
-      clock: this.clock,
-      onChanged: (name, changes) => this.changed(name, changes),
-    })
-    this.denials = new DenialRecorder({
-      ledger: this.store.ledger,
-      now: (name) => this.clock.now(name),
-      warn: this.warn,
-    })
   }
 
   /** The budget's own limits, those of the call, and those of child budgets. */
@@ -103,26 +81,19 @@ export class BudgetContext {
     return toName(typeof this.#partition === "function" ? this.#partition(subject) : this.#partition, "partition")
   }
 
-  settle(request: SettleRequest): Promise<FinalSettleReply> {
-    return settleWhereReserved(this.store, request)
-  }
-
   /** Never throws: a callback that throws must not fail the call. */
   readonly warn = (message: string, cause?: unknown): void => {
+    const warnOnConsole = () => console.warn(`@p2/budget: ${message}`, ...(cause === undefined ? [] : [cause]))
     try {
-      if (this.#onWarning !== undefined) {
-        this.#onWarning(message, cause)
-        return
-      }
+      const result: unknown = this.#onWarning === undefined ? warnOnConsole() : this.#onWarning(message, cause)
+      if (result instanceof Promise) result.catch(warnOnConsole)
     } catch {
-      // Fall back to the console.
+      warnOnConsole()
     }
-    console.warn(`@p2/budget: ${message}`, ...(cause === undefined ? [] : [cause]))
   }
 
   throwIfClosed(): void {
-    if (!this.isClosed) return
-    throw new StoreError("The budget is closed. Create a new one.", { code: "store-unavailable", applied: "no" })
+    if (this.isClosed) throw unavailable("The budget is closed. Create a new one.")
   }
 
   /** Checks the store's configuration once, and again before each call as long as the check fails. */
@@ -149,11 +120,7 @@ export class BudgetContext {
 
   async #firstCheck(): Promise<void> {
     const { ok, warnings } = await this.check()
-    if (ok) return
-    throw new StoreError(`The store "${this.store.name}" is misconfigured: ${warnings.join(" ")}`, {
-      code: "store-misconfigured",
-      applied: "no",
-    })
+    if (!ok) throw misconfigured(`The store "${this.store.name}" is misconfigured: ${warnings.join(" ")}`)
   }
 }
 

@@ -26,9 +26,10 @@ export interface BudgetAlert extends LimitStatus {
 export type OnExpire = "charge" | "release" | AmountInput
 
 /**
- * How long to wait for room instead of being denied. Only the reservations of other calls and the end of a window are waited
- * for; a call that cannot fit in time is denied at once. The waiting calls of a process are served in the order in which they
- * came, and wake when one of its calls ends; the room of other processes is polled, with a delay that grows from 25 ms to 1 s.
+ * How long to wait until the amount fits instead of being denied. Waits only for the reservations of other calls and
+ * the end of a window; a call that cannot fit in time is denied at once. The waiting calls of a process are served in
+ * order of arrival, and wake when one of its calls ends; calls of other processes are noticed by polling, with a delay
+ * that grows from 25 ms to 1 s.
  */
 export interface WaitOptions {
   /** Maximum wait in milliseconds; 0 does not wait. */
@@ -53,7 +54,7 @@ export interface ReserveOptions {
   maxLeaseMs?: number | undefined
   /**
    * The key belongs to the first call that reserves it, regardless of its content: every other call throws a
-   * ReservationHeldError, also once the key is resolved. `releaseUnanswered` is then true by default.
+   * ReservationHeldError, even once the key is resolved. `releaseUnanswered` is then true by default.
    * @defaultValue false
    */
   exclusive?: boolean | undefined
@@ -130,7 +131,7 @@ export interface Reservation {
 /** The limit for which a call waited. */
 export type WaitedLimit = Pick<LimitStatus, "scope" | "window" | "unit">
 
-/** How long a call waited for room, and for which limits. */
+/** How long a call waited until it fit, and for which limits. */
 export interface RoomWait {
   durationMs: number
   limits: readonly WaitedLimit[]
@@ -252,7 +253,7 @@ export interface Budget {
   /** Replaces the charge of a settled attempt, from any process. */
   correct(options: CorrectOptions): Promise<Correction>
   /**
-   * The same budget with one more limit, for example for one agent run. The limit has a counter of its own and reserves
+   * The same budget with one more limit, for example for one agent run. The limit has its own counter and reserves
    * nothing in advance. `close` of a child flushes, and does not close the store and the parent.
    */
   child(options: { limit: Exclude<Limit["limit"], null>; id?: string | undefined }): Budget

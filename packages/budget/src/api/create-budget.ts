@@ -64,13 +64,7 @@ function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]
       return context.unconfirmedSettles.size
     },
     partitionOf: partitionFor,
-    reserve: async (request) => {
-      const outcome = await reserve(context, childLimits, request)
-      const { wait } = outcome
-      return outcome.status === "admitted"
-        ? { ok: true, reservation: outcome.reservation, wait }
-        : { ok: false, error: outcome.error, wait }
-    },
+    reserve: (request) => reserve(context, childLimits, request),
     run: (request, call) => run(context, childLimits, request, call),
     resume: (idempotencyKey, request = {}) => resume(context, idempotencyKey, request),
     status: async (given, request = {}) => {

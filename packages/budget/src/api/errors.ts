@@ -157,11 +157,11 @@ export class BudgetExceededError extends P2Error<"budget-exceeded"> {
   declare readonly resetsAt: Millis | null
   /** Milliseconds after which the call may fit; null: it does not fit until the limit is topped up or raised. */
   declare readonly retryAfterMs: number | null
-  /** Whether reservations whose lease has ended still wait to be expired. There may be room afterwards. */
+  /** Whether reservations whose lease has ended still wait to be expired. The call may fit afterwards. */
   readonly dueLeases: boolean
   /**
-   * Whether only the reservations of other calls are in the way, in every limit: the call fits if they end without using
-   * their amounts, and `wait` waits for that.
+   * Whether only the reservations of other calls prevent the call, in every limit: the call fits if they end without
+   * using their amounts, and `wait` waits for that.
    */
   readonly busy: boolean
   /** Every limit that denied the call, the one with the longest wait first. */
@@ -202,7 +202,7 @@ function whatToDo(limit: DeniedLimit): string {
 }
 
 /** Whether the call would fit if all other reservations were released. */
-function isOnlyReserved(limit: DeniedLimit): boolean {
+export function isOnlyReserved(limit: DeniedLimit): boolean {
   if (limit.unit !== "usd") return limit.requested <= limit.limit + limit.granted - limit.spent
   return limit.requestedNanoUsd! <= limit.limitNanoUsd! + limit.grantedNanoUsd! - limit.spentNanoUsd!
 }

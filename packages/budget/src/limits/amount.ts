@@ -29,20 +29,24 @@ export interface Amount {
 export type GivenAmount = Readonly<Record<Unit, number | undefined>>
 
 export const UNITS: readonly Unit[] = ["nanoUsd", "tokens", "requests"]
+/** 2^53 − 1 nano-USD. */
+const MAX_DOLLARS = 9_007_199
 const AMOUNT_NAMES: ReadonlySet<string> = new Set(["usd", ...UNITS])
 
+const TOKENS =
+  "Did you mean `tokens`, input plus output? `costOf` and `upperBound` of @p2/pricing return amounts with dollars."
 const AMOUNT_ADVICE = {
   cost: "Did you mean `usd`?",
   costNanoUsd: "Did you mean `nanoUsd`?",
-  inputTokens: "Did you mean `tokens`, input plus output?",
-  outputTokens: "Did you mean `tokens`, input plus output?",
+  inputTokens: TOKENS,
+  outputTokens: TOKENS,
 } as const
 
 /** @throws InvalidArgumentError */
 export function readAmount(input: AmountInput, argument: string): GivenAmount {
   if (typeof input === "number" || typeof input === "string")
     return { nanoUsd: readDollars(input, argument), tokens: undefined, requests: undefined }
-  if (typeof input !== "object" || input === null || Array.isArray(input))
+  if (typeof input !== "object" || input === null || Array.isArray(input) || "then" in input)
     throw new InvalidArgumentError(argument, 'dollars such as "0.05", or an object such as { nanoUsd, tokens }', input)
   if (input.nanoUsd === undefined) checkUnits(input, argument)
   else if (input.usd !== undefined)
@@ -81,6 +85,12 @@ export function amountOf(unit: Unit, amount: Amount): number {
 }
 
 function readDollars(dollars: number | string, argument: string): NanoUsd {
+  if (typeof dollars === "number" && dollars > MAX_DOLLARS)
+    throw new InvalidArgumentError(
+      argument,
+      `at most ${MAX_DOLLARS} dollars (nano-USD are written { nanoUsd })`,
+      dollars,
+    )
   const nanoUsd = usd(dollars, argument)
   if (nanoUsd < 0) throw new InvalidArgumentError(argument, "at least 0 dollars", dollars)
   return nanoUsd

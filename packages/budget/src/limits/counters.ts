@@ -1,5 +1,5 @@
 import { InvalidArgumentError, LruMap } from "@p2/core"
-import type { CounterRef } from "../store/budget-store"
+import { type CounterRef, isOpen } from "../store/budget-store"
 import { MAX_TIME, type Millis, type Name } from "../store/shape"
 import type { Amount } from "./amount"
 import type { PlannedLimit } from "./limit"
@@ -78,9 +78,8 @@ export function readCounterName(name: Name): CounterNameParts | undefined {
   if (mark === ":") return { scope, tag: undefined, value: undefined, ...time }
   const parts = joined.split("=")
   if (parts.length !== (scope === "tag" ? 2 : 1) || !parts.every((part) => PLAIN.test(part))) return undefined
-  return scope === "tag"
-    ? { scope, tag: parts[0], value: parts[1], ...time }
-    : { scope, tag: undefined, value: parts[0], ...time }
+  const [tag, value] = scope === "tag" ? parts : [undefined, ...parts]
+  return { scope, tag, value, ...time }
 }
 
 /** A counter reference made from a counter's name, to settle or correct a reservation of another process. */
@@ -127,9 +126,9 @@ export function callCounters(
       continue
     }
     counter.limits.push(limit)
+    counter.limits.sort(compareLimits)
     counter.keepMs = longerKeepMs(counter, keepMs)
   }
-  for (const counter of counters.values()) counter.limits.sort(compareLimits)
   return [...counters.values()]
 }
 
@@ -149,9 +148,7 @@ export function counterBefore({ limits, value, startsAt, unit }: CallCounter): N
 
 /** Whether an instant is in the window of every counter. */
 export function areOpen(counters: readonly CounterRef[], now: Millis): boolean {
-  return counters.every(
-    ({ startsAt, endsAt }) => (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt),
-  )
+  return counters.every((counter) => isOpen(counter, now))
 }
 
 const MAX_FINGERPRINT_LENGTH = 64
@@ -163,14 +160,20 @@ const limitsHashes = new LruMap<string, string>(10_000)
  * on expiry. A reserve that repeats an idempotency key must have the same fingerprint. At most 64 characters.
  */
 export function fingerprintOf(counters: readonly CallCounter[], amount: Amount, onExpire: Amount): string {
-  const limits = new Set<string>()
+  const limits: string[] = []
   for (const counter of counters) {
     const withoutWindow = counter.name.slice(0, counter.name.lastIndexOf("|"))
-    for (const { window } of counter.limits) limits.add(`${withoutWindow}|${window.kind}`)
+    for (const { window } of counter.limits) {
+      const limit = `${withoutWindow}|${window.kind}`
+      // In order, each once.
+      let at = limits.length
+      while (at > 0 && limits[at - 1]! > limit) at--
+      if (limits[at - 1] !== limit) limits.splice(at, 0, limit)
+    }
   }
   const amounts = amountsText(amount)
   const charge = onExpire === amount ? "" : amountsText(onExpire)
-  const hash = limitsHashes.getOrCreate([...limits].sort().join("\n"), shortHash)
+  const hash = limitsHashes.getOrCreate(limits.join("\n"), shortHash)
   const fingerprint = `${hash} ${amounts}${charge === amounts ? "" : charge}`
   return fingerprint.length <= MAX_FINGERPRINT_LENGTH ? fingerprint : `${hash} ${shortHash(amounts + charge)}`
 }

@@ -43,26 +43,23 @@ export function statusOf(limit: PlannedLimit, { startsAt, endsAt }: CounterWindo
   const { granted, spent, reserved } = state
   const remaining = limit.limit === null ? null : limit.limit + granted - spent - reserved
   const isMoney = limit.unit === "nanoUsd"
-  const amounts = { limit: limit.limit, granted, spent, reserved, remaining }
+  const shown = <T extends number | null>(amount: T) => (isMoney && amount !== null ? toUsdNumber(amount) : amount) as T
+  const exact = (amount: number | null) => (isMoney ? amount : null)
   return {
     scope: limit.scope,
     window: limit.window.per,
     timeZone: limit.window.timeZone,
     unit: limit.unit === "nanoUsd" ? "usd" : limit.unit,
-    ...(isMoney
-      ? {
-          limit: dollars(amounts.limit),
-          granted: toUsdNumber(granted),
-          spent: toUsdNumber(spent),
-          reserved: toUsdNumber(reserved),
-          remaining: dollars(remaining),
-        }
-      : amounts),
-    limitNanoUsd: isMoney ? limit.limit : null,
-    grantedNanoUsd: isMoney ? granted : null,
-    spentNanoUsd: isMoney ? spent : null,
-    reservedNanoUsd: isMoney ? reserved : null,
-    remainingNanoUsd: isMoney ? remaining : null,
+    limit: shown(limit.limit),
+    granted: shown(granted),
+    spent: shown(spent),
+    reserved: shown(reserved),
+    remaining: shown(remaining),
+    limitNanoUsd: exact(limit.limit),
+    grantedNanoUsd: exact(granted),
+    spentNanoUsd: exact(spent),
+    reservedNanoUsd: exact(reserved),
+    remainingNanoUsd: exact(remaining),
     startsAt,
     resetsAt: endsAt,
   }
@@ -80,8 +77,4 @@ export function statusesOf(
     for (const limit of which === "each" ? counter.limits : counter.limits.slice(0, 1))
       statuses.set(limit, statusOf(limit, counter, states[index]!))
   return limits.flatMap((limit) => statuses.get(limit) ?? [])
-}
-
-function dollars(nanoUsd: NanoUsd | null): number | null {
-  return nanoUsd === null ? null : toUsdNumber(nanoUsd)
 }

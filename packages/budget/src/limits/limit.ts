@@ -156,8 +156,7 @@ function readKeepMs({ scope, forgetAfterMs }: Limit, window: LimitWindow, argume
     throw new InvalidArgumentError(argument, "absent, because a window is forgotten after its end", forgetAfterMs)
   }
   if (forgetAfterMs === undefined) return scope === "request" ? DAY_MS : null
-  check(forgetAfterMs, duration, argument)
-  return forgetAfterMs
+  return check(forgetAfterMs, duration, argument)
 }
 
 /** As a fraction of the limit. */

@@ -145,10 +145,10 @@ export function formatInstant(at: Millis, timeZone: string): string {
   return `${time}${offset < 0 ? "-" : "+"}${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`
 }
 
-const UNIT_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const UNIT_MS = { s: SECOND, m: 60 * SECOND, h: HOUR, d: DAY } as const
 /** A shorter window would end before its call is sent. */
 const MIN_LENGTH_MS = 1_000
-const MAX_LENGTH_MS = 3_660 * UNIT_MS.d
+const MAX_LENGTH_MS = 3_660 * DAY
 const CALENDAR_PERIODS: readonly unknown[] = ["hour", "day", "week", "month", "quarter"]
 
 /** The windows of a limit: how it divides time. */

@@ -3,8 +3,7 @@ import type { Position } from "../store/storage"
 import { record } from "../store/transition"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageLedger, UsageTotals } from "../usage/ledger"
-import { compareEntries, matchesFilter } from "../usage/query"
-import { type ScanOptions, scannedLedger } from "../usage/scanned-ledger"
+import { compareEntries, matchesFilter, type ScanOptions, scannedLedger } from "../usage/query"
 
 type RequestOf<Member extends keyof UsageLedger> = Parameters<UsageLedger[Member]>[0]
 

@@ -1,32 +1,12 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import type {
-  AdjustReply,
-  AdjustRequest,
-  BudgetStore,
-  ExpireReply,
-  ExpireRequest,
-  ExtendReply,
-  ExtendRequest,
-  ListCountersReply,
-  ListDueReply,
-  Millis,
-  Name,
-  ReadReply,
-  ReserveReply,
-  ReserveRequest,
-  SettleReply,
-  SettleRequest,
-  StoreCapabilities,
-  StoreCheck,
-} from "../store/budget-store"
+import type { BudgetStore, Millis, Name, StoreCheck } from "../store/budget-store"
 import { withPartition } from "../store/partition-check"
 import { check, integerFrom } from "../store/shape"
-import { StoreError } from "../store/store-error"
+import { unavailable } from "../store/store-error"
 import * as transition from "../store/transition"
 import { CLOCK_MARGIN_MS, type KeyRecords, type Moment, type Step, type Writes } from "../store/transition"
 import { MemoryLedger } from "./memory-ledger"
-import { Partition, type RecordKind } from "./partition"
-import { TimeHeap } from "./time-heap"
+import { Partition, type RecordKind, TimeHeap } from "./partition"
 
 /** Maximum number of records that one operation deletes: more than it can add, so that ended records do not accumulate. */
 const MAX_FORGOTTEN_PER_OPERATION = 64
@@ -74,24 +54,72 @@ export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
   checkOptions(options, OPTION_NAMES)
   if (options.now !== undefined && typeof options.now !== "function")
     throw new InvalidArgumentError("now", "a function that returns epoch milliseconds", options.now)
-  return new MemoryBudgetStore({
-    now: options.now ?? Date.now,
-    retentionMs: readInteger(options.retentionMs, 3_600_000, 1, "retentionMs"),
-    maxReservations: readInteger(options.maxReservations, 500_000, 1, "maxReservations"),
-    maxCounters: readInteger(options.maxCounters, 500_000, 1, "maxCounters"),
-    maxEntries: readInteger(options.maxEntries, 100_000, 0, "maxEntries"),
-    maxContentChars: readInteger(options.maxContentChars, 67_108_864, 0, "maxContentChars"),
-  })
+  const { now = Date.now, retentionMs = 3_600_000, maxReservations = 500_000 } = options
+  const { maxCounters = 500_000, maxEntries = 100_000, maxContentChars = 67_108_864 } = options
+  for (const [name, value] of Object.entries({ retentionMs, maxReservations, maxCounters }))
+    check(value, integerFrom(1), name)
+  for (const [name, value] of Object.entries({ maxEntries, maxContentChars })) check(value, integerFrom(0), name)
+  const settings = { now, retentionMs, maxReservations, maxCounters, maxEntries, maxContentChars }
+  const records = new MemoryRecords(settings)
+  const { ledger } = records
+  // Every member reads, decides with `transition`, and writes in one synchronous step.
+  return {
+    name: "memory",
+    capabilities: { shared: false, clock: "process", retentionMs, maxCounters: 32, timeoutMs: 1_000 },
+    ledger,
+    reserve: async (request) =>
+      records.step(request, (read, moment, partition) =>
+        transition.reserve(read, request, moment, partition.hasDue(moment.clock)),
+      ),
+    settle: async (request) => records.step(request, (read, moment) => transition.settle(read, request, moment)),
+    extend: async (request) => records.step(request, (read, moment) => transition.extend(read, request, moment)),
+    expire: async (request) => records.step(request, (read, moment) => transition.expire(read, request, moment)),
+    adjust: async (request) =>
+      records.step(request, ({ counters }, moment, { adjustments }) =>
+        transition.adjust(adjustments.get(request.key), counters, request, moment),
+      ),
+    async read(request) {
+      const { partition, moment } = records.begin(request.partition)
+      const counters = transition.readCounters(partition.counters, request.counters, moment.now)
+      return { now: moment.now, due: partition.hasDue(moment.clock), counters }
+    },
+    async listDue(request) {
+      const { partition, moment } = records.begin(request.partition)
+      const due = partition.dueKeys(moment.clock, request.limit).map((key) => ({
+        key,
+        counters: partition.reservations.get(key)!.counters.map(({ name }) => name),
+      }))
+      return { now: moment.now, due }
+    },
+    async listCounters(request) {
+      const { partition, moment } = records.begin(request.partition)
+      const after = request.cursor ?? ""
+      const names = [...partition.counters.keys()].filter((name) => name > after).sort()
+      const page = names.slice(0, request.limit)
+      const kept = page.filter((name) => !transition.isForgotten(partition.counters.get(name)!, moment.now))
+      return {
+        now: moment.now,
+        counters: transition.readCounters(partition.counters, kept, moment.now),
+        damaged: [],
+        cursor: names.length > page.length ? page.at(-1)! : null,
+      }
+    },
+    async acceptClock(request) {
+      const { partition, moment } = records.begin(request.partition)
+      partition.time = moment.clock
+      return { now: moment.clock, before: moment.now }
+    },
+    async check(request = {}) {
+      const checked: StoreCheck = { ok: true, durability: "none", warnings: [] }
+      if (request.partition === undefined) return checked
+      const { clock, now } = records.begin(request.partition).moment
+      return withPartition(checked, { damaged: [], clockBehindMs: now - clock })
+    },
+    size: () => records.size(),
+  }
 }
 
-interface Settings {
-  now: () => Millis
-  retentionMs: number
-  maxReservations: number
-  maxCounters: number
-  maxEntries: number
-  maxContentChars: number
-}
+type Settings = { [Option in keyof MemoryStoreOptions]-?: NonNullable<MemoryStoreOptions[Option]> }
 
 /** A record that may have to be deleted, and the elapsed time at which to check. */
 interface Forgettable {
@@ -101,10 +129,8 @@ interface Forgettable {
   key: Name
 }
 
-/** Every member reads, decides with `transition`, and writes in one synchronous step. */
-class MemoryBudgetStore implements MemoryStore {
-  readonly name = "memory"
-  readonly capabilities: StoreCapabilities
+/** The records of all partitions. Deletes them when they are forgotten. */
+class MemoryRecords {
   readonly ledger: MemoryLedger | undefined
   readonly #settings: Settings
   readonly #partitions = new Map<Name, Partition>()
@@ -116,89 +142,22 @@ class MemoryBudgetStore implements MemoryStore {
 
   constructor(settings: Settings) {
     this.#settings = settings
-    const { retentionMs, maxEntries, maxContentChars } = settings
-    this.capabilities = { shared: false, clock: "process", retentionMs, maxCounters: 32, timeoutMs: 1_000 }
-    const now = (partition: Name) => this.#begin(partition).moment.now
+    const { maxEntries, maxContentChars } = settings
+    const now = (partition: Name) => this.begin(partition).moment.now
     this.ledger = maxEntries === 0 ? undefined : new MemoryLedger({ now, maxEntries, maxContentChars })
   }
 
-  async reserve(request: ReserveRequest): Promise<ReserveReply> {
-    return this.#step(request, (records, moment, partition) =>
-      transition.reserve(records, request, moment, partition.hasDue(moment.clock)),
-    )
-  }
-
-  async settle(request: SettleRequest): Promise<SettleReply> {
-    return this.#step(request, (records, moment) => transition.settle(records, request, moment))
-  }
-
-  async extend(request: ExtendRequest): Promise<ExtendReply> {
-    return this.#step(request, (records, moment) => transition.extend(records, request, moment))
-  }
-
-  async expire(request: ExpireRequest): Promise<ExpireReply> {
-    return this.#step(request, (records, moment) => transition.expire(records, request, moment))
-  }
-
-  async adjust(request: AdjustRequest): Promise<AdjustReply> {
-    return this.#step(request, ({ counters }, moment, { adjustments }) =>
-      transition.adjust(adjustments.get(request.key), counters, request, moment),
-    )
-  }
-
-  async read(request: { partition: Name; counters: Name[] }): Promise<ReadReply> {
-    const { partition, moment } = this.#begin(request.partition)
-    const counters = transition.readCounters(partition.counters, request.counters, moment.now)
-    return { now: moment.now, due: partition.hasDue(moment.clock), counters }
-  }
-
-  async listDue(request: { partition: Name; limit: number }): Promise<ListDueReply> {
-    const { partition, moment } = this.#begin(request.partition)
-    const due = partition.dueKeys(moment.clock, request.limit).map((key) => ({
-      key,
-      counters: partition.reservations.get(key)!.counters.map(({ name }) => name),
-    }))
-    return { now: moment.now, due }
-  }
-
-  async listCounters(request: { partition: Name; cursor: string | null; limit: number }): Promise<ListCountersReply> {
-    const { partition, moment } = this.#begin(request.partition)
-    const after = request.cursor ?? ""
-    const names = [...partition.counters.keys()].filter((name) => name > after).sort()
-    const page = names.slice(0, request.limit)
-    const kept = page.filter((name) => !transition.isForgotten(partition.counters.get(name)!, moment.now))
-    return {
-      now: moment.now,
-      counters: transition.readCounters(partition.counters, kept, moment.now),
-      damaged: [],
-      cursor: names.length > page.length ? page.at(-1)! : null,
-    }
-  }
-
-  async acceptClock(request: { partition: Name }): Promise<{ now: Millis; before: Millis }> {
-    const { partition, moment } = this.#begin(request.partition)
-    partition.time = moment.clock
-    return { now: moment.clock, before: moment.now }
-  }
-
-  async check(request: { partition?: Name | undefined } = {}): Promise<StoreCheck> {
-    const checked: StoreCheck = { ok: true, durability: "none", warnings: [] }
-    if (request.partition === undefined) return checked
-    const { clock, now } = this.#begin(request.partition).moment
-    return withPartition(checked, { damaged: [], clockBehindMs: now - clock })
-  }
-
-  size(): { reservations: number; counters: number; adjustments: number; entries: number } {
+  size(): ReturnType<MemoryStore["size"]> {
     return { ...this.#size, entries: this.ledger?.size ?? 0 }
   }
 
-  /** Runs a step on the records of a key, and writes everything, or nothing if there is no room. */
-  #step<Reply>(
+  /** Runs a step on the records of a key, and writes everything, or nothing if the store is full. */
+  step<Reply>(
     request: { partition: Name; key: Name },
     step: (records: KeyRecords, moment: Moment, partition: Partition) => Step<Reply>,
   ): Reply {
     const { partition: name, key } = request
-    const { partition, moment } = this.#begin(name)
+    const { partition, moment } = this.begin(name)
     const reservation = partition.reservations.get(key)
     const records = { reservation, entry: this.ledger?.find(name, key), counters: partition.counters }
     const { reply, writes } = step(records, moment, partition)
@@ -215,14 +174,14 @@ class MemoryBudgetStore implements MemoryStore {
     if (entry !== undefined) this.ledger?.write(name, entry)
     if (time !== undefined) {
       partition.time = time
-      // Making room may have removed it while it was empty.
+      // Deleting ended records may have deleted it while it was empty.
       this.#partitions.set(name, partition)
     }
     return reply
   }
 
   /** Starts every operation: reads the clock and forgets ended records. */
-  #begin(name: Name): { partition: Partition; moment: Moment } {
+  begin(name: Name): { partition: Partition; moment: Moment } {
     const clock = this.#settings.now()
     if (!Number.isSafeInteger(clock) || clock < 0)
       throw new InvalidArgumentError("now", "a function that returns epoch milliseconds as an integer", clock)
@@ -255,9 +214,8 @@ class MemoryBudgetStore implements MemoryStore {
     if (option === undefined) return
     const what = option === "maxCounters" ? "counters" : "reservations and adjustments"
     const { [option]: limit, retentionMs } = this.#settings
-    throw new StoreError(
+    throw unavailable(
       `The memory store is full: ${limit} ${what}, all of them open or younger than retentionMs (${retentionMs} ms). Raise \`${option}\`, lower \`retentionMs\`, or use a store outside this process.`,
-      { code: "store-unavailable", applied: "no" },
     )
   }
 
@@ -324,9 +282,4 @@ class MemoryBudgetStore implements MemoryStore {
     this.#size[kind]--
     if (partition.isEmpty) this.#partitions.delete(partition.name)
   }
-}
-
-function readInteger(value: number | undefined, fallback: number, least: number, argument: string): number {
-  if (value !== undefined) check(value, integerFrom(least), argument)
-  return value ?? fallback
 }

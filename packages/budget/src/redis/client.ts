@@ -58,7 +58,7 @@ export function namespaceOf(client: RedisClient, prefix: string): string {
 }
 
 /**
- * A connection of our own with the user's address and credentials, which connects when it is first used. It does
+ * A separate connection with the user's address and credentials, which connects when it is first used. It does
  * not queue while offline and does not resend. `commandTimeout` is ioredis's timeout for a reply.
  */
 export function ownConnection(client: RedisClient, commandTimeout: number): OwnConnection {

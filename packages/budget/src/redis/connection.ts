@@ -1,6 +1,7 @@
 import type { StoreCheck } from "../store/budget-store"
+import { misconfigured, unavailable } from "../store/store-error"
 import { type OwnConnection, ownConnection, type RedisClient } from "./client"
-import { damagedRecord, misconfigured, storeFailure, unavailable } from "./failure"
+import { damagedRecord, storeFailure } from "./failure"
 import { inspectServers } from "./server-check"
 
 /** How many calls may wait for a reply at once. Limits the memory that calls use while the server hangs. */
@@ -80,7 +81,7 @@ export class RedisConnection {
     const own = this.#own
     if (own?.status !== "ready" || this.#checkedAt === undefined || this.#closed) return undefined
     if (this.#waiting >= MAX_WAITING) {
-      throw unavailable(`${MAX_WAITING} calls are already waiting for Redis; nothing was applied.`, "no")
+      throw unavailable(`${MAX_WAITING} calls are already waiting for Redis; nothing was applied.`)
     }
     if (performance.now() - this.#checkedAt > CHECK_INTERVAL_MS) {
       // In the background: the result applies to later calls.
@@ -162,7 +163,7 @@ export class RedisConnection {
 }
 
 function closed(): Error {
-  return unavailable("The store is closed; nothing was applied.", "no")
+  return unavailable("The store is closed; nothing was applied.")
 }
 
 function isNoScript(error: unknown): boolean {

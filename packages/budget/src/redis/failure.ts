@@ -1,4 +1,4 @@
-import { StoreError } from "../store/store-error"
+import { corrupt, misconfigured, StoreError, unavailable } from "../store/store-error"
 
 /** Error replies of commands that the server did not run. */
 const NOT_APPLIED =
@@ -12,7 +12,7 @@ const NOT_ALLOWED_IN_SCRIPT = /NOPERM|can't run this command/
 export function storeFailure(failure: unknown, sent: boolean): StoreError {
   if (StoreError.isInstance(failure)) return failure
   const cause = withoutCommand(failure)
-  // After too many redirections, ioredis puts the last error reply into a message of its own.
+  // After too many redirections, ioredis puts the last error reply into its own message.
   const message = cause.message.replace(/^Too many Cluster redirections\. Last error: (?:\w*Error: )?/, "")
   if (NOT_ALLOWED.test(message)) return notAllowed("no", cause)
   if (NOT_ALLOWED_IN_SCRIPT.test(message)) return notAllowed("maybe", cause)
@@ -24,21 +24,9 @@ export function storeFailure(failure: unknown, sent: boolean): StoreError {
     return unavailable("Redis did not reply in time; the call may have been applied.", "maybe", cause)
   }
   if (cause.name === "ReplyError") {
-    return new StoreError("Redis rejected the store's script. See `error.cause`.", {
-      code: "store-corrupt",
-      applied: "maybe",
-      cause,
-    })
+    return corrupt("Redis rejected the store's script. See `error.cause`.", "maybe", cause)
   }
   return unavailable("The connection to Redis closed before the reply; the call may have been applied.", "maybe", cause)
-}
-
-export function unavailable(message: string, applied: "no" | "maybe", cause?: unknown): StoreError {
-  return new StoreError(message, { code: "store-unavailable", applied, cause })
-}
-
-export function corrupt(message: string): StoreError {
-  return new StoreError(message, { code: "store-corrupt", applied: "no" })
 }
 
 /** A script found a damaged record and wrote nothing. */
@@ -48,14 +36,11 @@ export function damagedRecord(what: string): StoreError {
   )
 }
 
-export function misconfigured(message: string): StoreError {
-  return new StoreError(message, { code: "store-misconfigured", applied: "no" })
-}
-
 function notAllowed(applied: "no" | "maybe", cause: Error): StoreError {
-  return new StoreError(
+  return misconfigured(
     "Redis does not allow the store's commands: check the user and password of the connection, and its ACL.",
-    { code: "store-misconfigured", applied, cause },
+    applied,
+    cause,
   )
 }
 

@@ -1,14 +1,12 @@
 import type { Millis, Name } from "../store/shape"
 import type { Position } from "../store/storage"
+import { corrupt } from "../store/store-error"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageLedger } from "../usage/ledger"
-import { compareEntries, matchesFilter } from "../usage/query"
-import { type ScanOptions, scannedLedger } from "../usage/scanned-ledger"
+import { compareEntries, matchesFilter, type ScanOptions, scannedLedger } from "../usage/query"
 import type { RedisConnection } from "./connection"
-import { corrupt } from "./failure"
 import { SCRIPTS } from "./generated/scripts"
-import { PartitionKeys } from "./keys"
-import type { RedisSettings } from "./settings"
+import { type PartitionKeys, partitionKeys, type RedisSettings } from "./keys"
 
 /** How many entries one step of a scan reads. */
 const PAGE = 200
@@ -53,7 +51,7 @@ export function redisLedger(
 
   /** Every matching entry, in order. Fails if an entry cannot be read. */
   async function* scan(partition: Name, filter: UsageFilter, options: ScanOptions): AsyncGenerator<StoredEntry> {
-    const of = new PartitionKeys(namespace, partition)
+    const of = partitionKeys(namespace, partition)
     const { newestFirst } = options
     let position = options.after
     for (;;) {
@@ -71,30 +69,26 @@ export function redisLedger(
   return {
     ...scannedLedger(scan),
     async record({ partition, key, entry }) {
-      const of = new PartitionKeys(namespace, partition)
+      const of = partitionKeys(namespace, partition)
       const args = [clock(), key, ledgerRetentionMs, entry.count ?? 1, JSON.stringify(entry)]
       const [, now] = await connection.run(SCRIPTS.record, [of.entry(key), of.entries, of.time], args)
       return { now: Number(now) }
     },
     async prune({ partition, before }) {
-      const of = new PartitionKeys(namespace, partition)
+      const of = partitionKeys(namespace, partition)
       let removed = 0
       for (;;) {
         const old = await pageOf(of, { to: before }, { newestFirst: false, withForgotten: true })
         if (old.length === 0) return { removed }
         const keys = old.map(({ key }) => key)
-        const [, count] = await connection.run(
-          SCRIPTS.prune,
-          [of.entries, ...keys.map((key) => of.entry(key))],
-          [before, ...keys],
-        )
+        const [, count] = await connection.run(SCRIPTS.prune, [of.entries, ...keys.map(of.entry)], [before, ...keys])
         removed += Number(count)
       }
     },
   }
 }
 
-/** An entry as the scripts write it: see lua/shared/write-entry.lua. */
+/** An entry as the scripts write it: see lua/shared/records.lua. */
 interface EntryRecord {
   at: Millis
   state: StoredEntry["state"]

@@ -1,37 +1,22 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import type {
-  AdjustReply,
-  AdjustRequest,
-  BudgetStore,
-  CounterChange,
-  CounterRef,
-  CounterState,
-  ExpireReply,
-  ExpireRequest,
-  ExtendReply,
-  ExtendRequest,
-  FinalState,
-  ListCountersReply,
-  ListDueReply,
-  Millis,
-  Name,
-  ReadReply,
-  ReserveReply,
-  ReserveRequest,
-  SettleReply,
-  SettleRequest,
-  StoreCapabilities,
-  StoreCheck,
+import {
+  type BudgetStore,
+  type CounterChange,
+  type CounterRef,
+  type CounterState,
+  type FinalState,
+  isOpen,
+  type Millis,
+  type Name,
 } from "../store/budget-store"
 import { MAX_DAMAGED_KEYS, withPartition } from "../store/partition-check"
-import type { UsageLedger } from "../usage/ledger"
+import { corrupt } from "../store/store-error"
 import { checkClient, namespaceOf, type RedisClient } from "./client"
 import { RedisConnection } from "./connection"
-import { corrupt, damagedRecord } from "./failure"
+import { damagedRecord } from "./failure"
 import { SCRIPTS } from "./generated/scripts"
-import { PartitionKeys } from "./keys"
+import { partitionKeys, type RedisSettings } from "./keys"
 import { redisLedger } from "./redis-ledger"
-import type { RedisSettings } from "./settings"
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 86_400_000
@@ -60,6 +45,8 @@ export interface RedisStoreOptions {
 }
 
 const OPTIONS = new Set(["client", "prefix", "retentionMs", "ledgerRetentionMs", "timeoutMs", "now"])
+const CLIENT = "Pass a client of ioredis: `client: new Redis(url)`."
+const ADVICE = { url: CLIENT, uri: CLIENT, host: CLIENT, connectionString: CLIENT, redis: CLIENT, connection: CLIENT }
 
 /**
  * A store on Redis 6.2 or later, one server or a Cluster. Each call is one script that declares its keys and uses the
@@ -71,237 +58,50 @@ const OPTIONS = new Set(["client", "prefix", "retentionMs", "ledgerRetentionMs",
  * const budget = createBudget({ store: redisStore({ client: new Redis(process.env.REDIS_URL) }), limits })
  */
 export function redisStore(options: RedisStoreOptions): BudgetStore {
-  checkOptions(options, OPTIONS)
+  checkOptions(options, OPTIONS, "options", ADVICE)
   const { client, prefix = "p2", now } = options
   checkClient(client)
-  const settings = {
-    retentionMs: duration("retentionMs", options.retentionMs ?? HOUR_MS, 1),
-    ledgerRetentionMs: duration("ledgerRetentionMs", options.ledgerRetentionMs ?? 90 * DAY_MS, 0),
-    timeoutMs: duration("timeoutMs", options.timeoutMs ?? 500, 1),
-    namespace: namespaceOf(client, prefix),
-    clock: now === undefined ? () => "" : () => String(now()),
+  const retentionMs = duration(options.retentionMs ?? HOUR_MS, 1, "retentionMs")
+  const ledgerRetentionMs = duration(options.ledgerRetentionMs ?? 90 * DAY_MS, 0, "ledgerRetentionMs")
+  const timeoutMs = duration(options.timeoutMs ?? 500, 1, "timeoutMs")
+  const namespace = namespaceOf(client, prefix)
+  const clock = now === undefined ? () => "" : () => String(now())
+  const connection = new RedisConnection({
+    client,
+    deadlineMs: Math.max(1, Math.floor(timeoutMs * DEADLINE_SHARE)),
+    probeKey: `${namespace}:{access-check}:probe`,
+  })
+  const settings: RedisSettings = { ledgerRetentionMs, namespace, clock }
+  const ledger = ledgerRetentionMs > 0 ? redisLedger(connection, settings) : undefined
+  const keysOf = (partition: Name) => partitionKeys(namespace, partition)
+
+  /** The KEYS of settle.lua and expire.lua. */
+  function keysToResolve(partition: Name, key: Name, names: readonly Name[]): string[] {
+    const of = keysOf(partition)
+    const own = [of.reservation(key), of.pendingEntry(key), of.entry(key)]
+    return [...own, of.leases, of.damaged, of.time, of.entries, ...names.map(of.counter)]
   }
-  return new RedisStore(client, settings)
-}
 
-class RedisStore implements BudgetStore {
-  readonly name = "redis"
-  readonly capabilities: StoreCapabilities
-  readonly ledger: UsageLedger | undefined
-  readonly #settings: RedisSettings
-  readonly #connection: RedisConnection
+  /** How long to keep a counter, as `forgetTime` in lua/shared/records.lua reads it. */
+  function keepOf({ endsAt, keepMs }: CounterRef): number {
+    if (endsAt !== null) return Math.max(1, endsAt + Math.max(retentionMs, keepMs ?? 0))
+    return keepMs === null ? 0 : -keepMs
+  }
 
-  constructor(client: RedisClient, settings: RedisSettings) {
-    const { retentionMs, ledgerRetentionMs, timeoutMs, namespace } = settings
-    this.capabilities = { shared: true, clock: "server", retentionMs, maxCounters: 32, timeoutMs }
-    this.#settings = settings
-    this.#connection = new RedisConnection({
-      client,
-      deadlineMs: Math.max(1, Math.floor(timeoutMs * DEADLINE_SHARE)),
-      probeKey: `${namespace}:{access-check}:probe`,
+  /** Names of the reservation's counters; empty if the record cannot be read. */
+  async function storedCounters(reservationKey: string): Promise<Name[]> {
+    return connection.command(async (own) => {
+      const fields = await own.hkeys(reservationKey).catch((error: unknown) => {
+        if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return []
+        throw error
+      })
+      return fields.filter((field) => !field.startsWith("@"))
     })
-    this.ledger = ledgerRetentionMs > 0 ? redisLedger(this.#connection, settings) : undefined
   }
 
-  async reserve(request: ReserveRequest): Promise<ReserveReply> {
-    const { key, fingerprint, counters, leaseMs, pendingEntry } = request
-    const { ledgerRetentionMs, clock } = this.#settings
-    const of = this.#keysOf(request.partition)
-    const keys = [of.reservation(key), of.pendingEntry(key), of.entry(key), of.leases, of.time]
-    const { latestStart, earliestEnd } = commonWindow(counters)
-    const pending = this.ledger === undefined ? "" : JSON.stringify(pendingEntry)
-    // The order of KEYS and ARGV is described at the top of lua/reserve.lua.
-    const args = [clock(), key, fingerprint, leaseMs, latestStart, earliestEnd, ledgerRetentionMs, pending]
-    for (const { name, amount, onExpire } of counters) {
-      keys.push(of.counter(name))
-      args.push(name, `${amount} ${onExpire} 0`)
-    }
-    for (const counter of counters) args.push(counter.amount, counter.limit ?? "", this.#keep(counter))
-    const reply = await this.#connection.run(SCRIPTS.reserve, keys, args)
-    const [status, time, due, detail] = reply
-    const now = Number(time)
-    const states = counters.map(({ name }, index) => counterState(name, reply[4 + index]))
-    const common = { now, due: due !== 0, counters: states }
-    switch (status) {
-      case "ok":
-      case "replayed":
-        return { ...common, status: "ok", replayed: status === "replayed", expiresAt: Number(detail) }
-      case "exceeded":
-        return { ...common, status, which: (detail as unknown[]).map(Number) }
-      case "stale-window":
-        return { ...common, status, which: counters.flatMap((counter, index) => (isOpen(counter, now) ? [] : [index])) }
-      case "mismatch":
-        return { ...common, status }
-      case "resolved":
-        return { ...common, status, state: detail as FinalState }
-      case "lease-ended":
-        return { ...common, status, storedCounters: detail as Name[] }
-      default:
-        throw unknownStatus(status)
-    }
-  }
-
-  async settle(request: SettleRequest): Promise<SettleReply> {
-    const { key, fingerprint, outcome, revision, counters, expiresAt, entry } = request
-    const { retentionMs, ledgerRetentionMs, clock } = this.#settings
-    const names = counters.map(({ name }) => name)
-    const json = this.ledger === undefined ? "" : JSON.stringify(entry)
-    const args = [clock(), key, fingerprint, outcome, revision, expiresAt ?? "", retentionMs, ledgerRetentionMs, json]
-    args.push(...names)
-    for (const counter of counters) {
-      args.push(outcome === "settled" ? counter.amount : 0, counter.reserved, this.#keep(counter))
-    }
-    const reply = await this.#connection.run(SCRIPTS.settle, this.#keysToResolve(request.partition, key, names), args)
-    const [status, time, replayed, late, recovered, forgottenCounters] = reply
-    const now = Number(time)
-    switch (status) {
-      case "settled":
-      case "released":
-        return {
-          now,
-          status,
-          counters: names.map((name, index) => counterChange(name, reply[6 + index])),
-          replayed: replayed === 1,
-          late: late === 1,
-          recovered: recovered === 1,
-          forgottenCounters: Number(forgottenCounters),
-        }
-      case "mismatch":
-      case "forgotten":
-        return { now, status }
-      case "other-counters":
-        return { now, status, storedCounters: reply[2] as Name[] }
-      default:
-        throw unknownStatus(status)
-    }
-  }
-
-  async extend({ partition, key, leaseMs }: ExtendRequest): Promise<ExtendReply> {
-    const of = this.#keysOf(partition)
-    const reply = await this.#connection.run(
-      SCRIPTS.extend,
-      [of.reservation(key), of.leases, of.time],
-      [this.#settings.clock(), key, leaseMs],
-    )
-    const [status, time, expiresAt, fingerprint, ...rest] = reply
-    const now = Number(time)
-    if (status !== "held") return { now, status: status as FinalState | "unknown" }
-    const counters = (rest as string[][]).map(([name, amount, onExpire]) => ({
-      name: name!,
-      amount: Number(amount),
-      onExpire: Number(onExpire),
-    }))
-    return { now, status, expiresAt: Number(expiresAt), fingerprint: fingerprint as string, counters }
-  }
-
-  async expire({ partition, key, counters }: ExpireRequest): Promise<ExpireReply> {
-    const { retentionMs, ledgerRetentionMs, clock } = this.#settings
-    const args = [clock(), key, retentionMs, ledgerRetentionMs, ...counters]
-    const reply = await this.#connection.run(SCRIPTS.expire, this.#keysToResolve(partition, key, counters), args)
-    const [status, time] = reply
-    const now = Number(time)
-    switch (status) {
-      case "expired":
-        return {
-          now,
-          status,
-          counters: counters.map((name, index) => counterChange(name, reply[2 + index])),
-          charged: counters.map((_, index) => Number((reply[2 + index] as string[])[5])),
-        }
-      case "not-due":
-      case "damaged":
-        return { now, status }
-      case "other-counters":
-        return { now, status, storedCounters: reply[2] as Name[] }
-      default:
-        throw unknownStatus(status)
-    }
-  }
-
-  /** Not atomic: reads the names of the counters after the keys. */
-  async listDue({ partition, limit }: { partition: Name; limit: number }): Promise<ListDueReply> {
-    const of = this.#keysOf(partition)
-    const [, now, due] = await this.#connection.run(
-      SCRIPTS.listDue,
-      [of.leases, of.time],
-      [this.#settings.clock(), limit],
-    )
-    const listed = (due as Name[]).map(async (key) => ({
-      key,
-      counters: await this.#storedCounters(of.reservation(key)),
-    }))
-    return { now: Number(now), due: await Promise.all(listed) }
-  }
-
-  async read({ partition, counters }: { partition: Name; counters: Name[] }): Promise<ReadReply> {
-    const { now, due, states, damaged } = await this.#read(partition, counters)
-    if (damaged.length > 0) throw damagedRecord("counter")
-    return { now, due, counters: states.map(({ state }) => state) }
-  }
-
-  async adjust({ partition, key, counter, kind, delta }: AdjustRequest): Promise<AdjustReply> {
-    const { name, startsAt, endsAt } = counter
-    const { retentionMs, clock } = this.#settings
-    const of = this.#keysOf(partition)
-    const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", this.#keep(counter)]
-    const reply = await this.#connection.run(SCRIPTS.adjust, [of.adjustment(key), of.counter(name), of.time], args)
-    const [status, time, replayed, applied, change] = reply
-    const now = Number(time)
-    if (status !== "ok") return { now, status: status as "mismatch" | "stale-window" }
-    return { now, status, counter: counterChange(name, change), replayed: replayed === 1, applied: Number(applied) }
-  }
-
-  async listCounters(request: { partition: Name; cursor: string | null; limit: number }): Promise<ListCountersReply> {
-    const of = this.#keysOf(request.partition)
-    const prefix = of.counter("")
-    let [node = "", position = "0"] = request.cursor?.split(":") ?? []
-    let count = request.limit
-    const names = new Set<Name>()
-    for (let scans = 0; scans < MAX_SCANS && names.size < request.limit; scans++) {
-      const reply = await this.#connection.run(
-        SCRIPTS.scanCounters,
-        [of.time, of.absent],
-        [`${prefix}*`, node, position, count],
-      )
-      const found = reply[3] as string[]
-      for (const key of found) names.add(key.slice(prefix.length))
-      node = reply[1] as string
-      position = reply[2] as string
-      if (position === "0") break
-      if (found.length === 0) count = Math.min(2 * count, MAX_SCAN_COUNT)
-    }
-    const { now, states, damaged } = await this.#read(request.partition, [...names])
-    const counters = states.filter(({ exists }) => exists).map(({ state }) => state)
-    return { now, counters, damaged, cursor: position === "0" ? null : `${node}:${position}` }
-  }
-
-  async acceptClock({ partition }: { partition: Name }): Promise<{ now: Millis; before: Millis }> {
-    const [, now, before] = await this.#connection.run(
-      SCRIPTS.acceptClock,
-      [this.#keysOf(partition).time],
-      [this.#settings.clock()],
-    )
-    return { now: Number(now), before: Number(before) }
-  }
-
-  async check(request: { partition?: Name | undefined } = {}): Promise<StoreCheck> {
-    const check = await this.#connection.check()
-    if (request.partition === undefined || !check.ok) return check
-    const of = this.#keysOf(request.partition)
-    const args = [this.#settings.clock(), MAX_DAMAGED_KEYS]
-    const [, clock, latest, damaged] = await this.#connection.run(SCRIPTS.checkPartition, [of.damaged, of.time], args)
-    const clockBehindMs = Math.max(0, Number(latest) - Number(clock))
-    return withPartition(check, { damaged: (damaged as Name[]).sort(), clockBehindMs })
-  }
-
-  async close(): Promise<void> {
-    this.#connection.close()
-  }
-
-  async #read(partition: Name, names: readonly Name[]) {
-    const of = this.#keysOf(partition)
-    const keys = [of.leases, of.time, ...names.map((name) => of.counter(name))]
-    const reply = await this.#connection.run(SCRIPTS.read, keys, [this.#settings.clock()])
+  async function readCounters(partition: Name, names: readonly Name[]) {
+    const of = keysOf(partition)
+    const reply = await connection.run(SCRIPTS.read, [of.leases, of.time, ...names.map(of.counter)], [clock()])
     return {
       now: Number(reply[1]),
       due: reply[2] !== 0,
@@ -313,50 +113,200 @@ class RedisStore implements BudgetStore {
     }
   }
 
-  /** Names of the reservation's counters; empty if the record cannot be read. */
-  async #storedCounters(reservationKey: string): Promise<Name[]> {
-    return this.#connection.command(async (own) => {
-      const fields = await own.hkeys(reservationKey).catch((error: unknown) => {
-        if (error instanceof Error && error.message.startsWith("WRONGTYPE")) return []
-        throw error
-      })
-      return fields.filter((field) => !field.startsWith("@"))
-    })
-  }
-
-  /** How long to keep a counter, as `forgetTime` in lua/shared/counter.lua reads it. */
-  #keep({ endsAt, keepMs }: CounterRef): number {
-    if (endsAt !== null) return Math.max(1, endsAt + Math.max(this.#settings.retentionMs, keepMs ?? 0))
-    return keepMs === null ? 0 : -keepMs
-  }
-
-  #keysOf(partition: Name): PartitionKeys {
-    return new PartitionKeys(this.#settings.namespace, partition)
-  }
-
-  /** The KEYS of settle.lua and expire.lua. */
-  #keysToResolve(partition: Name, key: Name, names: readonly Name[]): string[] {
-    const of = this.#keysOf(partition)
-    const own = [of.reservation(key), of.pendingEntry(key), of.entry(key)]
-    return [...own, of.leases, of.damaged, of.time, of.entries, ...names.map((name) => of.counter(name))]
-  }
-}
-
-/** The time in which every window is open. An empty string: no bound. */
-function commonWindow(counters: readonly CounterRef[]): { latestStart: Millis | ""; earliestEnd: Millis | "" } {
-  let [latestStart, earliestEnd] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
-  for (const { startsAt, endsAt } of counters) {
-    if (startsAt !== null && startsAt > latestStart) latestStart = startsAt
-    if (endsAt !== null && endsAt < earliestEnd) earliestEnd = endsAt
-  }
   return {
-    latestStart: Number.isFinite(latestStart) ? latestStart : "",
-    earliestEnd: Number.isFinite(earliestEnd) ? earliestEnd : "",
+    name: "redis",
+    capabilities: { shared: true, clock: "server", retentionMs, maxCounters: 32, timeoutMs },
+    ledger,
+    async reserve(request) {
+      const { key, fingerprint, counters, leaseMs, pendingEntry } = request
+      const of = keysOf(request.partition)
+      const keys = [of.reservation(key), of.pendingEntry(key), of.entry(key), of.leases, of.time]
+      const latestStart = bound(
+        counters.map(({ startsAt }) => startsAt),
+        Math.max,
+      )
+      const earliestEnd = bound(
+        counters.map(({ endsAt }) => endsAt),
+        Math.min,
+      )
+      const pending = ledger === undefined ? "" : JSON.stringify(pendingEntry)
+      // The order of KEYS and ARGV is described at the top of lua/reserve.lua.
+      const args = [clock(), key, fingerprint, leaseMs, latestStart, earliestEnd, ledgerRetentionMs, pending]
+      for (const { name, amount, onExpire } of counters) {
+        keys.push(of.counter(name))
+        args.push(name, `${amount} ${onExpire} 0`)
+      }
+      for (const counter of counters) args.push(counter.amount, counter.limit ?? "", keepOf(counter))
+      const reply = await connection.run(SCRIPTS.reserve, keys, args)
+      const [status, time, due, detail] = reply
+      const now = Number(time)
+      const states = counters.map(({ name }, index) => counterState(name, reply[4 + index]))
+      const common = { now, due: due !== 0, counters: states }
+      switch (status) {
+        case "ok":
+        case "replayed":
+          return { ...common, status: "ok", replayed: status === "replayed", expiresAt: Number(detail) }
+        case "exceeded":
+          return { ...common, status, which: (detail as unknown[]).map(Number) }
+        case "stale-window":
+          return {
+            ...common,
+            status,
+            which: counters.flatMap((counter, index) => (isOpen(counter, now) ? [] : [index])),
+          }
+        case "mismatch":
+          return { ...common, status }
+        case "resolved":
+          return { ...common, status, state: detail as FinalState }
+        case "lease-ended":
+          return { ...common, status, storedCounters: detail as Name[] }
+        default:
+          throw unknownStatus(status)
+      }
+    },
+    async settle(request) {
+      const { key, fingerprint, outcome, revision, counters, expiresAt, entry } = request
+      const names = counters.map(({ name }) => name)
+      const json = ledger === undefined ? "" : JSON.stringify(entry)
+      const args = [clock(), key, fingerprint, outcome, revision, expiresAt ?? "", retentionMs, ledgerRetentionMs, json]
+      args.push(...names)
+      for (const counter of counters) {
+        args.push(outcome === "settled" ? counter.amount : 0, counter.reserved, keepOf(counter))
+      }
+      const reply = await connection.run(SCRIPTS.settle, keysToResolve(request.partition, key, names), args)
+      const [status, time, replayed, late, recovered, forgottenCounters] = reply
+      const now = Number(time)
+      switch (status) {
+        case "settled":
+        case "released":
+          return {
+            now,
+            status,
+            counters: names.map((name, index) => counterChange(name, reply[6 + index])),
+            replayed: replayed === 1,
+            late: late === 1,
+            recovered: recovered === 1,
+            forgottenCounters: Number(forgottenCounters),
+          }
+        case "mismatch":
+        case "forgotten":
+          return { now, status }
+        case "other-counters":
+          return { now, status, storedCounters: reply[2] as Name[] }
+        default:
+          throw unknownStatus(status)
+      }
+    },
+    async extend({ partition, key, leaseMs }) {
+      const of = keysOf(partition)
+      const reply = await connection.run(
+        SCRIPTS.extend,
+        [of.reservation(key), of.leases, of.time],
+        [clock(), key, leaseMs],
+      )
+      const [status, time, expiresAt, fingerprint, ...rest] = reply
+      const now = Number(time)
+      if (status !== "held") return { now, status: status as FinalState | "unknown" }
+      const counters = (rest as string[][]).map(([name, amount, onExpire]) => ({
+        name: name!,
+        amount: Number(amount),
+        onExpire: Number(onExpire),
+      }))
+      return { now, status, expiresAt: Number(expiresAt), fingerprint: fingerprint as string, counters }
+    },
+    async expire({ partition, key, counters }) {
+      const args = [clock(), key, retentionMs, ledgerRetentionMs, ...counters]
+      const reply = await connection.run(SCRIPTS.expire, keysToResolve(partition, key, counters), args)
+      const [status, time] = reply
+      const now = Number(time)
+      switch (status) {
+        case "expired":
+          return {
+            now,
+            status,
+            counters: counters.map((name, index) => counterChange(name, reply[2 + index])),
+            charged: counters.map((_, index) => Number((reply[2 + index] as string[])[5])),
+          }
+        case "not-due":
+        case "damaged":
+          return { now, status }
+        case "other-counters":
+          return { now, status, storedCounters: reply[2] as Name[] }
+        default:
+          throw unknownStatus(status)
+      }
+    },
+    /** Not atomic: reads the names of the counters after the keys. */
+    async listDue({ partition, limit }) {
+      const of = keysOf(partition)
+      const [, now, due] = await connection.run(SCRIPTS.listDue, [of.leases, of.time], [clock(), limit])
+      const listed = (due as Name[]).map(async (key) => ({
+        key,
+        counters: await storedCounters(of.reservation(key)),
+      }))
+      return { now: Number(now), due: await Promise.all(listed) }
+    },
+    async read({ partition, counters }) {
+      const { now, due, states, damaged } = await readCounters(partition, counters)
+      if (damaged.length > 0) throw damagedRecord("counter")
+      return { now, due, counters: states.map(({ state }) => state) }
+    },
+    async adjust({ partition, key, counter, kind, delta }) {
+      const { name, startsAt, endsAt } = counter
+      const of = keysOf(partition)
+      const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", keepOf(counter)]
+      const reply = await connection.run(SCRIPTS.adjust, [of.adjustment(key), of.counter(name), of.time], args)
+      const [status, time, replayed, applied, change] = reply
+      const now = Number(time)
+      if (status !== "ok") return { now, status: status as "mismatch" | "stale-window" }
+      return { now, status, counter: counterChange(name, change), replayed: replayed === 1, applied: Number(applied) }
+    },
+    async listCounters(request) {
+      const of = keysOf(request.partition)
+      const prefix = of.counter("")
+      let [node = "", position = "0"] = request.cursor?.split(":") ?? []
+      let count = request.limit
+      const names = new Set<Name>()
+      for (let scans = 0; scans < MAX_SCANS && names.size < request.limit; scans++) {
+        const reply = await connection.run(
+          SCRIPTS.scanCounters,
+          [of.time, of.absent],
+          [`${prefix}*`, node, position, count],
+        )
+        const found = reply[3] as string[]
+        for (const key of found) names.add(key.slice(prefix.length))
+        node = reply[1] as string
+        position = reply[2] as string
+        if (position === "0") break
+        if (found.length === 0) count = Math.min(2 * count, MAX_SCAN_COUNT)
+      }
+      const { now, states, damaged } = await readCounters(request.partition, [...names])
+      const counters = states.filter(({ exists }) => exists).map(({ state }) => state)
+      return { now, counters, damaged, cursor: position === "0" ? null : `${node}:${position}` }
+    },
+    async acceptClock({ partition }) {
+      const [, now, before] = await connection.run(SCRIPTS.acceptClock, [keysOf(partition).time], [clock()])
+      return { now: Number(now), before: Number(before) }
+    },
+    async check(request = {}) {
+      const checked = await connection.check()
+      if (request.partition === undefined || !checked.ok) return checked
+      const of = keysOf(request.partition)
+      const args = [clock(), MAX_DAMAGED_KEYS]
+      const [, now, latest, damaged] = await connection.run(SCRIPTS.checkPartition, [of.damaged, of.time], args)
+      const clockBehindMs = Math.max(0, Number(latest) - Number(now))
+      return withPartition(checked, { damaged: (damaged as Name[]).sort(), clockBehindMs })
+    },
+    async close() {
+      connection.close()
+    },
   }
 }
 
-function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
-  return (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt)
+/** The start or the end of the time in which every window is open. An empty string: no bound. */
+function bound(times: readonly (Millis | null)[], pick: (...bounds: Millis[]) => Millis): Millis | "" {
+  const bounds = times.filter((time) => time !== null)
+  return bounds.length === 0 ? "" : pick(...bounds)
 }
 
 /** A counter in the reply of a script. */
@@ -375,7 +325,7 @@ function unknownStatus(status: unknown) {
   return corrupt(`A script of the store replied with the unknown status ${JSON.stringify(status)}.`)
 }
 
-function duration(argument: string, value: number, min: number): number {
-  if (Number.isSafeInteger(value) && value >= min) return value
-  throw new InvalidArgumentError(argument, `milliseconds, an integer from ${min}`, value)
+function duration(value: number, least: number, argument: string): number {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  throw new InvalidArgumentError(argument, `milliseconds, an integer from ${least}`, value)
 }

@@ -7,9 +7,9 @@ import { counterRefOf, readCounterName } from "../limits/counters"
 import { toName } from "../limits/names"
 import { readSubject } from "../limits/subject"
 import type { CounterRef } from "../store/budget-store"
-import { both, check, mapOf, type Name, name, natural, objectOf } from "../store/shape"
-import { readEntry } from "../usage/attempt-entry"
-import { type StoredEntry, type UsageEntry, usageEntry } from "../usage/entry"
+import { both, check, integerFrom, mapOf, type Name, name, natural, objectOf } from "../store/shape"
+import { readEntry, type StoredEntry, type UsageEntry, usageEntry } from "../usage/entry"
+import { settleWhereReserved } from "./settles"
 
 const CORRECT_NAMES: ReadonlySet<string> = new Set(["entry", "cost", "changes", "revision", "subject"])
 
@@ -34,16 +34,14 @@ export async function correct(context: BudgetContext, options: CorrectOptions): 
   const cost = readAmount(options.cost, "cost")
   if (isEmpty(cost))
     throw new InvalidArgumentError("cost", "an amount such as 0.01 or { nanoUsd, tokens }", options.cost)
-  const revision = options.revision ?? entry.revision + 1
-  if (!Number.isSafeInteger(revision) || revision < 1)
-    throw new InvalidArgumentError("revision", "a positive integer", revision)
+  const revision = check(options.revision ?? entry.revision + 1, integerFrom(1), "revision")
   const { userId, clientId, tags, model, requestId } = entry
   const subject =
     options.subject === undefined ? { userId, clientId, tags, model, requestId } : readSubject(options.subject)
   const partition = context.partitionOf(subject)
   const counters = Object.keys(charges).map((name) => chargedCounter(name, charges[name]!, cost))
   if (fingerprint !== undefined) {
-    const reply = await context.settle({
+    const reply = await settleWhereReserved(context.store, {
       ...{ partition, key, fingerprint, outcome: "settled", revision },
       counters: counters.map(({ ref, charged, amount }) => ({ ...ref, reserved: charged, amount })),
       // In the past: an unknown key was forgotten, not lost, and must not be charged again.
@@ -83,10 +81,7 @@ async function adjustOpen(
 
 function chargedEntry(entry: StoredEntry): StoredEntry {
   const isCharged = typeof entry?.charges === "object" && entry.charges !== null && entry.state !== "recorded"
-  if (isCharged) {
-    check(entry, chargedEntryShape, "entry")
-    return entry
-  }
+  if (isCharged) return check(entry, chargedEntryShape, "entry")
   throw new InvalidArgumentError(
     "entry",
     "an entry of a reservation, as `usage.get` or `usage.list` returned it",

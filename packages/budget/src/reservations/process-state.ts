@@ -1,8 +1,17 @@
 import { LruMap } from "@p2/core"
 import { type Amount, type GivenAmount, UNITS } from "../limits/amount"
 import type { Unit } from "../limits/subject"
-import type { Millis } from "../store/budget-store"
-import { StoreError } from "../store/store-error"
+import type { BudgetStore, CounterChange, Millis, Name } from "../store/budget-store"
+import { corrupt, type StoreError } from "../store/store-error"
+
+/** What the background work of a budget uses. */
+export interface BudgetServices {
+  readonly store: BudgetStore
+  readonly clock: StoreClock
+  /** Called after every change of counters. */
+  changed(partition: Name, changes: readonly CounterChange[]): void
+  warn(message: string, cause?: unknown): void
+}
 
 /** Runs work on the same key one after another: this process never reserves a key twice concurrently. */
 export class Turns {
@@ -31,10 +40,7 @@ const MAX_PARTITIONS = 1_000
 export const MAX_ROUNDS = 3
 
 export function repeatedReplyError(store: string, status: string): StoreError {
-  return new StoreError(`The store "${store}" replied "${status}" ${MAX_ROUNDS} times in a row.`, {
-    code: "store-corrupt",
-    applied: "no",
-  })
+  return corrupt(`The store "${store}" replied "${status}" ${MAX_ROUNDS} times in a row.`)
 }
 
 /**

@@ -8,12 +8,12 @@ import type { LimitStatus } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import { readSubject, type Subject, type Unit } from "../limits/subject"
 import type { CounterRef, Millis, SettleCounter, SettleRequest } from "../store/budget-store"
-import { check, isNatural, natural, optional } from "../store/shape"
-import { StoreError } from "../store/store-error"
+import { check, integerFrom, natural, optional } from "../store/shape"
+import { corrupt, StoreError } from "../store/store-error"
 import { attemptEntry, endedEntry } from "../usage/attempt-entry"
 import type { UsageEntry } from "../usage/entry"
 import type { Heartbeat } from "./process-state"
-import type { FinalSettleReply } from "./settles"
+import { type FinalSettleReply, settleWhereReserved } from "./settles"
 
 const SETTLE_NAMES: ReadonlySet<string> = new Set(["revision"])
 const RESUME_NAMES: ReadonlySet<string> = new Set(["subject"])
@@ -107,7 +107,7 @@ export class BudgetReservation implements Reservation {
   async settle(cost: AmountInput, entry: Partial<UsageEntry> = {}, options: SettleOptions = {}): Promise<SettleResult> {
     checkOptions(options, SETTLE_NAMES)
     const { revision = 0 } = options
-    if (!isNatural(revision)) throw new InvalidArgumentError("revision", "an integer of at least 0", revision)
+    check(revision, integerFrom(0), "revision")
     const charged = chargedAmount(readAmount(cost, "cost"), this.amount, entry)
     // A caller that passes the reservation's own amount does not know the usage: the charge is the upper bound.
     const isBound = cost === this.amount
@@ -162,7 +162,7 @@ export class BudgetReservation implements Reservation {
   async #send(request: SettleRequest): Promise<SettleResult> {
     if (request.outcome === "settled") this.#isSettled = true
     try {
-      const reply = await this.#context.settle(request)
+      const reply = await settleWhereReserved(this.#context.store, request)
       if (reply.status === "mismatch" && (await this.#isReleasedElsewhere()))
         return await this.#chargeUnderNewKey(request)
       const result = this.#confirm(reply, request)
@@ -290,13 +290,7 @@ export async function resume(
   const counters = reply.counters.map(({ name, amount }) => {
     const parts = readCounterName(name)
     if (parts !== undefined) return { ...counterRefOf(name, parts), unit: parts.unit, amount, parts }
-    throw new StoreError(
-      `The store "${store.name}" has a reservation in the counter "${name}", which no budget created.`,
-      {
-        code: "store-corrupt",
-        applied: "no",
-      },
-    )
+    throw corrupt(`The store "${store.name}" has a reservation in the counter "${name}", which no budget created.`)
   })
   const amountIn = (unit: Unit) => counters.find((counter) => counter.unit === unit)?.amount
   const [nanoUsd, tokens, requests = 1] = [amountIn("nanoUsd"), amountIn("tokens"), amountIn("requests")]

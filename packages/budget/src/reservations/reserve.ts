@@ -1,5 +1,5 @@
 import { AbortedError, checkOptions, InvalidArgumentError } from "@p2/core"
-import type { OnExpire, ReserveOptions, RoomWait } from "../api/budget"
+import type { OnExpire, ReserveOptions, ReserveResult, RoomWait } from "../api/budget"
 import { type BudgetContext, readCallback, readOnExpire } from "../api/budget-context"
 import { IdempotencyKeyMismatchError, ReservationHeldError, ReservationResolvedError } from "../api/errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
@@ -9,13 +9,15 @@ import { statusesOf } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import { readSubject, type Subject } from "../limits/subject"
 import type { ReserveReply, ReserveRequest } from "../store/budget-store"
-import { StoreError } from "../store/store-error"
-import { attemptEntry, deniedEntry, expiredEntry, readEntry } from "../usage/attempt-entry"
-import { abortable, checkSignal, throwIfAborted } from "./abort"
+import { StoreError, unavailable } from "../store/store-error"
+import { attemptEntry, deniedEntry, expiredEntry } from "../usage/attempt-entry"
+import { readEntry } from "../usage/entry"
+import { carriesOver } from "./carry-overs"
+import { abortable, atMost, checkSignal, throwIfAborted } from "./delays"
 import { type Denial, denialOf } from "./denial"
 import { MAX_ROUNDS, repeatedReplyError } from "./process-state"
 import { BudgetReservation, type ReservationContent } from "./reservation"
-import { checkWait, waitForRoom } from "./wait-for-room"
+import { checkWait, waitForRoom } from "./waiting"
 
 const RESERVE_NAMES: ReadonlySet<string> = new Set([
   "subject",
@@ -48,7 +50,7 @@ const RESERVE_ADVICE = {
   model: IN_SUBJECT,
 } as const
 
-export type ReserveOutcome = { wait?: RoomWait | undefined } & (
+type ReserveOutcome = { wait?: RoomWait | undefined } & (
   | { status: "admitted"; reservation: BudgetReservation }
   | ({ status: "denied" } & Denial)
 )
@@ -74,7 +76,7 @@ export async function reserve(
   context: BudgetContext,
   childLimits: readonly PlannedLimit[],
   options: ReserveOptions,
-): Promise<ReserveOutcome> {
+): Promise<ReserveResult & ({ ok: true; reservation: BudgetReservation } | { ok: false })> {
   checkOptions(options, RESERVE_NAMES, "options", RESERVE_ADVICE)
   const { wait, recordDenial = true } = options
   checkSignal(options.signal, "signal")
@@ -93,8 +95,10 @@ export async function reserve(
             call.counters.map(({ name }) => name),
           ),
         })
-  if (outcome.status === "denied" && recordDenial) context.denials.add(call.partition, deniedEntry(call.entry))
-  return outcome
+  const { wait: waited } = outcome
+  if (outcome.status === "admitted") return { ok: true, reservation: outcome.reservation, wait: waited }
+  if (recordDenial) context.denials.add(call.partition, deniedEntry(call.entry))
+  return { ok: false, error: outcome.error, wait: waited }
 }
 
 /** Copies what the caller passed before the first wait, so that later changes have no effect. */
@@ -116,6 +120,8 @@ async function readCall(
   const part = readEntry(options.entry ?? {}, "entry")
   const leaseMs = context.readLease(options.leaseMs, "leaseMs") ?? context.leaseMs
   const maxLeaseMs = context.readLease(options.maxLeaseMs, "maxLeaseMs") ?? context.maxLeaseMs
+  const onAlert = readCallback(options.onAlert, "onAlert")
+  const signals = [wait?.signal, signal].filter((each) => each !== undefined)
   const partition = context.partitionOf(subject)
   const limits = await context.limitsFor(subject, options.limits ?? [], childLimits)
   subject.requestId ??= idempotencyKey
@@ -141,8 +147,8 @@ async function readCall(
     entry: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry: part }),
     leaseMs,
     maxLeaseMs,
-    onAlert: readCallback(options.onAlert, "onAlert"),
-    signals: [wait?.signal, signal].filter((each) => each !== undefined),
+    onAlert,
+    signals,
   }
 }
 
@@ -177,7 +183,7 @@ async function untilAborted(
   turn: Promise<ReserveOutcome>,
 ): Promise<ReserveOutcome> {
   try {
-    return await abortable(turn, call.signals, "reserve")
+    return await abortable(turn, call.signals, "`reserve`")
   } catch (error) {
     if (AbortedError.isInstance(error)) {
       attempt.releaseSent()
@@ -212,11 +218,10 @@ class ReserveTry {
 
   async run(): Promise<ReserveOutcome> {
     const { idempotencyKey, partition, signals, isKeyGiven } = this.#call
-    throwIfAborted(signals, "reserve")
+    throwIfAborted(signals, "`reserve`")
     if (isKeyGiven && this.#context.unconfirmedSettles.has(partition, idempotencyKey))
-      throw new StoreError(
+      throw unavailable(
         `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
-        { code: "store-unavailable", applied: "no" },
       )
     try {
       return await this.#exchange()
@@ -235,9 +240,9 @@ class ReserveTry {
     await this.#context.requireChecked()
     let isSwept = false
     for (let round = 1; ; ) {
-      throwIfAborted(signals, "reserve")
+      throwIfAborted(signals, "`reserve`")
       const counters = this.#counters()
-      await carryOvers.grant(partition, counters)
+      if (counters.some(carriesOver)) await carryOvers.grant(partition, counters)
       const reply = await this.#send(counters)
       clock.update(partition, reply.now)
       if (reply.status === "exceeded" && reply.due && !isSwept) {
@@ -257,19 +262,21 @@ class ReserveTry {
     }
   }
 
-  async #send(counters: readonly CallCounter[]): Promise<ReserveReply> {
+  #send(counters: readonly CallCounter[]): Promise<ReserveReply> {
     this.#sent = counters
-    try {
-      const reply = await this.#context.store.reserve(this.#request(counters))
-      // A random key that has expired was reserved by an earlier delivery of this call, whose reply was lost.
-      const isExpired = reply.status === "lease-ended" || (reply.status === "resolved" && reply.state === "expired")
-      const isOwn = reply.status === "ok" || (isExpired && !this.#call.isKeyGiven)
-      if (!isOwn) this.#sent = undefined
-      return reply
-    } catch (error) {
-      if (!StoreError.isInstance(error) || error.applied === "no") this.#sent = undefined
-      throw error
-    }
+    return this.#context.store.reserve(this.#request(counters)).then(
+      (reply) => {
+        // A random key that has expired was reserved by an earlier delivery of this call, whose reply was lost.
+        const isExpired = reply.status === "lease-ended" || (reply.status === "resolved" && reply.state === "expired")
+        const isOwn = reply.status === "ok" || (isExpired && !this.#call.isKeyGiven)
+        if (!isOwn) this.#sent = undefined
+        return reply
+      },
+      (error: unknown) => {
+        if (!StoreError.isInstance(error) || error.applied === "no") this.#sent = undefined
+        throw error
+      },
+    )
   }
 
   /**
@@ -288,14 +295,9 @@ class ReserveTry {
   /** Waits until abandoned reservations are expired, at most for the store's timeout. */
   async #waitForSweep(): Promise<void> {
     const { sweeper, store } = this.#context
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const timeout = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, store.capabilities.timeoutMs)
-    })
     // If the sweep fails, the next reserve decides.
     const sweep = sweeper.join(this.#call.partition).catch(() => {})
-    await Promise.race([sweep, timeout])
-    clearTimeout(timer)
+    await atMost(store.capabilities.timeoutMs, sweep)
   }
 
   #counters(): readonly CallCounter[] {

@@ -16,12 +16,13 @@ export async function run<T>(
   options: RunOptions,
   call: (reservation: Reservation) => Promise<RunOutcome<T>>,
 ): Promise<RunResult<T>> {
-  if (typeof call !== "function") throw new InvalidArgumentError("call", "a function that makes the call", call)
+  if (typeof call !== "function")
+    throw new InvalidArgumentError("call", "a function that makes the call, after the options", call)
   checkObject(options)
   const { onError = "charge", ...reserveOptions } = options
   checkOnError(onError)
   const reserved = await reserve(context, childLimits, reserveOptions)
-  if (reserved.status === "denied") return { ok: false, error: reserved.error }
+  if (!reserved.ok) return { ok: false, error: reserved.error }
   const { reservation } = reserved
   // No other caller has a random key: a replay of it is the reservation of this call.
   if (reservation.replayed && options.idempotencyKey !== undefined) {
@@ -40,7 +41,9 @@ export async function run<T>(
   }
   let settlement: SettleResult
   try {
-    settlement = await reservation.settle(outcome?.cost, outcome?.entry)
+    if (outcome?.cost === undefined)
+      throw new InvalidArgumentError("cost", "that `call` resolves to { value, cost }", outcome)
+    settlement = await reservation.settle(outcome.cost, outcome.entry)
   } catch (error) {
     // The call was made but its cost is invalid: charge the upper bound.
     if (!SettleMismatchError.isInstance(error)) await reservation.settle(reservation.amount)

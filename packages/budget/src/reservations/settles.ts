@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from "@p2/core"
 import { counterRefOf, readCounterName } from "../limits/counters"
 import type { BudgetStore, Name, SettleCounter, SettleReply, SettleRequest } from "../store/budget-store"
-import { StoreError } from "../store/store-error"
+import { corrupt, StoreError, unavailable } from "../store/store-error"
+import { atMost, backoffMs } from "./delays"
+import type { BudgetServices } from "./process-state"
 
-/** Node fires longer timers at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 const FIRST_DELAY_MS = 100
 const MAX_DELAY_MS = 5_000
 
@@ -21,10 +21,7 @@ export async function settleWhereReserved(store: BudgetStore, request: SettleReq
   const counters = reply.storedCounters.map((name) => renameCounter(store.name, request, name))
   const second = await store.settle({ ...request, counters })
   if (second.status !== "other-counters") return second
-  throw new StoreError(`The store "${store.name}" replied "other-counters" twice in a row for one reservation.`, {
-    code: "store-unavailable",
-    applied: "no",
-  })
+  throw unavailable(`The store "${store.name}" replied "other-counters" twice in a row for one reservation.`)
 }
 
 function renameCounter(store: string, request: SettleRequest, name: Name): SettleCounter {
@@ -32,10 +29,7 @@ function renameCounter(store: string, request: SettleRequest, name: Name): Settl
   const counter = request.counters.find((each) => readCounterName(each.name)?.unit === parts?.unit)
   if (parts !== undefined && counter !== undefined)
     return { ...counterRefOf(name, parts), reserved: counter.reserved, amount: counter.amount }
-  throw new StoreError(
-    `The store "${store}" replied with the counter "${name}", which does not belong to this reservation.`,
-    { code: "store-corrupt", applied: "no" },
-  )
+  throw corrupt(`The store "${store}" replied with the counter "${name}", which does not belong to this reservation.`)
 }
 
 /** A settle or release that the store has not confirmed. */
@@ -55,24 +49,18 @@ interface Job extends UnconfirmedSettle {
   timer: ReturnType<typeof setTimeout> | undefined
 }
 
-export interface UnconfirmedSettlesOptions {
-  settle: (request: SettleRequest) => Promise<FinalSettleReply>
-  retentionMs: number
-  warn: (message: string, cause?: unknown) => void
-}
-
 /**
  * Settles and releases that the store did not confirm. Each is sent again with the same content until the store confirms
  * it, or until its deadline.
  */
 export class UnconfirmedSettles {
-  readonly #options: UnconfirmedSettlesOptions
+  readonly #services: BudgetServices
   readonly #jobs = new Set<Job>()
   #isClosed = false
   #idleWaiters: (() => void)[] = []
 
-  constructor(options: UnconfirmedSettlesOptions) {
-    this.#options = options
+  constructor(services: BudgetServices) {
+    this.#services = services
   }
 
   get size(): number {
@@ -88,7 +76,7 @@ export class UnconfirmedSettles {
   add(settle: UnconfirmedSettle): void {
     const { request, failure, onReply } = settle
     if (this.#isClosed) {
-      this.#options.warn(
+      this.#services.warn(
         `The budget was closed before the ${nounOf(request)} of reservation "${request.key}" was confirmed; its lease decides what is charged.`,
         failure,
       )
@@ -111,13 +99,7 @@ export class UnconfirmedSettles {
       job.attempts = 0
       void this.#send(job)
     }
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const idle = new Promise<void>((resolve) => this.#idleWaiters.push(resolve))
-    const timeout = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.min(timeoutMs, MAX_TIMER_MS))
-    })
-    await Promise.race([idle, timeout])
-    clearTimeout(timer)
+    await atMost(timeoutMs, new Promise<void>((resolve) => this.#idleWaiters.push(resolve)))
     return this.#jobs.size === 0
   }
 
@@ -130,9 +112,7 @@ export class UnconfirmedSettles {
   }
 
   #schedule(job: Job): void {
-    const delayMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(job.attempts, 10))
-    // Jitter, because many processes lose the same store at once.
-    job.timer = setTimeout(() => void this.#send(job), delayMs * (0.5 + Math.random() / 2))
+    job.timer = setTimeout(() => void this.#send(job), backoffMs(job.attempts, FIRST_DELAY_MS, MAX_DELAY_MS))
     job.timer.unref?.()
   }
 
@@ -140,13 +120,13 @@ export class UnconfirmedSettles {
     job.timer = undefined
     job.attempts++
     try {
-      await this.#end(job, await this.#options.settle(job.request))
+      await this.#end(job, await settleWhereReserved(this.#services.store, job.request))
     } catch (error) {
       if (!this.#jobs.has(job)) return
       const isFailure = StoreError.isInstance(error)
       if (isFailure) this.#limit(job, error)
       if (isFailure && (job.deadline === undefined || Date.now() < job.deadline)) return this.#schedule(job)
-      this.#options.warn(
+      this.#services.warn(
         `The ${nounOf(job.request)} of reservation "${job.request.key}" was given up; its lease decides what is charged.`,
         error,
       )
@@ -162,7 +142,7 @@ export class UnconfirmedSettles {
   #limit(job: Job, failure: StoreError | undefined): void {
     const { request, leaseMs } = job
     if (request.expiresAt === null && failure?.applied !== "maybe") return
-    job.deadline ??= Date.now() + leaseMs + this.#options.retentionMs / 2
+    job.deadline ??= Date.now() + leaseMs + this.#services.store.capabilities.retentionMs / 2
   }
 
   async #end(job: Job, reply: FinalSettleReply | undefined): Promise<void> {

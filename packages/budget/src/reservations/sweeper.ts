@@ -1,7 +1,8 @@
 import { LruMap } from "@p2/core"
-import type { BudgetStore, CounterChange, ExpireReply } from "../store/budget-store"
+import type { ExpireReply } from "../store/budget-store"
 import type { Name } from "../store/shape"
 import { StoreError } from "../store/store-error"
+import type { BudgetServices } from "./process-state"
 
 const PAGE = 64
 const MIN_INTERVAL_MS = 1_000
@@ -15,21 +16,15 @@ export interface SweepResult {
   more: boolean
 }
 
-export interface SweeperOptions {
-  store: BudgetStore
-  onChanged: (partition: Name, changes: readonly CounterChange[]) => void
-  warn: (message: string, cause?: unknown) => void
-}
-
 /** Expires reservations whose lease has ended: at most one sweep of a partition at a time. */
 export class Sweeper {
-  readonly #options: SweeperOptions
+  readonly #services: BudgetServices
   readonly #running = new Map<Name, Promise<SweepResult>>()
   readonly #startedAt = new LruMap<Name, number>(MAX_PARTITIONS)
   #isStopped = false
 
-  constructor(options: SweeperOptions) {
-    this.#options = options
+  constructor(services: BudgetServices) {
+    this.#services = services
   }
 
   /** Starts a sweep in the background, at most once a second. */
@@ -38,7 +33,7 @@ export class Sweeper {
     if (startedAt !== undefined && performance.now() - startedAt < MIN_INTERVAL_MS) return
     this.join(partition).catch((error: unknown) => {
       // The next call reports a store failure.
-      if (!StoreError.isInstance(error)) this.#options.warn("Expired reservations could not be swept.", error)
+      if (!StoreError.isInstance(error)) this.#services.warn("Expired reservations could not be swept.", error)
     })
   }
 
@@ -60,13 +55,15 @@ export class Sweeper {
 
   /** Ends one lease, if it is due. */
   async expire(partition: Name, key: Name, counters: Name[]): Promise<ExpireReply["status"]> {
-    const { store, onChanged, warn } = this.#options
+    const { store } = this.#services
     let reply = await store.expire({ partition, key, counters })
     if (reply.status === "other-counters")
       reply = await store.expire({ partition, key, counters: reply.storedCounters })
-    if (reply.status === "expired") onChanged(partition, reply.counters)
+    if (reply.status === "expired") this.#services.changed(partition, reply.counters)
     if (reply.status === "damaged")
-      warn(`The record of reservation "${key}" is damaged. Its amount stays reserved. See \`budget.check()\`.`)
+      this.#services.warn(
+        `The record of reservation "${key}" is damaged. Its amount stays reserved. See \`budget.check()\`.`,
+      )
     return reply.status
   }
 
@@ -77,7 +74,7 @@ export class Sweeper {
   }
 
   async #sweep(partition: Name, max: number): Promise<SweepResult> {
-    const { store } = this.#options
+    const { store } = this.#services
     let expired = 0
     for (let tried = 0; tried < max; ) {
       const limit = Math.min(PAGE, max - tried)

@@ -1,5 +1,4 @@
-import { nextTurn } from "./next-turn"
-import { StoreError } from "./store-error"
+import { StoreError, unavailable } from "./store-error"
 
 /** Maximum number of calls that wait in one queue. */
 const MAX_WAITING = 10_000
@@ -19,7 +18,7 @@ export interface BatchQueueOptions<Job> {
   run(jobs: readonly Job[]): Promise<Outcome[]>
 }
 
-/** Runs jobs in batches, one batch after the other: jobs that arrive during a batch share the next one. */
+/** Runs jobs in batches, one batch after another: jobs that arrive during a batch share the next one. */
 export class BatchQueue<Job> {
   readonly #options: BatchQueueOptions<Job>
   readonly #waiting: Waiting<Job>[] = []
@@ -79,6 +78,10 @@ export class BatchQueue<Job> {
   }
 }
 
-function unavailable(message: string): StoreError {
-  return new StoreError(message, { code: "store-unavailable", applied: "no" })
+/** Resolves in the next turn of the event loop: timers, sockets and other callers run first. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (typeof setImmediate === "function") setImmediate(resolve)
+    else setTimeout(resolve, 0)
+  })
 }

@@ -18,6 +18,11 @@ export interface CounterRef {
   keepMs: number | null
 }
 
+/** Whether an instant is in the window of a counter. */
+export function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
+  return (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt)
+}
+
 export interface ReserveCounter extends CounterRef {
   /** Upper bound to reserve, in the counter's unit (nano-USD, tokens, requests); 0 is never denied. */
   amount: number

@@ -1,13 +1,11 @@
 import { InvalidArgumentError, P2Error } from "@p2/core"
 import type { BudgetStore } from "./budget-store"
 import { ledgerRules, type MemberRules, storeRules } from "./contract"
-import { check, type Defect, integerFrom, objectOf, string } from "./shape"
-import { StoreError } from "./store-error"
+import { check, type Defect, integerFrom, MAX_TIMER_MS, objectOf, string } from "./shape"
+import { corrupt, StoreError, unavailable } from "./store-error"
 
 /** Sums over many entries take longer than a reserve may. */
 const LEDGER_QUERY_TIMEOUT_MS = 30_000
-/** The longest delay of a timer in JavaScript. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 const MAX_MESSAGE_LENGTH = 500
 
 export interface CheckedStoreOptions {
@@ -86,7 +84,8 @@ function checkedCall(send: Call, rules: MemberRules<unknown, unknown>, options: 
       // A store in memory has replied by then and needs no timer.
       void Promise.resolve().then(() => {
         if (isOver) return
-        timer = setTimeout(() => reject(timeoutError(store, timeoutMs)), timeoutMs)
+        const late = () => reject(unavailable(`Store "${store}" did not reply within ${timeoutMs} ms.`, "maybe"))
+        timer = setTimeout(late, timeoutMs)
         timer.unref?.()
       })
     })
@@ -94,27 +93,17 @@ function checkedCall(send: Call, rules: MemberRules<unknown, unknown>, options: 
 
 function invalidReply(store: string, defect: Defect): StoreError {
   const what = defect.path === "" ? "it" : `\`${defect.path.slice(1)}\``
-  return new StoreError(`Store "${store}" returned an invalid reply: ${what} is not ${defect.expected}.`, {
-    code: "store-corrupt",
-    applied: "maybe",
-  })
-}
-
-function timeoutError(store: string, timeoutMs: number): StoreError {
-  return new StoreError(`Store "${store}" did not reply within ${timeoutMs} ms.`, {
-    code: "store-unavailable",
-    applied: "maybe",
-  })
+  return corrupt(`Store "${store}" returned an invalid reply: ${what} is not ${defect.expected}.`, "maybe")
 }
 
 /** An error that a store rejected with, as a `StoreError`. Usage errors, for example of a cursor, stay unchanged. */
 function toStoreError(error: unknown, store: string): Error {
   if (StoreError.isInstance(error) || (P2Error.isInstance(error) && error.kind === "usage")) return error
-  return new StoreError(`Store "${store}" failed with an unexpected error. See \`error.cause\`.`, {
-    code: "store-unavailable",
-    applied: "maybe",
-    cause: bareCause(error),
-  })
+  return unavailable(
+    `Store "${store}" failed with an unexpected error. See \`error.cause\`.`,
+    "maybe",
+    bareCause(error),
+  )
 }
 
 /** Name, code, message and stack of an error. Drivers attach statements and arguments, which may contain prompts. */

@@ -1,11 +1,11 @@
-import { checkOptions } from "@p2/core"
-import { BatchQueue, type Outcome } from "./batch-queue"
+import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { BatchQueue, nextTurn, type Outcome } from "./batch-queue"
 import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-store"
-import { nextTurn } from "./next-turn"
+import { managedStorage } from "./managed-storage"
 import { MAX_DAMAGED_KEYS, withPartition } from "./partition-check"
 import { RecordView, TIME_KEY } from "./record-view"
 import { check, integerFrom } from "./shape"
-import type { RecordKind, Records, Storage } from "./storage"
+import type { Reads, RecordKind, Storage } from "./storage"
 import { storageLedger } from "./storage-ledger"
 import { StoreError } from "./store-error"
 import * as transition from "./transition"
@@ -17,9 +17,9 @@ export interface CreateStoreOptions {
   maxCounters?: number | undefined
 }
 
-/** A call on a storage: the keys that it reads, and what it does with them. */
+/** A call on a storage: the records that it reads, and what it does with them. */
 interface StorageJob<Reply = unknown> {
-  reads: Partial<Record<RecordKind, readonly Name[]>>
+  reads: Reads["records"]
   /** Whether the reply says that leases are due. */
   needsDue?: boolean
   run(view: RecordView): Reply
@@ -28,6 +28,10 @@ interface StorageJob<Reply = unknown> {
 const OPTION_NAMES: ReadonlySet<string> = new Set(["retentionMs", "maxCounters"])
 const DEFAULT_TIMEOUT_MS = 2_000
 const DEFAULT_MAX_BATCH = 64
+const CALL_MARGIN_MS = 1_000
+/** The longest delay of a timer in JavaScript. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+const TIME = { kind: "time", key: TIME_KEY } as const
 
 /**
  * Creates a budget store with a ledger from a storage. Calls of one partition that arrive during a transaction share the
@@ -41,14 +45,20 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   const { retentionMs = 3_600_000, maxCounters = 32 } = options
   check(retentionMs, integerFrom(1), "retentionMs")
   check(maxCounters, integerFrom(16), "maxCounters")
+  if (typeof storage?.transaction !== "function")
+    throw new InvalidArgumentError("storage", "an object with the members of `Storage`", storage)
   const { name, shared, clock, timeoutMs = DEFAULT_TIMEOUT_MS, maxBatch = DEFAULT_MAX_BATCH } = storage
-  const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs }
+  check(timeoutMs, integerFrom(1, MAX_TIMER_MS), "timeoutMs")
+  // Callers wait longer than a transaction, so that they get the error that says what became of it.
+  const callTimeoutMs = Math.min(timeoutMs + CALL_MARGIN_MS, MAX_TIMER_MS)
+  const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs: callTimeoutMs }
+  const managed = managedStorage(storage, timeoutMs)
   const queues = new Map<Name, BatchQueue<StorageJob>>()
 
   async function runJob<Reply>(partition: Name, job: StorageJob<Reply>): Promise<Reply> {
     let queue = queues.get(partition)
     if (queue === undefined) {
-      queue = new BatchQueue({ maxBatch, timeoutMs, run: (jobs) => runBatch(partition, jobs) })
+      queue = new BatchQueue({ maxBatch, timeoutMs: callTimeoutMs, run: (jobs) => runBatch(partition, jobs) })
       queues.set(partition, queue)
     }
     try {
@@ -59,37 +69,21 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   }
 
   function runBatch(partition: Name, jobs: readonly StorageJob[]): Promise<Outcome[]> {
-    return storage.transaction(
-      partition,
-      async (records) => {
-        // All reads start in one turn, so that a storage can send them together.
-        const viewing = viewOf(records)
-        const reading = (["reservation", "entry", "counter", "adjustment"] as const).map(async (kind) => {
-          const keys = new Set(jobs.flatMap(({ reads }) => reads[kind] ?? []))
-          return { kind, texts: keys.size > 0 ? await records.get(kind, [...keys]) : new Map<string, string>() }
-        })
-        // Each call of the batch may expire one of them.
-        const due = jobs.some(({ needsDue }) => needsDue) ? records.due(jobs.length + 1) : []
-        const [view, read, dueKeys] = await Promise.all([viewing, Promise.all(reading), due])
-        for (const { kind, texts } of read) view.add(kind, texts)
-        view.addDue(dueKeys)
-        return { result: jobs.map((job) => outcomeOf(job, view)), writes: view.writes() }
-      },
-      { readOnly: false },
-    )
+    const reads = [TIME, ...jobs.flatMap((job) => job.reads)]
+    const records = [...new Map(reads.map((each) => [`${each.kind} ${each.key}`, each])).values()]
+    // Each call of the batch may expire one of those that are due.
+    const due = jobs.some(({ needsDue }) => needsDue) ? jobs.length + 1 : 0
+    return managed.transaction(partition, { records, due }, (found) => {
+      const view = new RecordView(found, { retentionMs })
+      return { result: jobs.map((job) => outcomeOf(job, view)), writes: view.writes() }
+    })
   }
 
   /** Reads in its own turn of the event loop, as the queue does for writes: a storage in this process may reply in the same turn. */
-  async function readOnly<T>(partition: Name, read: (view: RecordView, records: Records) => Promise<T>): Promise<T> {
+  async function read(partition: Name, kind: RecordKind, keys: readonly Name[], due = 0) {
     await nextTurn()
-    const body = async (records: Records) => ({ result: await read(await viewOf(records), records), writes: [] })
-    return storage.transaction(partition, body, { readOnly: true })
-  }
-
-  async function viewOf(records: Records): Promise<RecordView> {
-    const view = new RecordView(records.clock, { retentionMs })
-    view.add("time", await records.get("time", [TIME_KEY]))
-    return view
+    const found = await managed.read(partition, { records: [TIME, ...recordsOf(kind, keys)], due })
+    return { view: new RecordView(found, { retentionMs }), due: found.due }
   }
 
   /** Runs a step on the records of a key. */
@@ -106,31 +100,32 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
     return runJob(partition, { ...job, run })
   }
 
-  const readsOf = (key: Name, counters: readonly { name: Name }[]) => ({
-    reservation: [key],
-    entry: [key],
-    counter: counters.map((counter) => counter.name),
-  })
+  const readsOf = (key: Name, counters: readonly Name[]) => [
+    ...recordsOf("reservation", [key]),
+    ...recordsOf("entry", [key]),
+    ...recordsOf("counter", counters),
+  ]
+  const namesOf = (counters: readonly { name: Name }[]) => counters.map((counter) => counter.name)
 
   return {
     name,
     capabilities,
     reserve: (request) =>
-      step(request, { reads: readsOf(request.key, request.counters), needsDue: true }, (view, moment) =>
+      step(request, { reads: readsOf(request.key, namesOf(request.counters)), needsDue: true }, (view, moment) =>
         transition.reserve(view.recordsOf(request.key), request, moment, view.hasDue()),
       ),
     settle: (request) =>
-      step(request, { reads: readsOf(request.key, request.counters) }, (view, moment) => {
+      step(request, { reads: readsOf(request.key, namesOf(request.counters)) }, (view, moment) => {
         const isDamaged = view.isDamaged("reservation", request.key)
         return transition.settle(view.recordsOf(request.key), request, moment, isDamaged)
       }),
     extend: (request) =>
-      step(request, { reads: { reservation: [request.key] } }, (view, moment) =>
+      step(request, { reads: recordsOf("reservation", [request.key]) }, (view, moment) =>
         transition.extend(view.recordsOf(request.key), request, moment),
       ),
     expire: (request) => {
       const { key, counters } = request
-      return step(request, { reads: { reservation: [key], entry: [key], counter: counters } }, (view, moment) => {
+      return step(request, { reads: readsOf(key, counters) }, (view, moment) => {
         try {
           return transition.expire(view.recordsOf(key), request, moment)
         } catch (error) {
@@ -140,46 +135,43 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
         }
       })
     },
-    adjust: (request) =>
-      step(request, { reads: { adjustment: [request.key], counter: [request.counter.name] } }, (view, moment) =>
+    adjust: (request) => {
+      const reads = [...recordsOf("adjustment", [request.key]), ...recordsOf("counter", [request.counter.name])]
+      return step(request, { reads }, (view, moment) =>
         transition.adjust(view.get("adjustment", request.key), view.counters, request, moment),
-      ),
+      )
+    },
     // Bypasses the queue, because a reader does not wait for a writer's lock.
-    read: ({ partition, counters: names }) =>
-      readOnly(partition, async (view, records) => {
-        view.add("counter", await records.get("counter", names))
-        const due = (await records.due(1)).length > 0
-        const { now } = view.moment()
-        return { now, due, counters: transition.readCounters(view.counters, names, now) }
-      }),
-    listDue: ({ partition, limit }) =>
-      readOnly(partition, async (view, records) => {
-        const keys = await records.due(limit)
-        view.add("reservation", await records.get("reservation", keys))
-        const due = keys.map((key) => {
-          const reservation = view.isDamaged("reservation", key) ? undefined : view.get("reservation", key)
-          return { key, counters: reservation?.counters.map((counter) => counter.name) ?? [] }
-        })
-        return { now: view.moment().now, due }
-      }),
+    async read({ partition, counters: names }) {
+      const { view, due } = await read(partition, "counter", names, 1)
+      const { now } = view.moment()
+      return { now, due: due.length > 0, counters: transition.readCounters(view.counters, names, now) }
+    },
+    async listDue({ partition, limit }) {
+      const { due: keys } = await read(partition, "reservation", [], limit)
+      const { view } = await read(partition, "reservation", keys)
+      const due = keys.map((key) => {
+        const reservation = view.isDamaged("reservation", key) ? undefined : view.get("reservation", key)
+        return { key, counters: namesOf(reservation?.counters ?? []) }
+      })
+      return { now: view.moment().now, due }
+    },
     async listCounters({ partition, cursor, limit }) {
       await nextTurn()
-      const names = await storage.keys(partition, "counter", { after: cursor ?? "", limit })
-      return readOnly(partition, async (view, records) => {
-        view.add("counter", await records.get("counter", names))
-        const { now } = view.moment()
-        const damaged = names.filter((each) => view.isDamaged("counter", each))
-        const kept = names.filter((each) => {
-          const counter = damaged.includes(each) ? undefined : view.get("counter", each)
-          return counter !== undefined && !transition.isForgotten(counter, now)
-        })
-        const counters = transition.readCounters(view.counters, kept, now)
-        return { now, counters, damaged, cursor: names.length < limit ? null : names.at(-1)! }
+      const names = await managed.keys(partition, "counter", { after: cursor ?? "", limit })
+      const { view } = await read(partition, "counter", names)
+      const { now } = view.moment()
+      const damaged = names.filter((each) => view.isDamaged("counter", each))
+      const kept = names.filter((each) => {
+        const counter = damaged.includes(each) ? undefined : view.get("counter", each)
+        return counter !== undefined && !transition.isForgotten(counter, now)
       })
+      const counters = transition.readCounters(view.counters, kept, now)
+      return { now, counters, damaged, cursor: names.length < limit ? null : names.at(-1)! }
     },
     acceptClock: ({ partition }) =>
       runJob(partition, {
-        reads: {},
+        reads: [],
         run(view) {
           const now = view.clock
           const before = view.isDamaged("time", TIME_KEY) ? now : view.moment().now
@@ -188,21 +180,20 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
         },
       }),
     async check({ partition } = {}) {
-      const checked: StoreCheck = (await storage.check?.()) ?? { ok: true, durability: "none", warnings: [] }
+      const checked: StoreCheck = (await managed.check?.()) ?? { ok: true, durability: "none", warnings: [] }
       if (partition === undefined) return checked
-      const damaged = await storage.keys(partition, "damaged", { after: "", limit: MAX_DAMAGED_KEYS })
-      return readOnly(partition, async (view) => {
-        if (!view.isDamaged("time", TIME_KEY))
-          return withPartition(checked, { damaged, clockBehindMs: view.moment().now - view.clock })
-        const warning =
-          "The latest time of the partition is damaged, so that its calls fail. Mend it with `acceptClock()`."
-        const warnings = [...checked.warnings, warning]
-        return withPartition({ ...checked, ok: false, warnings }, { damaged, clockBehindMs: 0 })
-      })
+      const damaged = await managed.keys(partition, "damaged", { after: "", limit: MAX_DAMAGED_KEYS })
+      const { view } = await read(partition, "time", [])
+      if (!view.isDamaged("time", TIME_KEY))
+        return withPartition(checked, { damaged, clockBehindMs: view.moment().now - view.clock })
+      const warning =
+        "The latest time of the partition is damaged, so that its calls fail. Repair it with `acceptClock()`."
+      const warnings = [...checked.warnings, warning]
+      return withPartition({ ...checked, ok: false, warnings }, { damaged, clockBehindMs: 0 })
     },
-    ledger: storageLedger(storage, ({ partition, key, entry }) =>
+    ledger: storageLedger(managed, ({ partition, key, entry }) =>
       runJob(partition, {
-        reads: { entry: [key] },
+        reads: recordsOf("entry", [key]),
         run(view) {
           const { now } = view.moment()
           const written = transition.record(view.get("entry", key), { key, entry }, now)
@@ -211,8 +202,12 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
         },
       }),
     ),
-    close: async () => storage.close?.(),
+    close: async () => managed.close?.(),
   }
+}
+
+function recordsOf(kind: RecordKind, keys: readonly Name[]): Reads["records"] {
+  return keys.map((key) => ({ kind, key }))
 }
 
 /** A damaged record fails its own call only, not the other calls of the batch. */

@@ -1,8 +1,8 @@
 import type { StoredEntry } from "../usage/entry"
 import type { Millis, Name } from "./budget-store"
 import { integer, listOf, nullable, objectOf, oneOf, type Shape, string } from "./shape"
-import type { RecordKind, Write } from "./storage"
-import { StoreError } from "./store-error"
+import type { Found, RecordKind, Write } from "./storage"
+import { corrupt, misconfigured } from "./store-error"
 import {
   type AdjustmentRecord,
   CLOCK_MARGIN_MS,
@@ -55,10 +55,7 @@ export function parseRecord<Kind extends RecordKind>(kind: Kind, key: string, te
   const value = parseJson(text)
   if (SHAPES[kind](value) === undefined && (kind !== "reservation" || isOfItsState(value as ReservationRecord)))
     return value as StoredValues[Kind]
-  throw new StoreError(`The stored record of kind "${kind}" under the key "${key}" is damaged. It was not changed.`, {
-    code: "store-corrupt",
-    applied: "no",
-  })
+  throw corrupt(`The stored record of kind "${kind}" under the key "${key}" is damaged. It was not changed.`)
 }
 
 function parseJson(text: string): unknown {
@@ -93,25 +90,16 @@ export class RecordView {
   readonly clock: Millis
   readonly #settings: { retentionMs: number }
   readonly #slots = new Map<string, Slot>()
-  #dueKeys: readonly Name[] = []
+  readonly #dueKeys: readonly Name[]
 
-  constructor(clock: Millis, settings: { retentionMs: number }) {
+  constructor({ clock, records, due }: Found, settings: { retentionMs: number }) {
     if (!Number.isSafeInteger(clock) || clock < 0)
-      throw new StoreError("The storage's clock is not a time in epoch milliseconds.", {
-        code: "store-misconfigured",
-        applied: "no",
-      })
+      throw misconfigured("The storage's clock is not a time in epoch milliseconds.")
     this.clock = clock
     this.#settings = settings
-  }
-
-  add(kind: RecordKind, texts: ReadonlyMap<string, string>): void {
-    for (const [key, text] of texts)
+    this.#dueKeys = due
+    for (const { kind, key, value: text } of records)
       this.#slots.set(`${kind} ${key}`, { kind, key, text, value: undefined, isWritten: false })
-  }
-
-  addDue(keys: readonly Name[]): void {
-    this.#dueKeys = keys
   }
 
   /** @throws StoreError `store-corrupt` if the partition's time is damaged */
@@ -190,7 +178,7 @@ export class RecordView {
   writes(): Write[] {
     const written = [...this.#slots.values()].filter(({ isWritten }) => isWritten)
     return written.map(({ kind, key, text, value }) => {
-      // A damaged record keeps its text and leaves the order of leases.
+      // A damaged record keeps its text and is removed from the order of leases.
       if (value === undefined) return { kind, key, value: text! }
       return { kind, key, value: value === null ? null : JSON.stringify(value), ...orderOf(kind, value) }
     })

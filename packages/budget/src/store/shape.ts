@@ -22,6 +22,9 @@ const NAME = /^[A-Za-z0-9_.:|=-]{1,64}$/
 /** The latest time of a request or a reply: JavaScript's calendar ends 40 days later, so that windows can be computed. */
 export const MAX_TIME = 8_640_000_000_000_000 - 40 * 86_400_000
 
+/** The longest delay of a timer; Node fires longer ones at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1
+
 /** Whether it is a {@link Name}: it can neither leave its partition nor be confused with another. */
 export function isName(value: unknown): value is Name {
   return typeof value === "string" && NAME.test(value)
@@ -124,10 +127,13 @@ export function both<T>(first: Shape, second: (value: T) => Defect | undefined):
   return (value) => first(value) ?? second(value as T)
 }
 
-/** @throws InvalidArgumentError for the first defect; `argument` is the name of the value itself, if it has one. */
-export function check(value: unknown, inner: Shape, argument = ""): void {
+/**
+ * Returns a value that has the shape. `argument` is its name, if it has one.
+ * @throws InvalidArgumentError for the first defect
+ */
+export function check<T>(value: T, inner: Shape, argument = ""): T {
   const defect = inner(value)
-  if (defect === undefined) return
+  if (defect === undefined) return value
   const path = `${argument}${defect.path}`.replace(/^\./, "")
   throw new InvalidArgumentError(path === "" ? "request" : path, defect.expected, defect.value)
 }

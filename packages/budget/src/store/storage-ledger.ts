@@ -1,24 +1,34 @@
 import type { StoredEntry, UsageFilter } from "../usage/entry"
+import { addTotals } from "../usage/fold"
 import type { UsageLedger } from "../usage/ledger"
-import { matchesFilter } from "../usage/query"
-import { type ScanOptions, scannedLedger } from "../usage/scanned-ledger"
+import { matchesFilter, type ScanOptions, scannedLedger } from "../usage/query"
+import { nextTurn } from "./batch-queue"
 import type { Name } from "./budget-store"
-import { nextTurn } from "./next-turn"
 import { parseRecord } from "./record-view"
-import type { Storage } from "./storage"
+import type { Position, Storage } from "./storage"
 
-/** How many entries to read in one turn of the event loop, if the scan of the storage does not wait. */
-const ENTRIES_PER_TURN = 1_000
+/** Entries that are read or deleted in one turn of the event loop. */
+const PAGE = 1_000
+const FIRST: Position = { at: -1, key: "" }
+const LAST: Position = { at: Number.MAX_SAFE_INTEGER, key: "" }
 
 /** The usage ledger on a storage; `record` writes an entry in a transaction. */
-export function storageLedger(storage: Storage, record: UsageLedger["record"]): UsageLedger {
+export function storageLedger(
+  storage: Pick<Storage, "entries" | "prune" | "totals">,
+  record: UsageLedger["record"],
+): UsageLedger {
   async function* scan(partition: Name, filter: UsageFilter, options: ScanOptions): AsyncGenerator<StoredEntry> {
-    let scanned = 0
-    await nextTurn()
-    for await (const text of storage.scan(partition, { filter, ...options })) {
-      if (++scanned % ENTRIES_PER_TURN === 0) await nextTurn()
-      const entry = parseRecord("entry", "(scan)", text)
-      if (matchesFilter(entry, filter)) yield entry
+    const { newestFirst } = options
+    let { after = newestFirst ? LAST : FIRST } = options
+    for (;;) {
+      await nextTurn()
+      const page = await storage.entries(partition, { filter, newestFirst, after, limit: PAGE })
+      for (const { key, value } of page) {
+        const entry = parseRecord("entry", key, value)
+        if (matchesFilter(entry, filter)) yield entry
+      }
+      if (page.length < PAGE) return
+      after = page.at(-1)!
     }
   }
 
@@ -30,11 +40,15 @@ export function storageLedger(storage: Storage, record: UsageLedger["record"]): 
       if (storage.totals === undefined) return queries.totals(request)
       const { partition, filter, groupBy, buckets } = request
       await nextTurn()
-      return storage.totals(partition, { filter, groupBy, buckets })
+      return addTotals(await storage.totals(partition, { filter, groupBy, buckets }))
     },
     async prune({ partition, before }) {
-      await nextTurn()
-      return { removed: await storage.prune(partition, before) }
+      for (let removed = 0; ; ) {
+        await nextTurn()
+        const count = await storage.prune(partition, before, PAGE)
+        removed += count
+        if (count < PAGE) return { removed }
+      }
     },
   }
 }

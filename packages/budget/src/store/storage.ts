@@ -1,19 +1,28 @@
 import type { UsageFilter } from "../usage/entry"
-import type { UsageGroup, UsageTotals } from "../usage/ledger"
+import type { PartialTotals } from "../usage/fold"
+import type { UsageGroup } from "../usage/ledger"
 import type { StoreCheck } from "./budget-store"
 import type { Millis, Name } from "./shape"
 
 /** `damaged` lists the reservations that are set aside; `time` has one record per partition. */
 export type RecordKind = "counter" | "reservation" | "adjustment" | "entry" | "time" | "damaged"
 
-/** The records that a transaction can read. */
-export interface Records {
+/** What to read of a partition. */
+export interface Reads {
+  /** Each pair of kind and key at most once. */
+  records: readonly { kind: RecordKind; key: string }[]
+  /** Maximum number of keys in `Found.due`; often 0. */
+  due: number
+}
+
+/** What was read. */
+export interface Found {
   /** The storage's own time; `createStore` derives `now` from it. */
-  readonly clock: Millis
-  /** JSON text of the records that exist, by key. */
-  get(kind: RecordKind, keys: string[]): Promise<Map<string, string>>
-  /** Keys of reservations whose `at` is not after `clock`, by (at, key): the first `limit`. */
-  due(limit: number): Promise<string[]>
+  clock: Millis
+  /** JSON text of the records that exist, in any order. */
+  records: readonly { kind: RecordKind; key: string; value: string }[]
+  /** Keys of reservations whose `at` is not after `clock`, by (at, key): the first of them. */
+  due: readonly string[]
 }
 
 /** One record to write. Opaque text: the database never interprets `value`. */
@@ -35,49 +44,53 @@ export interface Position {
 }
 
 /**
- * What a database must provide to become a budget store: a transaction over text records, an ordered scan, and a list of
- * keys. `createStore(storage)` makes the whole store of it. Members reject with a `StoreError`.
+ * What a database must provide to become a budget store: a transaction over text records, and pages of entries and keys.
+ * `createStore(storage)` turns it into a whole store. Members reject with a `StoreError`.
  */
 export interface Storage {
   readonly name: string
   /** Whether several processes share one state. */
   readonly shared: boolean
   readonly clock: "server" | "process"
-  /** How long one call may take, including its wait in the queue. After that it is in doubt, so your own waits must end earlier. @defaultValue 2000 */
+  /** How long one transaction may wait for a connection, locks and the database, in milliseconds: your own waits must end by then. @defaultValue 2000 */
   readonly timeoutMs?: number | undefined
   /** Calls that may share a transaction. @defaultValue 64 */
   readonly maxBatch?: number | undefined
+  /** Prepares the database: opens it, creates or migrates tables. Called before any other member; again by the next call if it rejected. */
+  open?(): Promise<void>
   /**
-   * Runs `body` alone in this partition: what it read is unchanged when its writes are applied, all or none. May run
-   * `body` again. `body` awaits nothing but `records`; what it throws is thrown unchanged. `writes` has each (kind, key) at
-   * most once. `readOnly`: it writes nothing, so that a snapshot is enough and no lock is needed. Begins in a turn of the
-   * event loop of its own, as each page of a scan does.
+   * Reads, decides and writes, alone in this partition: what was read is unchanged when the writes are applied, all or none.
+   * `decide` is synchronous and may run again; what it throws is thrown unchanged. Rejects with a `StoreError` that has
+   * `conflict` if the transaction was not applied and should be tried again.
    */
-  transaction<T>(
-    partition: Name,
-    body: (records: Records) => Promise<{ result: T; writes: Write[] }>,
-    options: { readOnly: boolean },
-  ): Promise<T>
+  transaction<T>(partition: Name, reads: Reads, decide: (found: Found) => { result: T; writes: Write[] }): Promise<T>
+  /** Reads at one moment. Does not wait for transactions. */
+  read(partition: Name, reads: Reads): Promise<Found>
   /**
-   * Texts of entries in order of (at, key), or the reverse. Each entry that exists throughout is seen exactly once, with
-   * content as of some moment of the scan. It may omit entries that do not match `filter`.
+   * Entries after a position in order of (at, key), or before it in the reverse order: the first `limit`, fewer only at the
+   * end. It may omit entries that do not match `filter`.
    */
-  scan(
+  entries(
     partition: Name,
-    options: { filter: UsageFilter; newestFirst: boolean; after?: Position | undefined },
-  ): AsyncIterable<string>
+    options: { filter: UsageFilter; newestFirst: boolean; after: Position; limit: number },
+  ): Promise<(Position & { value: string })[]>
   /** Keys of one kind, in byte order after `after`: the first `limit`. */
   keys(partition: Name, kind: "counter" | "damaged", options: { after: string; limit: number }): Promise<string[]>
-  /** Deletes entries whose `at` is before this; resolves to their number. */
-  prune(partition: Name, before: Millis): Promise<number>
+  /** Deletes up to `limit` entries whose `at` is before this, fewer only at the end; resolves to their number. */
+  prune(partition: Name, before: Millis, limit: number): Promise<number>
   /**
-   * The totals that a `UsageFold` over all matching entries has, in any order. For a database that sums faster than it
-   * returns entries. @defaultValue `createStore` folds the entries of `scan`
+   * Deletes some records of any partition whose `forgetAt` is not after this. Called in the background after every few hundred
+   * writes; should block nobody. @defaultValue nothing is deleted, or `transaction` does it
+   */
+  forget?(before: Millis): Promise<void>
+  /**
+   * Sums of the entries that a `UsageFold` would add, in any number of parts per group. For a database that sums faster than
+   * it returns entries. @defaultValue `createStore` folds `entries`
    */
   totals?(
     partition: Name,
     query: { filter: UsageFilter; groupBy: readonly UsageGroup[]; buckets: readonly Millis[] | null },
-  ): Promise<UsageTotals[]>
+  ): Promise<PartialTotals[]>
   check?(): Promise<StoreCheck>
   close?(): Promise<void>
 }

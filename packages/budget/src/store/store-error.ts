@@ -10,6 +10,11 @@ export interface StoreErrorOptions {
   code: StoreErrorCode
   /** `no`: nothing was written. `maybe`: send the same idempotency key again, or release it. */
   applied: "no" | "maybe"
+  /**
+   * Whether it conflicted with another transaction: `createStore` tries again. Only with `applied: "no"`. @defaultValue
+   * false
+   */
+  conflict?: boolean | undefined
   cause?: unknown
 }
 
@@ -17,6 +22,7 @@ export interface StoreErrorOptions {
 export class StoreError extends P2Error {
   declare readonly code: StoreErrorCode
   readonly applied: "no" | "maybe"
+  readonly conflict: boolean
 
   constructor(message: string, options: StoreErrorOptions) {
     super(message, {
@@ -27,10 +33,25 @@ export class StoreError extends P2Error {
     })
     this.name = "StoreError"
     this.applied = options.applied
+    this.conflict = options.conflict ?? false
   }
 
   /** Whether `value` is a store error. Works across copies of the package. */
   static override isInstance(value: unknown): value is StoreError {
     return P2Error.isInstance(value) && value.name === "StoreError" && "applied" in value
   }
+}
+
+type Applied = StoreErrorOptions["applied"]
+
+export function unavailable(message: string, applied: Applied = "no", cause?: unknown): StoreError {
+  return new StoreError(message, { code: "store-unavailable", applied, cause })
+}
+
+export function misconfigured(message: string, applied: Applied = "no", cause?: unknown): StoreError {
+  return new StoreError(message, { code: "store-misconfigured", applied, cause })
+}
+
+export function corrupt(message: string, applied: Applied = "no", cause?: unknown): StoreError {
+  return new StoreError(message, { code: "store-corrupt", applied, cause })
 }

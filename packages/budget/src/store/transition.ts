@@ -1,23 +1,24 @@
 import type { StoredEntry, UsageEntry } from "../usage/entry"
-import type {
-  AdjustReply,
-  AdjustRequest,
-  CounterChange,
-  CounterRef,
-  CounterState,
-  ExpireReply,
-  ExpireRequest,
-  ExtendReply,
-  ExtendRequest,
-  FinalState,
-  Millis,
-  Name,
-  ReserveCounter,
-  ReserveReply,
-  ReserveRequest,
-  SettleCounter,
-  SettleReply,
-  SettleRequest,
+import {
+  type AdjustReply,
+  type AdjustRequest,
+  type CounterChange,
+  type CounterRef,
+  type CounterState,
+  type ExpireReply,
+  type ExpireRequest,
+  type ExtendReply,
+  type ExtendRequest,
+  type FinalState,
+  isOpen,
+  type Millis,
+  type Name,
+  type ReserveCounter,
+  type ReserveReply,
+  type ReserveRequest,
+  type SettleCounter,
+  type SettleReply,
+  type SettleRequest,
 } from "./budget-store"
 
 const MAX = Number.MAX_SAFE_INTEGER
@@ -203,27 +204,23 @@ export function settle(
   if (reservation === undefined) {
     // A forgotten key still has its entry: its cost is already counted.
     if (finalStateOf(records.entry) !== undefined) return reject({ now, status: "forgotten" })
-    if (damaged) return resolve(records, request, moment, reservationOf(request, now), "damaged")
-    if (outcome === "settled" && !wasLost(request, moment)) return reject({ now, status: "forgotten" })
-    return resolve(records, request, moment, { ...reservationOf(request, now), counters: unreserved(request) }, "lost")
+    if (!damaged && outcome === "settled" && !wasLost(request, moment)) return reject({ now, status: "forgotten" })
+    const recovered = damaged || outcome === "settled"
+    return resolve(records, request, moment, missingReservation(request, now, damaged), recovered)
   }
 
   const { state } = reservation
   if (reservation.fingerprint !== request.fingerprint) return reject({ now, status: "mismatch" })
   if ((state === "settled" || state === "released") && state !== outcome) return reject({ now, status: "mismatch" })
   if (state === "settled" && request.revision < reservation.revision) return reject({ now, status: "mismatch" })
-  if (
-    !hasSameNames(
-      reservation,
-      request.counters.map(({ name }) => name),
-    )
-  )
+  const names = request.counters.map(({ name }) => name)
+  if (!hasSameNames(reservation, names))
     return reject({ now, status: "other-counters", storedCounters: namesOf(reservation) })
 
   const isReplay = state === "released" || (state === "settled" && request.revision === reservation.revision)
-  if (!isReplay) return resolve(records, request, moment, reservation, "stored")
+  if (!isReplay) return resolve(records, request, moment, reservation, false)
   if (state === "settled" && !hasSameCharges(reservation, request)) return reject({ now, status: "mismatch" })
-  const counters = request.counters.map(({ name }) => unchangedCounter(name, live(records.counters, name, now)))
+  const counters = names.map((name) => unchangedCounter(name, live(records.counters, name, now)))
   return reject({ now, status: state, counters, replayed: true, late: false, recovered: false, forgottenCounters: 0 })
 }
 
@@ -256,31 +253,16 @@ export function expire(records: KeyRecords, request: ExpireRequest, moment: Mome
   if (!hasSameNames(reservation, request.counters))
     return { reply: { now, status: "other-counters", storedCounters: namesOf(reservation) }, writes: {} }
 
-  const forgetAt = resolvedUntil(reservation, moment)
-  const expired = request.counters.map((name) => {
-    const stored = counterOf(reservation, name)
-    const { amount, onExpire } = stored
-    const before = live(records.counters, name, now)
+  const charges = request.counters.map((name): Charge => {
+    const share = shareOf(reservation, name)
     // A counter in which nothing is reserved may be forgotten before the lease ends.
-    const isForgotten = before === undefined && amount === 0
-    const by = { spent: onExpire, reserved: -amount }
-    const after = isForgotten ? undefined : change(before, by, touched(before, forgetAt))
-    return { name, charged: { ...stored, charged: onExpire }, before, after }
+    return { name, share, amount: share.onExpire, keep: 0, isAbsentForgotten: share.amount === 0 }
   })
-  const charged = expired.map((counter) => counter.charged)
-  const changes = expired.map(({ name, before, after }) => changeOf(name, before, after))
-  const { pendingEntry } = reservation
-  return {
-    reply: { now, status: "expired", counters: changes, charged: charged.map((counter) => counter.charged) },
-    writes: {
-      reservation: { ...reservation, state: "expired", counters: charged, pendingEntry: null, forgetAt },
-      counters: writesOf(expired),
-      ...(pendingEntry === null
-        ? {}
-        : { entry: storedEntry(records, request.key, pendingEntry, { revision: 0, state: "expired", charged, now }) }),
-      time: now,
-    },
-  }
+  const { fingerprint, revision, pendingEntry: entry } = reservation
+  const ending = { state: "expired", fingerprint, revision, charges, entry } as const
+  const { counters, writes } = end(records, request.key, moment, reservation, ending)
+  const charged = charges.map(({ amount }) => amount)
+  return { reply: { now, status: "expired", counters, charged }, writes }
 }
 
 /** A correction, a top-up or a reset of one counter, once per key. `adjustment` is the record of the key. */
@@ -359,86 +341,112 @@ type ReserveOutcome = ReserveReply extends infer Reply
 
 const EMPTY: CounterRecord = { spent: 0, reserved: 0, granted: 0, peak: 0, forgetAt: null }
 
-/** Writes the final amounts of a settle. `origin`: how the key was found. */
+/** Writes the final amounts of a settle. */
 function resolve(
   records: KeyRecords,
   request: SettleRequest,
   moment: Moment,
   reservation: ReservationRecord,
-  origin: "stored" | "lost" | "damaged",
+  recovered: boolean,
 ): Step<SettleReply> {
-  const { now } = moment
-  const { outcome, revision } = request
-  const isHeld = reservation.state === "held" && origin !== "lost"
-  const forgetAt = resolvedUntil(reservation, moment)
-  const settled = request.counters.map((ref) => {
+  const { outcome, revision, fingerprint } = request
+  const isHeld = reservation.state === "held"
+  const charges = request.counters.map((ref): Charge => {
     const { name, amount } = ref
-    const stored = counterOf(reservation, name)
-    const charge = outcome === "settled" ? amount : 0
-    const before = live(records.counters, name, now)
-    // A reserved amount above 0 keeps its counter. A held amount of 0, or an unknown key, is charged in a new counter unless the
-    // window is over.
-    const isResolved = origin === "stored" && !isHeld
-    const isReserved = isHeld && stored.amount > 0
-    const isForgotten = before === undefined && !isReserved && (isResolved || isOver(ref, moment))
-    const keep = touched(before, later(keptUntil(ref, moment), forgetAt))
-    const by = { spent: charge - stored.charged, reserved: isHeld ? -stored.amount : 0 }
-    const after = isForgotten ? undefined : change(before, by, keep)
-    return { name, charged: { ...stored, charged: charge }, before, after }
+    const share = shareOf(reservation, name)
+    return {
+      name,
+      share,
+      amount: outcome === "settled" ? amount : 0,
+      keep: keptUntil(ref, moment),
+      // A reserved amount above 0 keeps its counter. A held amount of 0, or an unknown key, is charged in a new counter unless
+      // the window is over.
+      isAbsentForgotten: !isHeld || (share.amount === 0 && isOver(ref, moment)),
+    }
   })
-  const charged = settled.map((counter) => counter.charged)
-  const counters = writesOf(settled)
-  const reply = {
-    now,
-    counters: settled.map(({ name, before, after }) => changeOf(name, before, after)),
-    status: outcome,
-    replayed: false,
-    late: reservation.state === "expired",
-    recovered: origin === "damaged" || (origin === "lost" && outcome === "settled"),
-    forgottenCounters: settled.length - counters.length,
-  }
+  const entry = moment.ledger ? request.entry : null
+  const ending = { state: outcome, fingerprint, revision, charges, entry }
+  const { counters, writes } = end(records, request.key, moment, reservation, ending)
   return {
-    reply,
-    writes: {
-      reservation: {
-        ...reservation,
-        state: outcome,
-        fingerprint: request.fingerprint,
-        revision,
-        counters: charged,
-        pendingEntry: null,
-        forgetAt,
-      },
+    reply: {
+      now: moment.now,
       counters,
-      ...(moment.ledger
-        ? { entry: storedEntry(records, request.key, request.entry, { revision, state: outcome, charged, now }) }
-        : {}),
-      time: now,
+      status: outcome,
+      replayed: false,
+      late: reservation.state === "expired",
+      recovered,
+      forgottenCounters: charges.length - writes.counters.length,
     },
+    writes,
   }
 }
 
-/** The writes of the counters that are not forgotten. */
-function writesOf(counters: readonly { name: Name; after: CounterRecord | undefined }[]): CounterWrite[] {
-  const kept = counters.filter(({ after }) => after !== undefined)
-  return kept.map(({ name, after }) => ({ name, counter: after! }))
+/** What a reservation is charged in one counter in the end. */
+interface Charge {
+  name: Name
+  /** The counter's part of the reservation. */
+  share: ReservationCounter
+  amount: number
+  /** How long the counter is kept apart from this key; null: forever. */
+  keep: Millis | null
+  /** Whether the counter is not made again if it is absent. */
+  isAbsentForgotten: boolean
 }
 
-/** A held reservation as the settle describes it. */
-function reservationOf(request: SettleRequest, now: Millis): ReservationRecord {
+/** How a reservation ends. */
+interface Ending {
+  state: FinalState
+  fingerprint: string
+  revision: number
+  charges: readonly Charge[]
+  entry: UsageEntry | null
+}
+
+/** Ends a reservation: replaces what is reserved or charged, and writes the entry. */
+function end(
+  records: KeyRecords,
+  key: Name,
+  moment: Moment,
+  { state: stateBefore, leaseEnd }: ReservationRecord,
+  { state, fingerprint, revision, charges, entry }: Ending,
+): { counters: CounterChange[]; writes: Writes & { counters: readonly CounterWrite[] } } {
+  const { now } = moment
+  const forgetAt = resolvedUntil(leaseEnd, moment)
+  const counters: CounterWrite[] = []
+  const changes = charges.map(({ name, share, amount, keep, isAbsentForgotten }) => {
+    const before = live(records.counters, name, now)
+    if (before === undefined && isAbsentForgotten) return unchangedCounter(name, undefined)
+    const by = { spent: amount - share.charged, reserved: stateBefore === "held" ? -share.amount : 0 }
+    const counter = change(before, by, touched(before, later(keep, forgetAt)))
+    counters.push({ name, counter })
+    return changeOf(name, before, counter)
+  })
+  const charged = charges.map(({ name, share: { amount, onExpire }, amount: charge }) => {
+    return { name, amount, onExpire, charged: charge }
+  })
+  // Literals, because Node 20 is slow at copying these records with a spread (bench/memory.mjs).
+  const reservation = { state, fingerprint, revision, leaseEnd, counters: charged, pendingEntry: null, forgetAt }
+  if (entry === null) return { counters: changes, writes: { reservation, counters, time: now } }
+  // `fromEntries` treats `__proto__` as an ordinary name.
+  const amounts = Object.fromEntries(charges.map(({ name, amount }) => [name, amount]))
+  const at = records.entry?.at ?? now
+  const stored = { idempotencyKey: key, at, revision, state, charges: amounts, ...entry }
+  return { counters: changes, writes: { reservation, counters, entry: stored, time: now } }
+}
+
+/** What a settle assumes of a key that has no record: a damaged one held the request's amounts, a lost one nothing. */
+function missingReservation(request: SettleRequest, now: Millis, damaged: boolean): ReservationRecord {
   return {
     state: "held",
     fingerprint: request.fingerprint,
     revision: request.revision,
     leaseEnd: request.expiresAt ?? now,
-    counters: request.counters.map(({ name, reserved }) => ({ name, amount: reserved, onExpire: 0, charged: 0 })),
+    counters: request.counters.map(({ name, reserved }) => {
+      return { name, amount: damaged ? reserved : 0, onExpire: 0, charged: 0 }
+    }),
     pendingEntry: null,
     forgetAt: null,
   }
-}
-
-function unreserved(request: SettleRequest): ReservationCounter[] {
-  return request.counters.map(({ name }) => ({ name, amount: 0, onExpire: 0, charged: 0 }))
 }
 
 /** Whether an unknown key was lost, so that its money must be charged, rather than resolved and forgotten. */
@@ -447,7 +455,7 @@ function wasLost({ expiresAt }: SettleRequest, { now, retentionMs }: Moment): bo
 }
 
 /** Not before `wasLost` is false; otherwise the same cost could be charged twice. */
-function resolvedUntil({ leaseEnd }: ReservationRecord, { now, retentionMs }: Moment): Millis {
+function resolvedUntil(leaseEnd: Millis, { now, retentionMs }: Moment): Millis {
   return sum(Math.max(leaseEnd, now), retentionMs)
 }
 
@@ -465,16 +473,12 @@ function finalStateOf(entry: StoredEntry | undefined): FinalState | undefined {
   return entry === undefined || entry.state === "recorded" ? undefined : entry.state
 }
 
-function isOpen({ startsAt, endsAt }: CounterRef, now: Millis): boolean {
-  return (startsAt === null || startsAt <= now) && (endsAt === null || now < endsAt)
-}
-
 /** Whether the window ended so long ago that its counter is forgotten. */
 function isOver({ endsAt, keepMs }: CounterRef, { now, retentionMs }: Moment): boolean {
   return endsAt !== null && sum(endsAt, Math.max(retentionMs, keepMs ?? 0)) <= now
 }
 
-/** Computes with the room that remains, because `spent + reserved + amount` may pass 2^53. */
+/** Compares with the remaining amount, because `spent + reserved + amount` may pass 2^53. */
 function fits({ amount, limit }: ReserveCounter, counter: CounterRecord = EMPTY): boolean {
   const cap = limit === null ? MAX : Math.min(MAX, limit + counter.granted)
   return amount === 0 || amount <= cap - counter.spent - counter.reserved
@@ -531,8 +535,8 @@ function changeOf(name: Name, before: CounterRecord | undefined, after: CounterR
   return { name, spent, reserved, granted, peakBefore: before?.peak ?? 0, peak }
 }
 
-/** The counter of a reservation that was made in this counter. */
-function counterOf({ counters }: ReservationRecord, name: Name): ReservationCounter {
+/** The part of a reservation that is in this counter. */
+function shareOf({ counters }: ReservationRecord, name: Name): ReservationCounter {
   return counters.find((counter) => counter.name === name)!
 }
 
@@ -553,17 +557,4 @@ function hasSameCharges({ counters }: ReservationRecord, request: { counters: re
 
 function indexesWhere<T>(items: readonly T[], test: (item: T, index: number) => boolean): number[] {
   return items.some(test) ? items.flatMap((item, index) => (test(item, index) ? index : [])) : []
-}
-
-function storedEntry(
-  records: KeyRecords,
-  key: Name,
-  entry: UsageEntry,
-  facts: { revision: number; state: FinalState; charged: readonly ReservationCounter[]; now: Millis },
-): StoredEntry {
-  const { revision, state, charged, now } = facts
-  // `fromEntries` treats `__proto__` as an ordinary name.
-  const charges = Object.fromEntries(charged.map((counter) => [counter.name, counter.charged]))
-  // The spread comes last, because Node 20 is slow at adding fields after a spread (bench/memory.mjs).
-  return { idempotencyKey: key, at: records.entry?.at ?? now, revision, state, charges, ...entry }
 }

@@ -1,3 +1,4 @@
+import { nextTurn } from "../store/batch-queue"
 import type {
   AdjustReply,
   AdjustRequest,
@@ -13,7 +14,6 @@ import type {
   SettleRequest,
 } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
-import { nextTurn } from "../store/next-turn"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../usage/entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "../usage/ledger"
 import type { CallLog } from "./call-log"
@@ -45,7 +45,10 @@ export interface ExpiredLease {
 /** Consecutive pages whose leases may all be `not-due`: another caller may have expired them. */
 const MAX_EMPTY_PAGES = 3
 
-/** What a case works with: a store, a partition of its own, what the target offers, and the usual calls. */
+/** Enough writes that a store which deletes records during calls has done so. */
+const WRITES = 150
+
+/** What a case works with: a store, its own partition, what the target offers, and the usual calls. */
 export class CaseContext {
   readonly target: SuiteTarget
 
@@ -199,6 +202,18 @@ export class CaseContext {
   /** Expires every lease that is due, which must be those of these keys, in this order. */
   async expectSwept(...keys: string[]): Promise<void> {
     equal(valuesOf(await this.sweep(), "key"), keys, "expired leases")
+  }
+
+  /** Writes in the partition, but to other keys and counters than the case is about. */
+  async writeElsewhere(writes = WRITES): Promise<void> {
+    const name = `else.${this.clock.now().toString(36)}`
+    for (let index = 0; index < writes; index++) await this.charge(`${name}.${index}`, [counter("elsewhere", 1)], [0])
+  }
+
+  /** Advances the clock, and lets the store delete what it has forgotten by then. */
+  async advanceAndWrite(ms: number, writes = WRITES): Promise<void> {
+    await this.clock.advance(ms)
+    await this.writeElsewhere(writes)
   }
 
   tryAdjust(key: string, name: string, kind: AdjustRequest["kind"], delta: number, more?: Partial<CounterRef>) {

@@ -1,23 +1,12 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import { SUITE_NEEDS, type SuiteNeed } from "./levels"
+import { type LedgerRules, ledgerRules, type StoreRules, storeRules } from "../store/contract"
+import { SUITE_NEEDS, type SuiteNeed } from "./report"
 import type { SuiteOptions, SuiteTarget } from "./target"
 
 const OPTION_NAMES = new Set(["name", "limits", "fuzzRuns", "seed", "timeoutMs", "only", "onCase", "onReport"])
-/** The members of every store. */
-export const STORE_MEMBERS = [
-  "reserve",
-  "settle",
-  "extend",
-  "expire",
-  "listDue",
-  "read",
-  "adjust",
-  "listCounters",
-  "acceptClock",
-  "check",
-] as const
-
-export const LEDGER_MEMBERS = ["record", "get", "list", "totals", "prune"] as const
+/** The members of every store, and of every ledger. */
+export const STORE_MEMBERS = Object.keys(storeRules(1)) as (keyof StoreRules)[]
+export const LEDGER_MEMBERS = Object.keys(ledgerRules) as (keyof LedgerRules)[]
 
 /** @throws InvalidArgumentError for an unknown option or limit, or a limit without a reason */
 export function checkSuiteOptions(options: SuiteOptions): void {

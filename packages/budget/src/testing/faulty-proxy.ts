@@ -1,6 +1,6 @@
 import { once } from "node:events"
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net"
-import { nextTurn } from "../store/next-turn"
+import { nextTurn } from "../store/batch-queue"
 
 export interface TcpAddress {
   host: string
@@ -26,7 +26,7 @@ export interface FaultyProxyOptions {
 export interface FaultyProxy {
   /** Where the store connects to, in the order of `targets`. */
   readonly addresses: readonly TcpAddress[]
-  /** Breaks every connection and accepts no new one. Resolves after the store got the event. */
+  /** Breaks every connection and accepts no new one. Resolves after the store has received the event. */
   down(): Promise<void>
   /** Accepts connections again. */
   up(): void

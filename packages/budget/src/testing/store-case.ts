@@ -1,11 +1,11 @@
 import type { CaseContext } from "./case-context"
-import type { SuiteLevel, SuiteNeed } from "./levels"
+import type { SuiteLevel, SuiteNeed } from "./report"
 
 /** The headings of `docs/custom-store.md` to which failures point. */
 export const SUITE_RULES = [
   "Storage",
   "transaction",
-  "scan, keys, prune",
+  "entries, keys, prune",
   "Errors",
   "Rules",
   "Windows and room",

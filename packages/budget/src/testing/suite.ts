@@ -4,8 +4,7 @@ import { CallLog } from "./call-log"
 import { CaseContext } from "./case-context"
 import { checkSuiteOptions, checkTarget, offers } from "./check-suite"
 import { describeError, SuiteFailure } from "./expect"
-import { SUITE_LEVELS, type SuiteLevel } from "./levels"
-import type { CaseReport, LevelReport, StoreReport } from "./report"
+import { type CaseReport, type LevelReport, type StoreReport, SUITE_LEVELS, type SuiteLevel } from "./report"
 import type { StoreCase } from "./store-case"
 import { storeCases } from "./store-cases"
 import type { StoreProcess, SuiteFactory, SuiteOptions, SuiteTarget } from "./target"
@@ -86,7 +85,7 @@ class SuiteRun {
     return false
   }
 
-  /** Runs one case on a target of its own; resolves to why it failed. */
+  /** Runs one case on a separate target; resolves to why it failed. */
   async runCase(one: StoreCase, factory: SuiteFactory): Promise<unknown> {
     const start = performance.now()
     const processes: StoreProcess[] = []

@@ -1,6 +1,5 @@
 import type { BudgetStore } from "../store/budget-store"
-import type { SuiteLevel, SuiteNeed } from "./levels"
-import type { CaseReport, StoreReport } from "./report"
+import type { CaseReport, StoreReport, SuiteLevel, SuiteNeed } from "./report"
 
 /** The store's time, under the suite's control. */
 export interface SuiteClock {
@@ -63,7 +62,7 @@ export interface SuiteCaseName {
 }
 
 /**
- * Makes one target per case; a database may be shared by several, since each case has partitions of its own. Cases of the level `processes` run on real time: give them no injected clock, and a state
+ * Makes one target per case; a database may be shared by several, since each case has its own partitions. Cases of the level `processes` run on real time: give them no injected clock, and a state
  * that other processes can open.
  */
 export type SuiteFactory = (about: SuiteCaseName) => SuiteTarget | Promise<SuiteTarget>

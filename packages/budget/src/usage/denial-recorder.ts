@@ -1,7 +1,7 @@
 import { shortHash } from "../limits/names"
+import type { BudgetServices } from "../reservations/process-state"
 import type { Millis, Name } from "../store/shape"
 import type { UsageEntry } from "./entry"
-import type { UsageLedger } from "./ledger"
 
 const MINUTE_MS = 60_000
 const MAX_COUNTED = 10_000
@@ -17,40 +17,35 @@ interface DenialCount {
   minute: number
 }
 
-export interface DenialRecorderOptions {
-  ledger: UsageLedger | undefined
-  now: (partition: Name) => Millis
-  warn: (message: string, cause?: unknown) => void
-}
-
 /**
  * Records denials once per subject and minute, so that a caller who retries cannot fill the ledger. Writes the first
  * denial at once, and the number of later ones when the minute is over.
  */
 export class DenialRecorder {
-  readonly #options: DenialRecorderOptions
-  /** Part of the keys, so that each process writes entries of its own. */
+  readonly #services: BudgetServices
+  /** Part of the keys, so that each process writes its own entries. */
   readonly #process = crypto.randomUUID()
   readonly #counts = new Map<Name, DenialCount>()
   readonly #writes = new Set<Promise<void>>()
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(options: DenialRecorderOptions) {
-    this.#options = options
+  constructor(services: BudgetServices) {
+    this.#services = services
   }
 
   /** Counts a denial, and writes it in the background if it is the first. */
   add(partition: Name, entry: UsageEntry): void {
     const write = this.record(partition, entry).catch((error: unknown) =>
-      this.#options.warn("A denial could not be recorded in the usage ledger.", error),
+      this.#services.warn("A denial could not be recorded in the usage ledger.", error),
     )
     this.#track(write)
   }
 
   /** Like `add`, but rejects if the first denial cannot be written. */
   async record(partition: Name, entry: UsageEntry): Promise<void> {
-    if (this.#options.ledger === undefined) return
-    const now = this.#options.now(partition)
+    const { ledger } = this.#services.store
+    if (ledger === undefined) return
+    const now = this.#services.clock.now(partition)
     const minute = Math.floor(now / MINUTE_MS)
     const { userId, clientId, tags = {}, model, errorCode } = entry
     const sortedTags = Object.entries(tags).sort(([a], [b]) => (a < b ? -1 : 1))
@@ -65,7 +60,7 @@ export class DenialRecorder {
     this.#writeEnded(minute)
     this.#counts.set(key, { partition, key, entry, unwritten: 0, minute })
     if (this.#counts.size > MAX_COUNTED) this.#writeOldest()
-    await this.#options.ledger.record({ partition, key, entry })
+    await ledger.record({ partition, key, entry })
   }
 
   /** Writes all counts, and waits for all writes. Never rejects. */
@@ -109,9 +104,9 @@ export class DenialRecorder {
     const { partition, key, entry, unwritten } = count
     if (unwritten === 0) return
     count.unwritten = 0
-    const write = this.#options.ledger!.record({ partition, key, entry: { ...entry, count: unwritten } }).then(
+    const write = this.#services.store.ledger!.record({ partition, key, entry: { ...entry, count: unwritten } }).then(
       () => {},
-      (error: unknown) => this.#options.warn(`${unwritten} denials could not be recorded in the usage ledger.`, error),
+      (error: unknown) => this.#services.warn(`${unwritten} denials could not be recorded in the usage ledger.`, error),
     )
     this.#track(write)
   }

@@ -1,5 +1,7 @@
-import type { CostSource, NanoUsd } from "@p2/core"
+import { type CostSource, checkOptions, InvalidArgumentError, type NanoUsd } from "@p2/core"
+import { hashText, MAX_VALUE_LENGTH, toRequestName } from "../limits/names"
 import {
+  check,
   integerFrom,
   type Millis,
   mapOf,
@@ -96,9 +98,12 @@ export interface UsageFilter {
 }
 
 /** Maximum length of a string in an entry except prompt and answer, in UTF-16 units. */
-export const MAX_STRING_LENGTH = 512
+const MAX_STRING_LENGTH = 512
 /** Maximum size of a prompt or an answer, in bytes of UTF-8. */
 const MAX_CONTENT_BYTES = 65_536
+/** Maximum number of tags of a caller. */
+const MAX_TAGS = 32
+const LONG_PREFIX = "long:sha256:"
 /** Maximum number of tags, kinds of tokens or kinds of costs. */
 const MAX_FIELDS = 64
 
@@ -113,35 +118,109 @@ const content = shape(`a string of at most ${MAX_CONTENT_BYTES} bytes of UTF-8`,
 const duration = shape("a number of at least 0", (value) => Number.isFinite(value) && (value as number) >= 0)
 const counts = mapOf(text, natural, MAX_FIELDS)
 
-/** The fields of a usage entry. */
-export const ENTRY_FIELDS = {
-  requestId: name,
-  attempt: integerFrom(1),
-  userId: optional(text),
-  clientId: optional(text),
-  tags: optional(mapOf(text, text, MAX_FIELDS)),
-  model: text,
-  modelUsed: optional(text),
-  provider: optional(text),
-  mode: optional(text),
-  status: oneOf(...STATUSES),
-  errorCode: optional(text),
-  reservedNanoUsd: natural,
-  costNanoUsd: natural,
-  costSource: oneOf(...COST_SOURCES),
-  inDoubt: optional(shape("true or absent", (value) => value === true)),
-  tableCostNanoUsd: optional(natural),
-  tokens: counts,
-  costs: optional(counts),
-  count: optional(integerFrom(1)),
-  durationMs: optional(duration),
-  generationId: optional(text),
-  fingerprint: optional(text),
-  prompt: optional(content),
-  answer: optional(content),
-} satisfies Record<keyof UsageEntry, Shape>
+/** A field of an entry: what it must be, and how a caller's value becomes that if it is too long. */
+interface EntryField {
+  shape: Shape
+  bound?: (value: unknown, argument: string) => unknown
+}
 
-export const usageEntry = objectOf(ENTRY_FIELDS)
+/** A field that is searched by its exact value: a long value is replaced with its hash. */
+const identity: EntryField = { shape: optional(text), bound: boundedIdentity }
+/** A field that is only read: a long value is cut. */
+const remark: EntryField = {
+  shape: optional(text),
+  bound: (value) => (typeof value === "string" ? value.slice(0, MAX_STRING_LENGTH) : value),
+}
+
+const FIELDS = {
+  requestId: { shape: name, bound: toRequestName },
+  attempt: { shape: integerFrom(1) },
+  userId: identity,
+  clientId: identity,
+  tags: { shape: optional(mapOf(text, text, MAX_FIELDS)), bound: boundedTags },
+  model: { shape: text, bound: boundedIdentity },
+  modelUsed: remark,
+  provider: identity,
+  mode: remark,
+  status: { shape: oneOf(...STATUSES) },
+  errorCode: remark,
+  reservedNanoUsd: { shape: natural },
+  costNanoUsd: { shape: natural },
+  costSource: { shape: oneOf(...COST_SOURCES) },
+  inDoubt: { shape: optional(shape("true or absent", (value) => value === true)) },
+  tableCostNanoUsd: { shape: optional(natural) },
+  tokens: { shape: counts },
+  costs: { shape: optional(counts) },
+  count: { shape: optional(integerFrom(1)) },
+  durationMs: { shape: optional(duration) },
+  generationId: remark,
+  fingerprint: { shape: optional(text) },
+  prompt: { shape: optional(content) },
+  answer: { shape: optional(content) },
+} satisfies Record<keyof UsageEntry, EntryField>
+
+const ENTRY_FIELDS: Readonly<Record<string, EntryField>> = FIELDS
+const ENTRY_NAMES: ReadonlySet<string> = new Set(Object.keys(FIELDS))
+const ENTRY_ADVICE = {
+  usage: "Did you mean `tokens`?",
+  cost: "The cost is a separate argument; `costs` splits it by kind.",
+  error: "Did you mean `errorCode`?",
+  inputTokens: "Did you mean `tokens: { inputTokens, outputTokens }`?",
+  outputTokens: "Did you mean `tokens: { inputTokens, outputTokens }`?",
+} as const
+
+export const usageEntry = objectOf(
+  Object.fromEntries(Object.entries(ENTRY_FIELDS).map(([field, { shape: fieldShape }]) => [field, fieldShape])),
+)
+
+/**
+ * Validates and copies an entry, or part of one, for the ledger: without undefined fields, and with bounded strings. Values are
+ * untrusted: a user id of a megabyte must not fill the ledger, and must stay distinct from other ids.
+ *
+ * @throws InvalidArgumentError
+ */
+export function readEntry<Entry extends Partial<UsageEntry>>(entry: Entry, argument: string): Entry {
+  checkOptions(entry, ENTRY_NAMES, argument, ENTRY_ADVICE)
+  const copy: Record<string, unknown> = {}
+  for (const field in entry) {
+    if (entry[field] === undefined) continue
+    const { shape: fieldShape, bound } = ENTRY_FIELDS[field]!
+    const value = bound === undefined ? entry[field] : bound(entry[field], `${argument}.${field}`)
+    if (fieldShape(value) !== undefined) check(value, fieldShape, `${argument}.${field}`)
+    copy[field] = typeof value === "object" ? { ...value } : value
+  }
+  return copy as Entry
+}
+
+/** Converts the values of a filter as {@link readEntry} converts those of entries. @throws InvalidArgumentError */
+export function boundedFilter(filter: UsageFilter): UsageFilter {
+  const copy: Record<string, unknown> = { ...filter }
+  for (const field of ["requestId", "userId", "clientId", "model", "provider"] as const)
+    if (filter[field] !== undefined) copy[field] = FIELDS[field].bound!(filter[field], `filter.${field}`)
+  const { tag } = filter
+  if (tag !== undefined)
+    copy.tag = {
+      name: boundedIdentity(tag.name, "filter.tag.name"),
+      value: boundedIdentity(tag.value, "filter.tag.value"),
+    }
+  return copy
+}
+
+/** The value, or its hash if it is long or looks like such a hash. Different values stay different. */
+export function boundedIdentity(value: unknown, argument: string): string {
+  if (typeof value !== "string" || value.length > MAX_VALUE_LENGTH)
+    throw new InvalidArgumentError(argument, `a string of at most ${MAX_VALUE_LENGTH} characters`, value)
+  return value.length > MAX_STRING_LENGTH || value.startsWith(LONG_PREFIX) ? LONG_PREFIX + hashText(value) : value
+}
+
+function boundedTags(tags: unknown, argument: string): Record<string, string> {
+  if (typeof tags !== "object" || tags === null || Array.isArray(tags))
+    throw new InvalidArgumentError(argument, 'an object of strings such as { team: "search" }', tags)
+  const pairs = Object.entries(tags)
+  if (pairs.length > MAX_TAGS) throw new InvalidArgumentError(argument, `at most ${MAX_TAGS} tags`, Object.keys(tags))
+  // `fromEntries` treats `__proto__` as an ordinary name.
+  return Object.fromEntries(pairs.map((pair) => pair.map((part) => boundedIdentity(part, argument))))
+}
 
 function isContent(value: unknown): boolean {
   if (typeof value !== "string") return false

@@ -1,7 +1,6 @@
 import type { Millis } from "../store/shape"
 import type { StoredEntry, UsageStatus } from "./entry"
 import type { UsageGroup, UsageTotals } from "./ledger"
-import { tagOf } from "./query"
 
 export interface UsageFoldOptions {
   groupBy: readonly UsageGroup[]
@@ -27,13 +26,7 @@ export class UsageFold {
     const bucket = buckets === null ? null : bucketOf(buckets, entry.at)
     if (bucket === undefined) return
     const group = groupBy.map((by) => (by === "bucket" ? bucket : groupValue(entry, by)))
-    const key = JSON.stringify(group)
-    let sums = this.#groups.get(key)
-    if (sums === undefined) {
-      sums = new GroupSums(group)
-      this.#groups.set(key, sums)
-    }
-    sums.add(entry)
+    groupOf(this.#groups, group).add(entry)
   }
 
   totals(): UsageTotals[] {
@@ -46,6 +39,28 @@ function groupValue(entry: StoredEntry, by: Exclude<UsageGroup, "bucket">): stri
 }
 
 type SumField = Exclude<keyof UsageTotals, "group" | "requests" | "tokens">
+
+/** A part of the totals of a group; absent fields are 0. Sums may exceed 2^53 − 1. */
+export type PartialTotals = Pick<UsageTotals, "group"> & { tokens?: Record<string, ExactSum> } & {
+  [Field in SumField | "requests"]?: ExactSum
+}
+
+/** The totals of each group, from parts. */
+export function addTotals(parts: readonly PartialTotals[]): UsageTotals[] {
+  const groups = new Map<string, GroupSums>()
+  for (const part of parts) groupOf(groups, part.group).addPart(part)
+  return [...groups.values()].map((sums) => sums.totals())
+}
+
+function groupOf(groups: Map<string, GroupSums>, group: UsageTotals["group"]): GroupSums {
+  const key = JSON.stringify(group)
+  let sums = groups.get(key)
+  if (sums === undefined) {
+    sums = new GroupSums(group)
+    groups.set(key, sums)
+  }
+  return sums
+}
 
 const ofStatus = (status: UsageStatus) => (entry: StoredEntry, count: number) => (entry.status === status ? count : 0)
 
@@ -66,12 +81,27 @@ const SUMS: { readonly [Field in SumField]: (entry: StoredEntry, count: number) 
 }
 const SUM_FIELDS = Object.keys(SUMS) as SumField[]
 
+/** A sum that is exact beyond 2^53 − 1, where intermediate values may be. A bigint only while necessary. */
+type ExactSum = number | bigint
+
+function add(sum: ExactSum, amount: ExactSum): ExactSum {
+  if (typeof sum === "number" && typeof amount === "number" && Number.isSafeInteger(sum + amount)) return sum + amount
+  return BigInt(sum) + BigInt(amount)
+}
+
+function clamp(sum: ExactSum): number {
+  if (sum > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER
+  return sum < Number.MIN_SAFE_INTEGER ? Number.MIN_SAFE_INTEGER : Number(sum)
+}
+
 class GroupSums {
   readonly #group: UsageTotals["group"]
   readonly #requestIds = new Set<string>()
-  readonly #repeatedDenials = new ExactSum()
+  /** Requests without the distinct ids. */
+  #moreRequests: ExactSum = 0
   readonly #tokens = new Map<string, ExactSum>()
-  readonly #sums = new Map(SUM_FIELDS.map((field) => [field, new ExactSum()]))
+  /** In the order of SUM_FIELDS. */
+  readonly #sums: ExactSum[] = SUM_FIELDS.map(() => 0)
 
   constructor(group: UsageTotals["group"]) {
     this.#group = group
@@ -80,37 +110,28 @@ class GroupSums {
   add(entry: StoredEntry): void {
     const count = entry.status === "denied" ? (entry.count ?? 1) : 1
     this.#requestIds.add(entry.requestId)
-    this.#repeatedDenials.add(count - 1)
-    for (const [field, sum] of this.#sums) sum.add(SUMS[field](entry, count))
-    for (const [kind, tokens] of Object.entries(entry.tokens)) {
-      if (!this.#tokens.has(kind)) this.#tokens.set(kind, new ExactSum())
-      this.#tokens.get(kind)!.add(tokens)
-    }
+    this.#moreRequests = add(this.#moreRequests, count - 1)
+    for (const [index, field] of SUM_FIELDS.entries())
+      this.#sums[index] = add(this.#sums[index]!, SUMS[field](entry, count))
+    this.#addTokens(entry.tokens)
+  }
+
+  addPart(part: PartialTotals): void {
+    this.#moreRequests = add(this.#moreRequests, part.requests ?? 0)
+    for (const [index, field] of SUM_FIELDS.entries()) this.#sums[index] = add(this.#sums[index]!, part[field] ?? 0)
+    if (part.tokens !== undefined) this.#addTokens(part.tokens)
+  }
+
+  #addTokens(tokens: Record<string, ExactSum>): void {
+    for (const [kind, amount] of Object.entries(tokens))
+      this.#tokens.set(kind, add(this.#tokens.get(kind) ?? 0, amount))
   }
 
   totals(): UsageTotals {
-    const requests = new ExactSum()
-    requests.add(this.#requestIds.size)
-    requests.add(this.#repeatedDenials.value)
-    const sums = Object.fromEntries([...this.#sums].map(([field, sum]) => [field, sum.value]))
-    const tokens = Object.fromEntries([...this.#tokens].map(([kind, sum]) => [kind, sum.value]))
-    return { group: [...this.#group], requests: requests.value, tokens, ...(sums as Record<SumField, number>) }
-  }
-}
-
-/** A sum that is exact beyond 2^53 − 1: intermediate values may exceed that. A bigint only while necessary. */
-class ExactSum {
-  #sum: number | bigint = 0
-
-  add(amount: number): void {
-    const next = typeof this.#sum === "number" ? this.#sum + amount : undefined
-    this.#sum = next !== undefined && Number.isSafeInteger(next) ? next : BigInt(this.#sum) + BigInt(amount)
-  }
-
-  get value(): number {
-    if (typeof this.#sum === "number") return this.#sum
-    if (this.#sum > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER
-    return this.#sum < Number.MIN_SAFE_INTEGER ? Number.MIN_SAFE_INTEGER : Number(this.#sum)
+    const tokens = Object.fromEntries([...this.#tokens].map(([kind, sum]) => [kind, clamp(sum)]))
+    const sums = Object.fromEntries(SUM_FIELDS.map((field, index) => [field, clamp(this.#sums[index]!)]))
+    const requests = clamp(add(this.#moreRequests, this.#requestIds.size))
+    return { group: [...this.#group], requests, tokens, ...(sums as Record<SumField, number>) }
   }
 }
 
@@ -124,4 +145,9 @@ function bucketOf(boundaries: readonly Millis[], at: Millis): Millis | undefined
   }
   // `low` boundaries are not after `at`; the last boundary only ends the last bucket.
   return low === 0 || low === boundaries.length ? undefined : boundaries[low - 1]
+}
+
+/** The value of a tag; null if the entry does not have it. `__proto__` is an ordinary name. */
+export function tagOf(entry: Pick<StoredEntry, "tags">, name: string): string | null {
+  return entry.tags !== undefined && Object.hasOwn(entry.tags, name) ? entry.tags[name]! : null
 }

@@ -1,4 +1,4 @@
-import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError, type OptionAdvice } from "@p2/core"
 import type { BudgetUsage, UsageListQuery, UsagePartition, UsageTotalsQuery } from "../api/budget"
 import type { BudgetContext } from "../api/budget-context"
 import { NoLedgerError } from "../api/errors"
@@ -7,8 +7,15 @@ import { readSubject } from "../limits/subject"
 import { type LimitWindow, readWindow, windowAt } from "../limits/window"
 import { cursor as cursorShape, usageFilter } from "../store/contract"
 import { check, integerFrom, MAX_TIME, type Millis, type Name, optional } from "../store/shape"
-import { boundedFilter, boundedIdentity, readEntry } from "./attempt-entry"
-import { type StoredEntry, type UsageEntry, type UsageFilter, usageEntry } from "./entry"
+import {
+  boundedFilter,
+  boundedIdentity,
+  readEntry,
+  type StoredEntry,
+  type UsageEntry,
+  type UsageFilter,
+  usageEntry,
+} from "./entry"
 import type { UsageGroup, UsageLedger, UsageTotals } from "./ledger"
 
 const MAX_BUCKETS = 10_000
@@ -30,6 +37,12 @@ const FILTER_NAMES: ReadonlySet<string> = new Set(FILTER_FIELDS)
 const TAG_NAMES: ReadonlySet<string> = new Set(["name", "value"])
 const GROUPS = ["userId", "clientId", "model", "provider", "status"] as const
 const GROUP_NAMES: ReadonlySet<string> = new Set(["tag"])
+const IN_FILTER = "It belongs in the filter: `filter: { from, to, userId, … }`."
+const QUERY_ADVICE: OptionAdvice = {
+  ...Object.fromEntries(FILTER_FIELDS.map((field) => [field, IN_FILTER])),
+  since: "Did you mean `filter: { from }`?",
+  until: "Did you mean `filter: { to }`?",
+}
 /** Common wrong groups, and what to use instead. */
 const GROUP_HINTS: Readonly<Record<string, string>> = {
   user: 'Did you mean "userId"?',
@@ -69,12 +82,11 @@ export class UsageQueries implements BudgetUsage {
   }
 
   async list(query: UsageListQuery = {}): Promise<{ entries: StoredEntry[]; cursor: string | null; dropped: number }> {
-    checkOptions(query, LIST_NAMES, "query")
+    checkOptions(query, LIST_NAMES, "query", QUERY_ADVICE)
     const { cursor = null, limit = 100, order = "oldest" } = query
     const filter = readFilter(query.filter)
     check(cursor, cursorShape, "cursor")
-    if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE)
-      throw new InvalidArgumentError("query.limit", `an integer from 1 to ${MAX_PAGE}`, limit)
+    check(limit, integerFrom(1, MAX_PAGE), "query.limit")
     if (order !== "oldest" && order !== "newest")
       throw new InvalidArgumentError("query.order", '"oldest" or "newest"', order)
     const newestFirst = order === "newest"
@@ -82,14 +94,13 @@ export class UsageQueries implements BudgetUsage {
   }
 
   async totals(query: UsageTotalsQuery = {}): Promise<UsageTotals[]> {
-    checkOptions(query, TOTALS_NAMES, "query")
+    checkOptions(query, TOTALS_NAMES, "query", QUERY_ADVICE)
     const { per, timeZone, orderBy = "group", limit } = query
     const filter = readFilter(query.filter)
     const groupBy = readGroups(query.groupBy ?? [])
     if (!ORDERS.includes(orderBy))
       throw new InvalidArgumentError("query.orderBy", `one of ${ORDERS.join(", ")}`, orderBy)
-    if (limit !== undefined && !(Number.isSafeInteger(limit) && limit >= 1))
-      throw new InvalidArgumentError("query.limit", "a positive integer", limit)
+    check(limit, optional(integerFrom(1)), "query.limit")
     if (per === undefined && timeZone !== undefined)
       throw new InvalidArgumentError("query.timeZone", "absent without `per`", timeZone)
     const partition = this.#partitionOf(query)

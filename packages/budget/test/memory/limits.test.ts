@@ -74,7 +74,7 @@ describe("a memory store that is full", () => {
       applied: "no",
       message: expect.stringContaining("Raise `maxReservations`"),
     })
-    // A retry of what is held needs no room; nor does a settle.
+    // Neither a retry of a held reservation nor a settle needs a new record.
     expect(await store.reserve(reserveOf("a", ["k"]))).toMatchObject({ status: "ok", replayed: true })
     expect(await settle(store, reserveOf("a", ["k"]))).toMatchObject({ status: "settled" })
     await expect(store.reserve(reserveOf("d", ["k"]))).rejects.toMatchObject({ code: "store-unavailable" })
@@ -139,7 +139,7 @@ describe("a memory store that is full", () => {
     expect(store.size().reservations).toBe(0)
   })
 
-  it("keeps what it admits when making room took the partition and the old key of the call", async () => {
+  it("keeps what it admits when the records deleted for it include the partition and the old key of the call", async () => {
     let now = START
     const retentionMs = 6_400
     const store = memoryStore({ now: () => now, retentionMs, maxReservations: 66, maxEntries: 0 })

@@ -27,7 +27,8 @@ describe.skipIf(noServer)("a limit of $5", () => {
               const names = ["total", `user:${index % 7}`, `client:${lane}`]
               const counters = names.map((name) => counter(name, CENTS_10, USD_5))
               const request = reserveRequest(partition, `${lane}.${index}`, counters)
-              // Concurrent and sequential copies of one request get the same decision, because no room becomes free in between.
+              // Concurrent and sequential copies of one request get the same decision, because nothing is released in
+              // between.
               const copies = 1 + ((index * 7 + lane + repeat) % 5)
               const replies = await Promise.all(Array.from({ length: copies }, () => one.store.reserve(request)))
               expect(new Set(replies.map(({ status }) => status)).size).toBe(1)

@@ -50,7 +50,7 @@ async function at(here: KillPoint, { byItself = false } = {}): Promise<void> {
     process.send!("here")
     await new Promise(() => setInterval(() => {}, 1_000))
   }
-  // A turn or two of the loop: sometimes the call has left the process, sometimes not.
+  // After one or two turns of the event loop, the call may or may not have left the process.
   if (Math.random() < 0.5) await new Promise((resolve) => setImmediate(resolve))
   process.kill(process.pid, "SIGKILL")
 }

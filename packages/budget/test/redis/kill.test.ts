@@ -64,7 +64,8 @@ describe.skipIf(noServer)("kill -9 at any point of an attempt", () => {
     const { entries } = await store.ledger!.list(all)
     const charged = new Map(entries.map((entry) => [entry.idempotencyKey, entry.charges.user ?? 0]))
     for (const { key, point, cost } of attempts) {
-      // Settled: to the nano. Killed before: the whole bound, since the provider may have billed. Never less than it did.
+      // A settled call is charged its exact cost. If the process was killed before, the charge is the whole bound,
+      // because the provider may have billed the call. It is never less than the provider's bill.
       if (point === "settled" || point === "settled again") expect([key, charged.get(key)]).toEqual([key, cost])
       if (point === "reserved" || point === "provider called" || point === "lease extended")
         expect([key, charged.get(key)]).toEqual([key, BOUND])

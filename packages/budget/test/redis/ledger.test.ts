@@ -79,7 +79,7 @@ describe.skipIf(noServer)("the ledger in Redis", () => {
     expect(await client.pexpiretime("p2:{main}:e:r1")).toBe(START + 8 * DAY_MS)
     now += DAY_MS
     expect((await store.ledger!.list(all)).entries).toEqual([])
-    // Forgotten, but still there within the margin for wrong clocks; prune removes it also then.
+    // Forgotten, but still stored within the margin for wrong clocks; prune removes it nevertheless.
     expect(await client.exists("p2:{main}:e:r1")).toBe(1)
     expect(await store.ledger!.prune({ partition: "main", before: now })).toEqual({ removed: 2 })
     expect(await client.exists("p2:{main}:e:r1")).toBe(0)

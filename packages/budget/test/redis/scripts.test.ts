@@ -68,7 +68,7 @@ describe("the Lua scripts", () => {
       await store.ledger!.prune({ partition: "main", before: now + 1 })
       await store.check({ partition: "main" })
       await store.acceptClock({ partition: "main" })
-      await vi.waitFor(() => expect(commands).toBeGreaterThan(150))
+      await vi.waitFor(() => expect(commands).toBeGreaterThan(150), 60_000)
       monitor.disconnect()
       expect(undeclared).toEqual([])
     },

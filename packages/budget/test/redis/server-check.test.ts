@@ -1,10 +1,23 @@
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import { describe, expect, it, vi } from "vitest"
 import { redisStore } from "../../src/redis"
 import { factsOf } from "../../src/redis/server-check"
-import { counter, reserveRequest } from "../../src/testing/requests"
+import { counter, reserveRequest, settleRequest, usageEntry } from "../../src/testing/requests"
 import { failureOf, noServer, PATIENT, serverAndStore } from "./own-server"
 
 const request = reserveRequest("main", "r1", [counter("a", 1, 10)])
+
+/** The rules for a user in docs/redis-layout.md: by category, and command by command. */
+function documentedRules(): [what: string, rules: string][] {
+  const page = readFileSync(fileURLToPath(new URL("../../docs/redis-layout.md", import.meta.url)), "utf8")
+  const rules = [...page.matchAll(/`(\+eval[^`]*)`/g)].map((found) => found[1]!)
+  expect(rules).toHaveLength(2)
+  return [
+    ["categories", rules[0]!],
+    ["commands", rules[1]!],
+  ]
+}
 
 describe.skipIf(noServer)("the server is checked before the first call", () => {
   it("an evicting policy under a limit of memory is rejected before anything is written", async () => {
@@ -35,7 +48,7 @@ describe.skipIf(noServer)("the server is checked before the first call", () => {
     vi.spyOn(performance, "now").mockImplementation(() => now() + 11_000)
     // This call starts the check; one that comes after it is rejected.
     await read()
-    await vi.waitFor(async () => expect((await failureOf(read())).code).toBe("store-misconfigured"), 20_000)
+    await vi.waitFor(async () => expect((await failureOf(read())).code).toBe("store-misconfigured"), 60_000)
     vi.restoreAllMocks()
     await client.config("SET", "maxmemory-policy", "noeviction")
     expect(await read()).toMatchObject({ counters: [{ reserved: 1 }] })
@@ -73,17 +86,43 @@ describe.skipIf(noServer)("the server is checked before the first call", () => {
     expect(await store.reserve(request)).toMatchObject({ status: "ok" })
   })
 
-  it("a user with the store's commands on the store's keys is enough", async () => {
+  it.each(documentedRules())("a user with the documented %s on the store's keys is enough", async (_, rules) => {
     const { client, server } = await serverAndStore()
-    const commands = "+evalsha +eval +@read +@write +@connection +time +info +config|get"
-    await client.acl("SETUSER", "app", "on", ">secret", "~p2:*", ...commands.split(" "))
+    await client.acl("SETUSER", "app", "on", ">secret", "~p2:*", ...rules.split(/\s+/))
     const { Redis } = await import("ioredis")
     const own = new Redis({ port: server.port, username: "app", password: "secret", lazyConnect: true })
     const store = redisStore({ client: own, ...PATIENT })
-    expect(await store.reserve(request)).toMatchObject({ status: "ok" })
-    expect(await store.listCounters({ partition: "main", cursor: null, limit: 10 })).toMatchObject({ damaged: [] })
+    const partition = "main"
+    expect(await store.check({ partition })).toMatchObject({ ok: true, durability: "process" })
+    const [first, second] = ["r1", "r2"].map((key) => reserveRequest(partition, key, [counter("a", 1)])) as [
+      typeof request,
+      typeof request,
+    ]
+    for (const each of [first, second]) expect(await store.reserve(each)).toMatchObject({ status: "ok" })
+    const settle = settleRequest(first, [1], { entry: usageEntry("q", 1) })
+    expect(await store.settle(settle)).toMatchObject({ status: "settled" })
+    await store.extend({ partition, key: "r2", leaseMs: 1 })
+    await store.expire({ partition, key: "r2", counters: ["a"] })
+    await store.listDue({ partition, limit: 1 })
+    const ref = { name: "a", startsAt: null, endsAt: null, keepMs: null }
+    expect(await store.adjust({ partition, key: "top-up", counter: ref, kind: "spent", delta: 1 })).toMatchObject({
+      status: "ok",
+    })
+    expect(await store.listCounters({ partition, cursor: null, limit: 10 })).toMatchObject({ damaged: [] })
+    const ledger = store.ledger!
+    expect(await ledger.get({ partition, requestId: "q" })).toHaveLength(1)
+    expect(await ledger.totals({ partition, filter: {}, groupBy: [], buckets: null })).toMatchObject([{ attempts: 1 }])
+    await ledger.record({ partition, key: "denied", entry: usageEntry("d", 0, { status: "denied" }) })
+    expect(await ledger.prune({ partition, before: Date.now() + 60_000 })).toMatchObject({ removed: 2 })
+    await store.acceptClock({ partition })
     await store.close?.()
     own.disconnect()
+  })
+
+  it("the error names HGETALL, which lists of commands easily omit", async () => {
+    const { client, store } = await serverAndStore({ store: PATIENT })
+    await client.acl("SETUSER", "default", "-hgetall")
+    expect((await failureOf(store.reserve(request))).message).toContain("denies HGETALL")
   })
 
   it("a wrong password is `store-misconfigured`, and the error does not contain it", async () => {

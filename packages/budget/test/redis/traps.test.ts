@@ -11,7 +11,7 @@ const MARGIN_MS = 7 * 86_400_000
 const BASE = "p2:{main}:"
 const request = (key: string, amount = 1, more = {}) => reserveRequest("main", key, [counter("a", amount, null, more)])
 
-describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => {
+describe.skipIf(noServer)("what can go wrong with Redis unnoticed", () => {
   it("keeps all digits of a number, where Lua's own conversion keeps 14", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
     expect(await client.eval("return tostring(1e15 + 1)", 0)).not.toBe("1000000000000001")
@@ -350,7 +350,7 @@ describe.skipIf(noServer)("what goes wrong with Redis when nobody looks", () => 
       expect(await endOf(`r:${key}`)).toBe(now + 1_000 + 60_000 + MARGIN_MS)
     }
     expect(await endOf("c:a")).toBe(now + 900_000 + 60_000 + MARGIN_MS)
-    // Reserved again: no end, until it is free again.
+    // Reserved again: the key does not expire while something is reserved.
     await store.reserve(take("r4", { startsAt: now, endsAt: now + 900_000 }))
     expect(await endOf("c:a")).toBe(-1)
     await store.settle(settleRequest(take("r4", {}), [], { outcome: "released" }))

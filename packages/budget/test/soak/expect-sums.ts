@@ -43,7 +43,8 @@ async function countersOf(store: BudgetStore, partition: string): Promise<Map<st
 
 /**
  * After every lease has ended: each counter is the sum of its entries and adjustments, nothing is reserved, and every
- * confirmed call is stored. `adjustmentsIn` resolves to the adjustments that the store applied, also of killed processes.
+ * confirmed call is stored. `adjustmentsIn` resolves to the adjustments that the store applied, those of killed
+ * processes included.
  */
 export async function expectSums(
   store: BudgetStore,

@@ -1,4 +1,4 @@
-// A process of a soak test: operates on a Redis, or on the store of its parent.
+// A process of a soak test: operates on a Redis server, or on the store of its parent.
 import { Redis } from "ioredis"
 import { redisStore } from "../../src/redis"
 import { connectStore } from "../../src/testing"

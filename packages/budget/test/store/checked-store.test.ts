@@ -1,20 +1,11 @@
 import { InvalidArgumentError, P2Error } from "@p2/core"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { memoryStore } from "../../src/memory/memory-store"
-import { type BudgetStore, checkedStore, StoreError, type UsageEntry } from "../../src/store"
+import { type BudgetStore, checkedStore, StoreError } from "../../src/store"
+import { entryOf } from "../adapters/requests"
 
 const PARTITION = "p"
-const entry: UsageEntry = {
-  requestId: "r",
-  attempt: 1,
-  model: "m",
-  status: "succeeded",
-  reservedNanoUsd: 1,
-  costNanoUsd: 1,
-  costSource: "table",
-  tokens: { inputTokens: 1 },
-  tags: { team: "search" },
-}
+const entry = entryOf("r", { tokens: { inputTokens: 1 }, tags: { team: "search" } })
 const ref = { name: "a", startsAt: null, endsAt: null, keepMs: null }
 const reserve = {
   partition: PARTITION,

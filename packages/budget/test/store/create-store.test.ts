@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import {
   type BudgetStore,
   checkedStore,
@@ -6,25 +6,13 @@ import {
   type ReserveRequest,
   type Storage,
   StoreError,
-  type UsageEntry,
 } from "../../src/store"
+import { entryOf } from "./entry-of"
 import { TestStorage } from "./test-storage"
 
 const START = 1_000_000
 const DAY = 86_400_000
 const RETENTION = 3_600_000
-
-const entryOf = (requestId: string, more: Partial<UsageEntry> = {}): UsageEntry => ({
-  requestId,
-  attempt: 1,
-  model: "m",
-  status: "succeeded",
-  reservedNanoUsd: 10,
-  costNanoUsd: 7,
-  costSource: "table",
-  tokens: {},
-  ...more,
-})
 
 function setUp(options: { maxBatch?: number } = {}) {
   const time = { now: START }
@@ -36,7 +24,7 @@ const ref = (name: string) => ({ name, startsAt: null, endsAt: null, keepMs: nul
 
 function reserveOf(key: string, name = "a", more: Partial<ReserveRequest> = {}): ReserveRequest {
   const counters = [{ ...ref(name), amount: 10, limit: null, onExpire: 4 }]
-  const pendingEntry = entryOf(key, { status: "expired" })
+  const pendingEntry = entryOf({ requestId: key, status: "expired" })
   return { partition: "p", key, fingerprint: "f", counters, leaseMs: 1_000, pendingEntry, ...more }
 }
 
@@ -48,7 +36,7 @@ const settleOf = (key: string, name = "a", amount = 7) => ({
   revision: 0,
   counters: [{ ...ref(name), reserved: 10, amount }],
   expiresAt: null,
-  entry: entryOf(key),
+  entry: entryOf({ requestId: key }),
 })
 
 async function counterIn(store: BudgetStore, name: string) {
@@ -61,9 +49,9 @@ describe("a storage that answers at once", () => {
     name: "at once",
     shared: false,
     clock: "process",
-    transaction: async (_partition, body) =>
-      (await body({ clock: START, get: async () => new Map(), due: async () => [] })).result,
-    async *scan() {},
+    transaction: async (_partition, _reads, decide) => decide({ clock: START, records: [], due: [] }).result,
+    read: async () => ({ clock: START, records: [], due: [] }),
+    entries: async () => [],
     keys: async () => [],
     prune: async () => 0,
   }
@@ -79,7 +67,7 @@ describe("a storage that answers at once", () => {
     ["totals", () => ledger!.totals({ ...all, groupBy: [], buckets: null })],
     ["get", () => ledger!.get({ partition: "p", requestId: "q" })],
     ["prune", () => ledger!.prune({ partition: "p", before: START })],
-  ])("a caller that polls %s leaves turns to others", async (_member, call) => {
+  ])("a caller that polls %s does not starve others", async (_member, call) => {
     let isOthersTurn = false
     setImmediate(() => {
       isOthersTurn = true
@@ -157,11 +145,11 @@ describe("batches", () => {
     expect([before.due, after.due]).toEqual([true, false])
   })
 
-  it("a body that runs again decides anew", async () => {
+  it("a decision that runs again decides anew", async () => {
     const { storage, store } = setUp()
     storage.conflicts = 3
     expect(await store.reserve(reserveOf("k"))).toMatchObject({ status: "ok", replayed: false })
-    expect(storage.bodies).toBe(4)
+    expect(storage.decisions).toBe(4)
     expect(await counterIn(store, "a")).toMatchObject({ reserved: 10 })
   })
 
@@ -178,26 +166,114 @@ describe("batches", () => {
   })
 
   it("calls that waited longer than the timeout are not sent any more", async () => {
-    const time = { now: START }
-    const storage = new TestStorage({ now: () => time.now })
-    const slow = Object.assign(Object.create(storage) as TestStorage, { timeoutMs: 30 })
+    const { storage, store } = setUp()
+    const transaction = storage.transaction.bind(storage)
     let open: () => void = () => undefined
     const gate = new Promise<void>((resolve) => {
       open = resolve
     })
-    slow.transaction = async (...args) => {
-      await gate
-      return storage.transaction(...args)
-    }
-    const store = createStore(slow)
+    const begun = new Promise<void>((resolve) => {
+      storage.transaction = async (...args) => {
+        resolve()
+        await gate
+        return transaction(...args)
+      }
+    })
     const first = store.reserve(reserveOf("a"))
-    await new Promise((resolve) => setTimeout(resolve, 5))
+    await begun
     const second = store.reserve(reserveOf("b")).catch((reason: unknown) => reason)
-    await new Promise((resolve) => setTimeout(resolve, 60))
+    const { timeoutMs } = store.capabilities
+    const later = performance.now() + timeoutMs + 1
+    const clock = vi.spyOn(performance, "now").mockReturnValue(later)
     open()
-    expect(await first).toMatchObject({ status: "ok" })
     expect(await second).toMatchObject({ code: "store-unavailable", applied: "no" })
+    clock.mockRestore()
+    expect(await first).toMatchObject({ status: "ok" })
     expect(await counterIn(store, "a")).toMatchObject({ reserved: 10 })
+  })
+})
+
+describe("the life of a storage", () => {
+  const conflict = () => new StoreError("busy", { code: "store-unavailable", applied: "no", conflict: true })
+
+  it("it is opened once before its first call, and again after that failed", async () => {
+    const { storage, store } = setUp()
+    let opened = 0
+    Object.assign(storage, {
+      open: async () => {
+        opened++
+        if (opened === 1) throw new StoreError("no tables", { code: "store-misconfigured", applied: "no" })
+      },
+    })
+    await expect(store.reserve(reserveOf("a"))).rejects.toMatchObject({ code: "store-misconfigured" })
+    expect(storage.transactions).toBe(0)
+    await Promise.all(["a", "b"].map((key) => store.reserve(reserveOf(key))))
+    await counterIn(store, "a")
+    expect(opened).toBe(2)
+  })
+
+  it.each(["open", "transaction", "read", "prune"] as const)("%s is tried again after a conflict", async (member) => {
+    const { storage, store } = setUp()
+    const original = (storage as Storage)[member]?.bind(storage) as (...args: unknown[]) => Promise<unknown>
+    let conflicts = 3
+    const conflicting = async (...args: unknown[]) => {
+      if (conflicts-- > 0) throw conflict()
+      return original?.(...args)
+    }
+    Object.assign(storage, { [member]: conflicting })
+    await store.reserve(reserveOf("a"))
+    expect(await counterIn(store, "a")).toMatchObject({ reserved: 10 })
+    expect(await store.ledger!.prune({ partition: "p", before: START })).toEqual({ removed: 0 })
+    expect(conflicts).toBeLessThan(0)
+  })
+
+  it("a conflict that lasts longer than the timeout rejects, and no other error is tried again", async () => {
+    const storage = Object.assign(new TestStorage({ now: () => START }), { timeoutMs: 5 })
+    const store = createStore(storage)
+    let attempts = 0
+    let failure = conflict()
+    storage.transaction = async () => {
+      attempts++
+      throw failure
+    }
+    await expect(store.reserve(reserveOf("a"))).rejects.toMatchObject({ code: "store-unavailable", applied: "no" })
+    expect(attempts).toBeGreaterThan(1)
+    attempts = 0
+    failure = new StoreError("gone", { code: "store-unavailable", applied: "no" })
+    await expect(store.reserve(reserveOf("a"))).rejects.toBe(failure)
+    expect(attempts).toBe(1)
+  })
+
+  it("forgets regularly; no caller waits for it or learns that it failed", async () => {
+    const { storage, store } = setUp()
+    const times: number[] = []
+    const forget = async (before: number) => {
+      times.push(before)
+      throw new Error("in the way")
+    }
+    Object.assign(storage, { forget })
+    for (let index = 0; index < 200; index++) await store.reserve(reserveOf(`k${index}`))
+    expect(times).toEqual([START])
+  })
+
+  it("close waits for calls, closes the storage once, and rejects later calls", async () => {
+    const { storage, store } = setUp()
+    const log: string[] = []
+    const close = async () => void log.push("closed")
+    Object.assign(storage, { close })
+    const read = storage.read.bind(storage)
+    storage.read = async (...args) => {
+      await new Promise((resolve) => setImmediate(resolve))
+      const found = await read(...args)
+      log.push("read")
+      return found
+    }
+    const reading = counterIn(store, "a")
+    await new Promise((resolve) => setImmediate(resolve))
+    await Promise.all([store.close!(), store.close!()])
+    expect(log).toEqual(["read", "closed"])
+    expect(await reading).toMatchObject({ reserved: 0 })
+    await expect(store.reserve(reserveOf("a"))).rejects.toMatchObject({ code: "store-unavailable", applied: "no" })
   })
 })
 
@@ -228,20 +304,11 @@ describe("damage", () => {
     const { storage, store } = setUp()
     await store.reserve(reserveOf("bad"))
     const transaction = storage.transaction.bind(storage)
-    storage.transaction = (partition, body, options) =>
-      transaction(
-        partition,
-        (records) =>
-          body({
-            ...records,
-            get: async (kind, keys) => {
-              if (kind === "reservation" && keys.includes("bad"))
-                throw new StoreError("unreadable", { code: "store-corrupt", applied: "no" })
-              return records.get(kind, keys)
-            },
-          }),
-        options,
-      )
+    storage.transaction = async (partition, reads, decide) => {
+      if (reads.records.some(({ kind, key }) => kind === "reservation" && key === "bad"))
+        throw new StoreError("unreadable", { code: "store-corrupt", applied: "no" })
+      return transaction(partition, reads, decide)
+    }
     const results = await Promise.allSettled(["1", "bad", "2"].map((key) => store.reserve(reserveOf(key))))
     expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"])
     expect(await counterIn(store, "a")).toMatchObject({ reserved: 30 })
@@ -285,7 +352,7 @@ describe("damage", () => {
     expect(await store.settle(settleOf("k"))).toMatchObject({ replayed: true })
   })
 
-  it("of a counter sets its reservation aside until the counter is mended", async () => {
+  it("of a counter sets its reservation aside until the counter is repaired", async () => {
     const { time, storage, store } = setUp()
     await store.reserve(reserveOf("k"))
     const sound = storage.state.get("p/counter")!.byKey.get("a")!.value
@@ -336,19 +403,19 @@ describe("records", () => {
     const { storage, store } = setUp()
     const counters = [{ name: "w", startsAt: 0, endsAt: START + DAY, keepMs: null, amount: 10, limit: 50, onExpire: 4 }]
     await store.reserve(reserveOf("k", "w", { counters }))
-    expect(storage.read("p", "counter", "w")).toEqual({
+    expect(storage.recordOf("p", "counter", "w")).toEqual({
       spent: 0,
       reserved: 10,
       granted: 0,
       peak: 0,
       forgetAt: START + DAY + RETENTION,
     })
-    expect(storage.read("p", "reservation", "k")).toMatchObject({
+    expect(storage.recordOf("p", "reservation", "k")).toMatchObject({
       state: "held",
       fingerprint: "f",
       leaseEnd: START + 1_000,
     })
-    expect(storage.read("p", "time", "time")).toBe(START)
+    expect(storage.recordOf("p", "time", "time")).toBe(START)
     const record = (kind: string, key: string) => storage.state.get(`p/${kind}`)!.byKey.get(key)!
     // Nothing that is held or has something reserved may be deleted.
     expect(record("counter", "w").forgetAt).toBeUndefined()
@@ -358,7 +425,11 @@ describe("records", () => {
     expect(record("counter", "w").forgetAt).toBe(START + DAY + RETENTION + 7 * DAY)
     expect(record("reservation", "k")).toMatchObject({ at: undefined, forgetAt: START + 1_000 + RETENTION + 7 * DAY })
     expect(record("entry", "k")).toMatchObject({ at: START, forgetAt: undefined })
-    expect(storage.read("p", "entry", "k")).toMatchObject({ idempotencyKey: "k", state: "settled", charges: { w: 7 } })
+    expect(storage.recordOf("p", "entry", "k")).toMatchObject({
+      idempotencyKey: "k",
+      state: "settled",
+      charges: { w: 7 },
+    })
   })
 
   it("that are past their time read as absent although they are there", async () => {
@@ -368,14 +439,17 @@ describe("records", () => {
     await store.ledger!.prune({ partition: "p", before: START + 1 })
     time.now += 1_000 + RETENTION
     expect(await store.extend({ partition: "p", key: "k", leaseMs: 5 })).toMatchObject({ status: "unknown" })
-    expect(storage.read("p", "reservation", "k")).toMatchObject({ state: "settled" })
+    expect(storage.recordOf("p", "reservation", "k")).toMatchObject({ state: "settled" })
     expect(await store.reserve(reserveOf("k"))).toMatchObject({ status: "ok", replayed: false })
   })
 
   it("survive any string", async () => {
     const { store } = setUp()
     const prompt = '\0 "quoted" \ud800 é 😀'
-    await store.settle({ ...settleOf("k"), entry: entryOf("k", { prompt, tags: { ["__proto__"]: "\udfff" } }) })
+    await store.settle({
+      ...settleOf("k"),
+      entry: entryOf({ requestId: "k", prompt, tags: { ["__proto__"]: "\udfff" } }),
+    })
     const [entry] = await store.ledger!.get({ partition: "p", requestId: "k" })
     expect(entry!.prompt).toBe(prompt)
     expect(Object.entries(entry!.tags!)).toEqual([["__proto__", "\udfff"]])
@@ -393,11 +467,13 @@ it("rejects options that are unknown or out of range", () => {
   expect(() => createStore(storage, { retentionMS: 5 } as never)).toThrow("Did you mean `retentionMs`?")
   expect(() => createStore(storage, { maxCounters: 3 })).toThrow("Invalid `maxCounters`")
   expect(() => createStore(storage, { retentionMs: 0 })).toThrow("Invalid `retentionMs`")
+  for (const timeoutMs of [0, 1.5, 2 ** 31])
+    expect(() => createStore(Object.assign(storage, { timeoutMs }))).toThrow("Invalid `timeoutMs`")
 })
 
 it("states what it can do by what the storage says", () => {
   const storage = Object.assign(new TestStorage({ now: () => START }), { timeoutMs: 700 })
   const { name, capabilities } = createStore(storage, { retentionMs: 5, maxCounters: 20 })
   expect(name).toBe("test")
-  expect(capabilities).toEqual({ shared: false, clock: "process", retentionMs: 5, maxCounters: 20, timeoutMs: 700 })
+  expect(capabilities).toEqual({ shared: false, clock: "process", retentionMs: 5, maxCounters: 20, timeoutMs: 1_700 })
 })

@@ -1,4 +1,4 @@
-import { type Position, type Records, type Storage, StoreError, type Write } from "../../src/store"
+import { type Found, type Position, type Reads, type Storage, StoreError, type Write } from "../../src/store"
 
 interface TestRecord {
   value: string
@@ -33,7 +33,6 @@ export type TestState = Map<string, RecordTable>
 
 /** Transactions between two that delete what is forgotten. */
 const FORGET_EVERY = 16
-const SCAN_PAGE = 100
 
 export interface TestStorageOptions {
   now: () => number
@@ -53,12 +52,11 @@ export class TestStorage implements Storage {
   failure: StoreError | undefined
   /** The next transaction that writes is applied, and then rejects. */
   losesNextAnswer = false
-  /** So many times, the next transaction finds that others have written, and runs its body again. */
+  /** How many times the next transaction finds that others have written, and decides again. */
   conflicts = 0
   transactions = 0
-  bodies = 0
+  decisions = 0
   readonly batchSizes: number[] = []
-  #last: Promise<unknown> = Promise.resolve()
 
   constructor(options: TestStorageOptions) {
     this.#now = options.now
@@ -66,69 +64,64 @@ export class TestStorage implements Storage {
     this.maxBatch = options.maxBatch ?? 64
   }
 
-  transaction<T>(
+  async transaction<T>(
     partition: string,
-    body: (records: Records) => Promise<{ result: T; writes: Write[] }>,
-    options: { readOnly: boolean },
+    reads: Reads,
+    decide: (found: Found) => { result: T; writes: Write[] },
   ): Promise<T> {
-    return this.#alone(async () => {
-      this.transactions++
-      for (;;) {
-        if (this.failure !== undefined) throw this.failure
-        const clock = this.#now()
-        this.bodies++
-        const { result, writes } = await body(this.#records(partition, clock))
-        if (options.readOnly && writes.length > 0) throw new Error("A read-only transaction writes.")
-        if (this.conflicts > 0) {
-          this.conflicts--
-          continue
-        }
-        if (Array.isArray(result)) this.batchSizes.push(result.length)
-        if (writes.length > 0 && this.transactions % FORGET_EVERY === 0) this.#forget(clock)
-        for (const write of writes) this.#apply(partition, write)
-        if (this.losesNextAnswer && writes.length > 0) {
-          this.losesNextAnswer = false
-          throw new StoreError("The answer was lost.", { code: "store-unavailable", applied: "maybe" })
-        }
-        return result
-      }
-    })
-  }
-
-  async *scan(
-    partition: string,
-    { newestFirst, after }: { newestFirst: boolean; after?: Position | undefined },
-  ): AsyncIterable<string> {
-    const table = this.#table(partition, "entry")
-    let last = after
+    this.transactions++
+    await this.#turn()
     for (;;) {
-      // As a database does, this lets others go on between two pages.
-      await new Promise((resolve) => setImmediate(resolve))
-      if (this.failure !== undefined) throw this.failure
-      const from = last
-      const keys = newestFirst ? [...table.timed()].reverse() : table.timed()
-      const start = keys.findIndex(
-        (one) => from === undefined || (newestFirst ? order(one, from) < 0 : order(one, from) > 0),
-      )
-      const page = start === -1 ? [] : keys.slice(start, start + SCAN_PAGE)
-      for (const { key } of page) yield table.byKey.get(key)!.value
-      last = page.at(-1)
-      if (page.length < SCAN_PAGE) return
+      const found = this.#find(partition, reads)
+      this.decisions++
+      const { result, writes } = decide(found)
+      if (this.conflicts > 0) {
+        this.conflicts--
+        continue
+      }
+      if (Array.isArray(result)) this.batchSizes.push(result.length)
+      if (writes.length > 0 && this.transactions % FORGET_EVERY === 0) this.#forget(found.clock)
+      for (const write of writes) this.#apply(partition, write)
+      if (this.losesNextAnswer && writes.length > 0) {
+        this.losesNextAnswer = false
+        throw new StoreError("The answer was lost.", { code: "store-unavailable", applied: "maybe" })
+      }
+      return result
     }
   }
 
+  async read(partition: string, reads: Reads): Promise<Found> {
+    await this.#turn()
+    return this.#find(partition, reads)
+  }
+
+  async entries(
+    partition: string,
+    { newestFirst, after, limit }: { newestFirst: boolean; after: Position; limit: number },
+  ): Promise<(Position & { value: string })[]> {
+    await this.#turn()
+    const table = this.#table(partition, "entry")
+    const all = newestFirst ? [...table.timed()].reverse() : table.timed()
+    const start = all.findIndex((one) => (newestFirst ? order(one, after) < 0 : order(one, after) > 0))
+    const page = start === -1 ? [] : all.slice(start, start + limit)
+    return page.map(({ at, key }) => ({ at, key, value: table.byKey.get(key)!.value }))
+  }
+
   async keys(partition: string, kind: string, { after, limit }: { after: string; limit: number }): Promise<string[]> {
-    if (this.failure !== undefined) throw this.failure
+    await this.#turn()
     return [...this.#table(partition, kind).byKey.keys()]
       .filter((key) => key > after)
       .sort()
       .slice(0, limit)
   }
 
-  async prune(partition: string, before: number): Promise<number> {
-    if (this.failure !== undefined) throw this.failure
+  async prune(partition: string, before: number, limit: number): Promise<number> {
+    await this.#turn()
     const table = this.#table(partition, "entry")
-    const old = table.timed().filter(({ at }) => at < before)
+    const old = table
+      .timed()
+      .filter(({ at }) => at < before)
+      .slice(0, limit)
     for (const { key } of old) table.delete(key)
     return old.length
   }
@@ -141,33 +134,26 @@ export class TestStorage implements Storage {
     table.set(key, { ...record, value })
   }
 
-  read(partition: string, kind: string, key: string): unknown {
+  recordOf(partition: string, kind: string, key: string): unknown {
     const text = this.#table(partition, kind).byKey.get(key)?.value
     return text === undefined ? undefined : JSON.parse(text)
   }
 
-  /** Usage entries and times aside. */
+  /** Without usage entries and times. */
   size(): number {
     const tables = [...this.state].filter(([name]) => /\/(counter|reservation|adjustment)$/.test(name))
     return tables.reduce((sum, [, { byKey }]) => sum + byKey.size, 0)
   }
 
-  #records(partition: string, clock: number): Records {
-    return {
-      clock,
-      get: async (kind, keys) => {
-        const { byKey } = this.#table(partition, kind)
-        const found = keys.flatMap((key) => {
-          const record = byKey.get(key)
-          return record === undefined ? [] : [[key, record.value] as const]
-        })
-        return new Map(found)
-      },
-      due: async (limit) => {
-        const first = this.#table(partition, "reservation").timed().slice(0, limit)
-        return first.filter(({ at }) => at <= clock).map(({ key }) => key)
-      },
-    }
+  #find(partition: string, { records, due }: Reads): Found {
+    if (this.failure !== undefined) throw this.failure
+    const clock = this.#now()
+    const found = records.flatMap(({ kind, key }) => {
+      const record = this.#table(partition, kind).byKey.get(key)
+      return record === undefined ? [] : [{ kind, key, value: record.value }]
+    })
+    const first = this.#table(partition, "reservation").timed().slice(0, due)
+    return { clock, records: found, due: first.filter(({ at }) => at <= clock).map(({ key }) => key) }
   }
 
   #apply(partition: string, { kind, key, value, at, forgetAt }: Write): void {
@@ -188,10 +174,10 @@ export class TestStorage implements Storage {
     return table
   }
 
-  #alone<T>(task: () => Promise<T>): Promise<T> {
-    const result = this.#last.then(task)
-    this.#last = result.catch(() => undefined)
-    return result
+  /** Lets others continue first, as a database does. */
+  async #turn(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (this.failure !== undefined) throw this.failure
   }
 }
 

@@ -1,14 +1,8 @@
 import { describe, expect, it } from "vitest"
-import type {
-  AdjustRequest,
-  ReserveRequest,
-  SettleCounter,
-  SettleRequest,
-  StoredEntry,
-  UsageEntry,
-} from "../../src/store"
+import type { AdjustRequest, ReserveRequest, SettleCounter, SettleRequest, StoredEntry } from "../../src/store"
 import type { CounterRecord, KeyRecords, Moment, ReservationRecord, Step, Writes } from "../../src/store/transition"
 import * as transition from "../../src/store/transition"
+import { entryOf } from "./entry-of"
 
 const MAX = Number.MAX_SAFE_INTEGER
 const DAY = 86_400_000
@@ -25,19 +19,8 @@ const counterOf = (more: Partial<CounterRecord> = {}): CounterRecord => ({
   forgetAt: null,
   ...more,
 })
-const usage = (more: Partial<UsageEntry> = {}): UsageEntry => ({
-  requestId: "r",
-  attempt: 1,
-  model: "m",
-  status: "succeeded",
-  reservedNanoUsd: 10,
-  costNanoUsd: 7,
-  costSource: "table",
-  tokens: {},
-  ...more,
-})
 const stored = (more: Partial<StoredEntry> = {}): StoredEntry => ({
-  ...usage(),
+  ...entryOf(),
   idempotencyKey: "k",
   at: NOW - 5,
   revision: 0,
@@ -58,7 +41,7 @@ function reservationOf(state: ReservationRecord["state"], more: Partial<Reservat
       { name: "a", amount: 10, onExpire: 10, charged: charged[0]! },
       { name: "b", amount: 5, onExpire: 2, charged: charged[1]! },
     ],
-    pendingEntry: state === "held" ? usage({ status: "expired", costNanoUsd: 10, costSource: "bound" }) : null,
+    pendingEntry: state === "held" ? entryOf({ status: "expired", costNanoUsd: 10, costSource: "bound" }) : null,
     forgetAt: state === "held" ? null : NOW + 100 + RETENTION,
     ...more,
   }
@@ -91,7 +74,7 @@ const reserveRequest = (more: Partial<ReserveRequest> = {}): ReserveRequest => (
     { name: "b", ...ENDLESS, amount: 5, limit: null, onExpire: 2 },
   ],
   leaseMs: 1_000,
-  pendingEntry: usage({ status: "expired" }),
+  pendingEntry: entryOf({ status: "expired" }),
   ...more,
 })
 const settleCounters = (a: number, b: number): SettleCounter[] => [
@@ -106,11 +89,16 @@ const settleRequest = (more: Partial<SettleRequest> = {}): SettleRequest => ({
   revision: 0,
   counters: settleCounters(7, 3),
   expiresAt: NOW + 100,
-  entry: usage(),
+  entry: entryOf(),
   ...more,
 })
 const releaseRequest = (more: Partial<SettleRequest> = {}) =>
-  settleRequest({ outcome: "released", counters: settleCounters(0, 0), entry: usage({ status: "released" }), ...more })
+  settleRequest({
+    outcome: "released",
+    counters: settleCounters(0, 0),
+    entry: entryOf({ status: "released" }),
+    ...more,
+  })
 
 const reserve = (records: KeyRecords, request = reserveRequest(), at = moment()) =>
   transition.reserve(records, request, at, false)
@@ -301,7 +289,7 @@ describe("reserve", () => {
     expect(both.writes).toEqual({})
   })
 
-  it("repeats what it is told about leases that wait", () => {
+  it("replies whether leases are due, as the storage reported", () => {
     for (const due of [true, false])
       expect(transition.reserve(recordsOf(), reserveRequest(), moment(), due).reply).toMatchObject({ due })
   })
@@ -502,7 +490,7 @@ describe("extend and expire", () => {
       charged: [2, 10],
     })
     expect(step.writes.entry).toEqual({
-      ...usage({ status: "expired", costNanoUsd: 10, costSource: "bound" }),
+      ...entryOf({ status: "expired", costNanoUsd: 10, costSource: "bound" }),
       idempotencyKey: "k",
       at: NOW,
       revision: 0,
@@ -584,7 +572,7 @@ describe("what is forgotten", () => {
     expect(states.map(({ spent }) => spent)).toEqual([0, 5, 5, 0])
   })
 
-  it("is no counter before the keys that name it", () => {
+  it("never includes a counter before the keys that name it", () => {
     const held = reservationOf("held", { leaseEnd: NOW + DAY })
     const counters = new Map([...countersOf(held)].map(([name, counter]) => [name, { ...counter, forgetAt: NOW + 1 }]))
     const request = settleRequest({
@@ -617,7 +605,7 @@ describe("entries", () => {
     const entry = stored({ state: "recorded", at: NOW - 9, count: 4, userId: "u" })
     const step = settle(recordsOf(reservationOf("held"), { entry }))
     expect(step.writes.entry).toEqual({
-      ...usage(),
+      ...entryOf(),
       idempotencyKey: "k",
       at: NOW - 9,
       revision: 0,
@@ -643,7 +631,7 @@ describe("entries", () => {
   })
 
   it("that are recorded add up, and never replace those of a reservation", () => {
-    const denied = usage({ status: "denied", costNanoUsd: 0 })
+    const denied = entryOf({ status: "denied", costNanoUsd: 0 })
     const first = transition.record(undefined, { key: "k", entry: denied }, NOW)
     expect(first).toEqual({ ...denied, idempotencyKey: "k", at: NOW, revision: 0, state: "recorded", charges: {} })
     const second = transition.record(first, { key: "k", entry: { ...denied, count: 3 } }, NOW + 5)

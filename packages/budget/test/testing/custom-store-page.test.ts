@@ -37,7 +37,7 @@ describe("docs/custom-store.md", () => {
     const source = readFileSync(`${budget}/src/testing/target.ts`, "utf8").split("export interface SuiteOptions {")[1]!
     const options = [...source.matchAll(/^ {2}(\w+)\?:/gm)].map((found) => found[1]!)
     expect(options).toContain("onCase")
-    const rows = [...page.matchAll(/^\| `(\w+)` \| (?!Required|optional)/gm)].map((found) => found[1]!)
+    const rows = [...page.matchAll(/^\| `(\w+)` \| (?!required|optional)/gm)].map((found) => found[1]!)
     expect(options.filter((option) => !rows.includes(option))).toEqual([])
   })
 
@@ -52,7 +52,7 @@ describe("docs/custom-store.md", () => {
     const source = readFileSync(`${budget}/src/store/storage.ts`, "utf8").split("export interface Storage {")[1]!
     const members = [...source.matchAll(/^ {2}(?:readonly )?(\w+)\??(?:[(:]|<T>\()/gm)].map((found) => found[1]!)
     expect(members).toContain("transaction")
-    const rows = [...page.matchAll(/^\| `(\w+)` \| (Required|optional) \|/gm)].map((found) => found[1]!)
+    const rows = [...page.matchAll(/^\| `(\w+)` \| (required|optional) \|/gm)].map((found) => found[1]!)
     expect(rows.sort()).toEqual(members.sort())
   })
 

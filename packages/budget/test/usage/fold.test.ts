@@ -1,22 +1,12 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { matchesFilter, type StoredEntry, UsageFold, type UsageGroup, type UsageTotals } from "../../src/store"
+import { entryOf as usageEntryOf } from "../store/entry-of"
 
 const MAX = Number.MAX_SAFE_INTEGER
 const entryOf = (more: Partial<StoredEntry> = {}): StoredEntry => ({
-  requestId: "r",
-  attempt: 1,
-  model: "m",
-  status: "succeeded",
-  reservedNanoUsd: 10,
-  costNanoUsd: 7,
-  costSource: "table",
-  tokens: { inputTokens: 3 },
-  idempotencyKey: "k",
-  at: 100,
-  revision: 0,
-  state: "settled",
-  charges: {},
+  ...usageEntryOf({ tokens: { inputTokens: 3 } }),
+  ...{ idempotencyKey: "k", at: 100, revision: 0, state: "settled", charges: {} },
   ...more,
 })
 

@@ -10,14 +10,14 @@ export function withStore(command: Command): Command {
     )
 }
 
-/** Options that select calls. */
+/** Options that select calls, or the limit of a subject. */
 export function withSubject(command: Command): Command {
   return command
-    .option("--user <name>", "only this user")
-    .option("--client <name>", "only this program: the `client` of its key or subject")
-    .option("--model <name>", "only this model")
-    .option("--tag <name=value>", "only this tag, such as team=search", collect)
-    .option("--key <id>", "only the key of `p2 serve` with this id")
+    .option("--user <name>", "of this user")
+    .option("--client <name>", "of this program: the `client` of its key or subject")
+    .option("--model <name>", "of this model")
+    .option("--tag <name=value>", "with this tag, such as team=search", collect)
+    .option("--key <id>", "of the key of `p2 serve` with this id")
 }
 
 /** Options that state a limit which no configuration contains. */

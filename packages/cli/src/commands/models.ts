@@ -5,7 +5,7 @@ Examples:
   $ p2 models --provider anthropic
   $ p2 models --json | jq -r '.[].model'
 
-Amounts are dollars per million tokens. A call to a model that is not listed is rejected, because its cost has no upper bound.`
+\`input\` and \`output\` are dollars per million tokens; \`other\` is what a call costs beside them or instead of them. A call to a model that is not listed is rejected, because its cost has no upper bound.`
 
 /** `p2 models`. */
 export function registerModels(program: Command): void {

@@ -41,7 +41,10 @@ export function registerRun(program: Command): void {
     )
     .option("--max-output-tokens <n>", "output limit for calls that set none")
     .option("--clamp", "lower the output limit of a call to what the budget can pay")
-    .option("--wait <duration>", "wait for room in the budget, such as 30s, instead of denying at once")
+    .option(
+      "--wait <duration>",
+      "wait up to this long, such as 30s, until a call fits the budget, instead of denying at once",
+    )
     .addOption(
       new Option("--input-bound <mode>", "how the input of a call is bounded (default: hard)").choices([
         "hard",

@@ -28,7 +28,7 @@ export interface DashboardOptions {
   onWarning?: ((message: string, cause?: unknown) => void) | undefined
 }
 
-/** A live, read-only page of what LLM calls cost. */
+/** A live, read-only page that shows what LLM calls cost. */
 export interface Dashboard {
   /** Whether the path of a request is that of the dashboard. */
   owns(request: Request): boolean

@@ -20,7 +20,7 @@ export class Denials {
     this.#latest.set(keyOf({ ...subject, model: attempt.model }), { at, limits })
   }
 
-  /** The limits that denied an entry's call, in words; null if another process saw it, or it was long ago. */
+  /** The limits that denied an entry's call, in words; null if another process saw it, or if it is too old. */
   limitsOf(entry: StoredEntry): string | null {
     if (entry.status !== "denied") return null
     const latest = this.#latest.get(keyOf(entry))

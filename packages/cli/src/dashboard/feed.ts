@@ -55,7 +55,7 @@ export class Feed {
     return this.#viewers.size
   }
 
-  /** Sends every section soon, and each again when it changes. Returns how to end that. */
+  /** Sends every section soon, and each again when it changes. Returns a function that ends this. */
   watch(range: Range, listener: SectionListener): () => void {
     const viewer = { range, listener, sent: new Map() }
     this.#viewers.add(viewer)
@@ -95,7 +95,7 @@ export class Feed {
       this.#hasFailed = false
       this.#send("problem", { message: null })
     } catch (error) {
-      // The budget may have been closed after the last viewer had left.
+      // The budget may have been closed after the last viewer disconnected.
       if (this.#viewers.size === 0) return
       if (!this.#hasFailed) this.#options.warn("The dashboard could not read the store.", error)
       this.#hasFailed = true

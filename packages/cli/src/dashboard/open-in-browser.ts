@@ -13,7 +13,7 @@ export interface BrowserEnvironment {
  * Opens a link in the user's browser where that is usual: from a terminal on a desktop, not over SSH and not in CI. The browser gets
  * a file that only the user can read, because everybody on the machine can read the arguments of a process.
  *
- * @returns how to remove the file, at the latest when the process ends; undefined if no browser was started
+ * @returns a function that removes the file, which otherwise goes when the process ends; undefined if no browser was started
  */
 export function openInBrowser(link: string, given: Partial<BrowserEnvironment> = {}): (() => void) | undefined {
   const { platform = process.platform, env = process.env, isTerminal = process.stdout.isTTY === true } = given

@@ -68,7 +68,7 @@ export interface PageOptions {
 
 /** The page. Its content comes from the script. */
 export function appPage({ basePath, title, assets }: PageOptions): string {
-  // Not deferred: it sets the colours before the first paint.
+  // Not deferred: it sets the colors before the first paint.
   const head = `<script src="${basePath}/app.js?v=${assets.script.hash}"></script>`
   const body = `<div id="app" data-base="${basePath}" data-title="${escapeHtml(title)}"></div>
 <noscript>The dashboard needs JavaScript.</noscript>`

@@ -8,7 +8,9 @@ import { type GroupView, RANGES, type Range, type Sums, type TotalsView } from "
 const SETTLED_AFTER_MS = 75_000
 /** How long the part of the range that is read every time may get. */
 const MAX_RECENT_MS = 90_000
-/** How often old entries are read again, because corrections may have changed them; more seldom if reading takes long. */
+/**
+ * How often old entries are read again, because corrections may have changed them; less often if reading takes long.
+ */
 const RELOAD_AFTER_MS = 60_000
 /** Reading the whole range may use at most this part of the time. */
 const LOAD_SHARE = 1 / 50
@@ -34,7 +36,7 @@ interface Part {
   groups: Map<string | null, Sums>[]
 }
 
-/** The part of the range that is read seldom: `from` to `to`. */
+/** The part of the range that is rarely read: `from` to `to`. */
 interface Settled {
   from: number
   to: number
@@ -52,9 +54,9 @@ export interface RangeTotalsOptions {
 }
 
 /**
- * Totals of the ledger over a range that ends now. Reading a million entries takes half a minute, so the range has two parts: an
- * old one, which is read seldom and to which entries are added as they age, and a recent one of a minute or so, which is read at
- * every call.
+ * Totals of the ledger over a range that ends now. Reading a million entries takes half a minute, so the range has two
+ * parts: an old one, which is rarely read and to which entries are added as they age, and a recent one of a minute or
+ * so, which is read at every call.
  *
  * `usage.totals` would read the ledger once for each kind of group: all kinds in one query have a row for each combination of
  * user, model, tags and bucket.
@@ -187,7 +189,7 @@ function emptySums(): Sums {
   }
 }
 
-/** As `usage.totals` counts: a denial has a count, and audits are no attempts. */
+/** As `usage.totals` counts: a denial has a count, and audits do not count as attempts. */
 function sumsOf({ status, count = 1, costNanoUsd, inDoubt, tokens }: StoredEntry): Sums {
   const isDenied = status === "denied"
   return {

@@ -1,7 +1,7 @@
 import type { Feed } from "./feed"
 import type { Range, SectionName } from "./view"
 
-/** Proxies close a connection that is silent for long. */
+/** Proxies close a connection that is idle for long. */
 const HEARTBEAT_MS = 15_000
 /** Chunks that wait for a slow reader. */
 const MAX_WAITING = 8

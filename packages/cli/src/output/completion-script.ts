@@ -1,6 +1,6 @@
 import type { Command, Option } from "commander"
 
-/** A command with what may follow it. */
+/** A command with its options and arguments. */
 interface Completed {
   name: string
   summary: string
@@ -59,20 +59,22 @@ complete -o default -F _p2 p2
 `
 }
 
+/** No variable is called `commands`: that is zsh's own, which completes the command after `--`. */
 function zshScript(commands: readonly Completed[]): string {
   return `#compdef p2
 _p2() {
-  local -a commands
-  commands=(
+  local -a own
+  own=(
 ${commands.map(({ name, summary }) => `    ${quote(`${name}:${summary}`)}`).join("\n")}
   )
   if ((CURRENT == 2)); then
-    _describe command commands
+    _describe command own
     return
   fi
-  if ((\${words[(I)--]} > 0 && \${words[(I)--]} < CURRENT)); then
-    shift \${words[(I)--]} words
-    CURRENT=$#words
+  integer separator=\${words[(i)--]}
+  if ((separator < CURRENT)); then
+    shift $separator words
+    ((CURRENT -= separator))
     _normal
     return
   fi
@@ -97,10 +99,13 @@ function fishScript(commands: readonly Completed[]): string {
           ],
     ),
   ])
-  return `# p2 completion for fish\n${lines.join("\n")}\n`
+  return `# p2 completion for fish
+${lines.join("\n")}
+complete -c p2 -n 'test (commandline -opc)[-1] = --' -x -a '(complete -C (commandline -ct))'
+`
 }
 
-/** In single quotes. */
+/** Quotes a string for the shell, in single quotes. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`
 }

@@ -21,12 +21,12 @@ export function renderTable(columns: readonly Column[], rows: readonly (readonly
     .join("\n")
 }
 
-/** Names come from callers and providers: control characters would write elsewhere on the terminal. */
+/** Names come from callers and providers: control characters could change other parts of the terminal. */
 export function printable(text: string): string {
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, "?")
 }
 
-/** The same for text of several lines. */
+/** The same for text with several lines. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n")
 }

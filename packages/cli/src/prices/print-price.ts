@@ -2,11 +2,8 @@ import { formatUsd, InvalidArgumentError, plural, UnknownModelError, type Usage 
 import { type Cost, type CostLine, costOf, type Price, priceOf, type RateKind, UnpricedUsageError } from "@p2/pricing"
 import { print } from "../output/print"
 import { formatCount, renderTable } from "../output/table"
+import { formatRate } from "./format-rate"
 
-/** Billed by the piece: a search, a second of audio. All others are billed by the token. */
-const PIECES: ReadonlySet<RateKind> = new Set([
-  ...(["request", "search", "fileSearch", "codeSession", "image", "second", "character"] as const),
-])
 const KINDS: Partial<Record<RateKind, string>> = {
   cacheRead: "cache read",
   cacheWrite: "cache write (5 min)",
@@ -101,7 +98,7 @@ function describePrice(price: Price): string {
 }
 
 function rateTable(rates: readonly [RateKind, number][]): string {
-  const rows = rates.map(([kind, picoUsd]) => [nameOf(kind), rateOf(kind, picoUsd)])
+  const rows = rates.map(([kind, picoUsd]) => [nameOf(kind), formatRate(kind, picoUsd)])
   return renderTable([{ title: "kind" }, { title: "price" }], rows)
 }
 
@@ -109,23 +106,11 @@ function nameOf(kind: RateKind): string {
   return KINDS[kind] ?? kind
 }
 
-/** Pico-USD per token is micro-USD per million tokens, and 1e12 of them are a dollar. */
-function rateOf(kind: RateKind, picoUsd: number): string {
-  return PIECES.has(kind) ? `$${decimal(picoUsd, 12)} each` : `$${decimal(picoUsd, 6)} per million tokens`
-}
-
-/** An integer divided by a power of ten, exactly, with at least two decimals. */
-function decimal(value: number, places: number): string {
-  const digits = String(value).padStart(places + 1, "0")
-  const fraction = digits.slice(-places).replace(/0+$/, "").padEnd(2, "0")
-  return `${digits.slice(0, -places)}.${fraction}`
-}
-
 function describeCost({ model, nanoUsd, lines, asOf }: Cost): string {
   const rows = lines.map(({ kind, count, picoUsdPerUnit }: CostLine) => [
     nameOf(kind),
     formatCount(count),
-    rateOf(kind, picoUsdPerUnit),
+    formatRate(kind, picoUsdPerUnit),
   ])
   const table = renderTable([{ title: "kind" }, { title: "count", align: "right" }, { title: "price" }], rows)
   return `${formatUsd(nanoUsd)} for ${model}, as of ${asOf}\n${table}`

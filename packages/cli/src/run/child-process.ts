@@ -38,7 +38,7 @@ interface Target {
 
 /**
  * Runs a program with the stdio of this process, without a shell, and passes signals on. A second signal that ends it, or the end of
- * the grace time, kills it, with its children if it has a group of its own.
+ * the grace time, kills it, with its children if it has its own group.
  */
 export function runChild({ command, arguments: words, env, graceMs }: ChildOptions): Promise<ChildEnd> {
   const hasTerminal = isatty(0)

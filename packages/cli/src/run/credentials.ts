@@ -54,7 +54,7 @@ export const REMOVED_VARIABLES: ReadonlySet<string> = new Set([
   ...DETOURS,
 ])
 
-/** Variables that name a credential or the place of one, and so are no secrets. */
+/** Variables that hold the name or the location of a credential, and so are not secret. */
 const NAMES_A_CREDENTIAL = /_(PROFILE|FILE|URI|ARN|PATH|ID)$|^GOOGLE_APPLICATION_CREDENTIALS$/
 
 /** Shorter values, such as a profile name, are found everywhere. */

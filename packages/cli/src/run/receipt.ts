@@ -51,11 +51,16 @@ export function describeReceipt({ options, totals, limit, pending }: ReceiptData
   return lines.join("\n")
 }
 
-function describeDenials({ denied, lastDenial }: RunTotals, { clamp, inputBound }: ReceiptData["options"]): string {
+/** Their tokenizers are not public, so the hard bound of a prompt is several times its tokens; both count tokens for free. */
+const COUNTING_PROVIDERS = ["anthropic", "gemini"]
+
+function describeDenials(totals: RunTotals, { clamp, inputBound }: ReceiptData["options"]): string {
+  const { denied, deniedProviders, lastDenial } = totals
   const lines = [`denied: ${plural(denied, "call")}, not sent`]
   if (lastDenial !== undefined) lines.push(printable(lastDenial))
   if (!clamp) lines.push("--clamp lowers the output limits of calls to what the budget can pay")
-  else if (inputBound === undefined) lines.push("--input-bound provider bounds the input by the provider's own count")
+  if (inputBound === undefined && COUNTING_PROVIDERS.some((name) => deniedProviders.has(name)))
+    lines.push("--input-bound provider bounds the input by the provider's own count plus 5 %")
   return lines.join("\n")
 }
 

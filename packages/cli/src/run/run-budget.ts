@@ -8,6 +8,7 @@ import {
   type Subject,
 } from "@p2/budget"
 import { nameOptions } from "../output/name-options"
+import { nameStore } from "../store/name-store"
 import { checkWritable, type OpenStore, openStore } from "../store/open-store"
 import type { RunOptions } from "./run-options"
 
@@ -47,7 +48,8 @@ export async function openRunBudget(options: RunOptions, onWarning: (message: st
   const open = await nameOptions(() => openStore(options.storeAddress, { limits: [runLimit], onWarning }), OPTIONS)
   const subject = { userId, tags: { program, ...tags, run: runId } }
   const status = async () => (await open.budget.status(subject))[0]!
-  await nameOptions(() => checkStore(open, options.storeAddress, status), OPTIONS)
+  const check = () => checkStore(open, options.storeAddress, status)
+  await nameStore(options.storeAddress, () => nameOptions(check, OPTIONS))
   const budget = isPerRun ? withParentCap(open.budget, { limit, onWarning }) : open.budget
   return { budget, subject, address: open.address, status, close: open.close }
 }
@@ -64,8 +66,9 @@ async function checkStore({ close }: OpenStore, address: string, status: () => P
 }
 
 /**
- * The same budget with the cap in the memory of this process as well: it holds if the counter of the store is reset, flushed or
- * forgotten while the run goes on. For the proxy, which calls `reserve` and no other member that spends. The parent reserves after the store and settles before it, so that it denies nothing else.
+ * The same budget with the cap in the memory of this process as well: it holds if the counter of the store is reset,
+ * flushed or forgotten while the run goes on. For the proxy, which calls `reserve` and no other member that spends. The
+ * parent reserves after the store and settles before it, so that it never denies a call that the store admits.
  */
 export function withParentCap(
   budget: Budget,

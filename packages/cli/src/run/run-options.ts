@@ -116,7 +116,7 @@ function checkCommand(
 }
 
 function nameOf(word: string): string {
-  return word.split(/[\\/]/).at(-1)!.slice(0, 40)
+  return (word.split(/[\\/]/).findLast((part) => part !== "") ?? word).slice(0, 40)
 }
 
 function loginName(env: NodeJS.ProcessEnv): string {

@@ -3,6 +3,7 @@ import { acceptToken, createProxy, type ProxyHandler } from "@p2/guard/proxy"
 import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
 import type { Dashboard } from "../dashboard/dashboard"
 import type { RunBudget } from "./run-budget"
+import { runHints } from "./run-hints"
 import type { RunOptions } from "./run-options"
 import type { RunTotals } from "./run-totals"
 import type { RunUpstream } from "./run-upstreams"
@@ -10,7 +11,7 @@ import type { RunUpstream } from "./run-upstreams"
 /** The proxy of one run. */
 export interface RunProxy {
   server: ProxyServer
-  /** Opens the proxy's paths. Only the program gets it. */
+  /** The token that opens the proxy's paths. Only the program gets it. */
   token: string
   dashboard: Dashboard | undefined
   /** Waits for open calls for this time, then ends and settles them. */
@@ -74,6 +75,7 @@ function proxyOf({ options, budget, upstreams, totals, onWarning }: RunProxyOpti
     clampTo: clamp ? "budget" : undefined,
     wait: waitMs === undefined ? undefined : { timeoutMs: waitMs },
     onAttempt: (attempt) => totals.add(attempt),
+    hints: runHints(options),
   })
   return observingRejections(proxy, totals)
 }
@@ -86,9 +88,12 @@ function observingRejections(proxy: ProxyHandler, totals: RunTotals): ProxyHandl
   return async (request) => {
     const response = await proxy(request)
     if (response.headers.get("x-should-retry") !== "false" || !REJECTED.includes(response.status)) return response
-    const isAttempt = response.headers.has("x-p2-cost-usd")
-    if (!isAttempt) totals.reject(await messageOf(response.clone()))
-    else if (response.status === 402) totals.lastDenial = await messageOf(response.clone())
+    const isDenial = response.headers.has("x-p2-denial")
+    // An answer of the provider.
+    if (!isDenial && response.headers.has("x-p2-cost-usd")) return response
+    const message = await messageOf(response.clone())
+    if (isDenial) totals.lastDenial = message
+    else totals.reject(message)
     return response
   }
 }

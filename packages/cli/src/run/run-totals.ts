@@ -31,12 +31,17 @@ export class RunTotals {
   inDoubtNanoUsd: NanoUsd = 0
   /** Not sent, because a limit denied them. */
   denied = 0
+  /** The providers of these calls. */
+  readonly deniedProviders = new Set<string>()
   /** The message of the last denial, because programs do not always show it. */
   lastDenial: string | undefined
 
-  /** Counts an attempt. A background response that goes on is counted when it ends. */
+  /** Counts an attempt. A background response that continues is counted when it ends. */
   add({ status, provider, model, costNanoUsd, inDoubt, inputTokens = 0, outputTokens = 0 }: GuardAttempt): void {
-    if (status === "denied") this.denied++
+    if (status === "denied") {
+      this.denied++
+      this.deniedProviders.add(provider)
+    }
     if (status === "denied" || status === "released" || status === "continued") return
     this.calls++
     this.costNanoUsd += costNanoUsd

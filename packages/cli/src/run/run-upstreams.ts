@@ -2,7 +2,7 @@ import { hideString, InvalidArgumentError } from "@p2/core"
 import type { UpstreamOptions } from "@p2/guard/proxy"
 import { keyVariablesOf, PROVIDERS, type Provider, providerNamed } from "./providers"
 
-/** A provider as the proxy of a run serves it. */
+/** A provider that the proxy of a run serves. */
 export interface RunUpstream {
   provider: Provider
   /** Whether calls can be sent: there is a key, or an address that may not need one. */

@@ -3,7 +3,7 @@ import { formatUsd } from "@p2/core"
 import type { RunTotals } from "./run-totals"
 
 const REFRESH_MS = 500
-/** A smaller terminal, or one that does not say its size, has no room for the line. */
+/** A smaller terminal, or one that does not report its size, gets no line. */
 const MIN_ROWS = 4
 
 /** What the line reads at each refresh. */
@@ -27,7 +27,7 @@ export function describeRun({ calls, denied }: RunTotals, limit: LimitStatus): s
  * Keeps a line at the bottom of the terminal, below the output of the program, which scrolls above it. A program that takes the
  * whole screen draws over it.
  *
- * @returns removes the line
+ * @returns a function that removes the line
  */
 export function startWatchLine(terminal: NodeJS.WriteStream, source: WatchSource): () => void {
   let last = ""

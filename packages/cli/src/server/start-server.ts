@@ -4,6 +4,7 @@ import { createProxy, type ProxyHandler, type ProxyOptions, type UpstreamOptions
 import { type ProxyServer, serveProxy } from "@p2/guard/proxy/node"
 import type { Dashboard } from "../dashboard/dashboard"
 import { readDuration } from "../duration"
+import { nameStore } from "../store/name-store"
 import { checkWritable, type OpenStore, openStore } from "../store/open-store"
 import { alertEvent } from "./alerts/alert-event"
 import { Webhook } from "./alerts/webhook"
@@ -62,12 +63,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
   })
   try {
-    checkWritable(options.storeAddress)
-    // Fails at once if the store is misconfigured.
-    await store.budget.status()
-    // Ends the reservations of a process that was killed.
-    await store.budget.sweep()
-    const keys = await openKeyStore(options.storeAddress, store.store)
+    const keys = await nameStore(options.storeAddress, () => prepare(options.storeAddress, store))
     try {
       return await listen(options, { store, keys, webhooks })
     } catch (error) {
@@ -78,6 +74,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await store.close()
     throw error
   }
+}
+
+/** Fails at once if the store is unreachable or misconfigured. */
+async function prepare(address: string, { budget, store }: OpenStore): Promise<KeyStore> {
+  checkWritable(address)
+  await budget.status()
+  // Ends the reservations of a process that was killed.
+  await budget.sweep()
+  return openKeyStore(address, store)
 }
 
 interface Resources {
@@ -106,7 +111,8 @@ async function listen(options: ServerOptions, { store, keys, webhooks }: Resourc
     // An open connection may send further requests, which another instance must serve.
     if (isStopping) return stoppingResponse()
     if (dashboard?.owns(request)) return dashboard.handle(request)
-    return config.accountPaths || isModelCall(request) ? proxy(request) : pathNotAllowed()
+    if (!config.accountPaths && !isModelCall(request)) return pathNotAllowed()
+    return proxy(request)
   }
   const hostname = hostnameOf(config.listen)
   const server: ProxyServer = await serveProxy(handler, {
@@ -161,6 +167,15 @@ async function openDashboard(
   })
 }
 
+/** What the operator of the server can do: callers cannot change the budget or the configuration. */
+const HINTS = {
+  budget: "Ask the operator of the server to top up or raise the limit.",
+  prices: "`p2 models` lists the models and prices that p2 knows.",
+  provider: "Ask the operator of the server to set `provider` of the upstream.",
+  deployments: "Ask the operator of the server to add the deployment to `deployments` of the upstream.",
+  maxToolCalls: "Or ask the operator of the server to set `maxToolCalls`.",
+}
+
 function proxyOptionsOf(options: ServerOptions, { budget }: OpenStore, keys: KeyStore): ProxyOptions {
   const { config, log } = options
   const { maxOutputTokens, clampTo, maxToolCalls, serviceTier, inputBound, wait, charge } = config
@@ -171,6 +186,7 @@ function proxyOptionsOf(options: ServerOptions, { budget }: OpenStore, keys: Key
     upstreams: upstreamsOf(options),
     authenticate: authenticator(config, budget, new KeyLookup(keys, configKeys(config))),
     allowedOrigins: [],
+    hints: HINTS,
     onWarning: (message) => log("warning", { message }),
   }
 }

@@ -16,7 +16,7 @@ export interface OpenStore {
 }
 
 /** How long a call of the store may take. An LLM call takes longer, and a store that is slow for a moment must not fail it. */
-const TIMEOUT_MS = 5_000
+export const STORE_TIMEOUT_MS = 5_000
 
 /** @param address of `readStoreAddress` */
 export async function openStore(
@@ -47,7 +47,7 @@ async function connect(address: string): Promise<Connection> {
     case "memory":
       return { store: memoryStore(), disconnect: async () => {} }
     case "file": {
-      const store = sqliteStore(address, { timeoutMs: TIMEOUT_MS })
+      const store = sqliteStore(address, { timeoutMs: STORE_TIMEOUT_MS })
       createFile(filePath(address)!)
       return { store, disconnect: async () => {} }
     }
@@ -111,12 +111,12 @@ async function connectRedis(address: string): Promise<Connection> {
   const client = new Redis(address, { lazyConnect: true })
   // The store reports failures; without a listener, ioredis prints the address.
   client.on("error", () => {})
-  return { store: redisStore({ client, timeoutMs: TIMEOUT_MS }), disconnect: async () => client.disconnect() }
+  return { store: redisStore({ client, timeoutMs: STORE_TIMEOUT_MS }), disconnect: async () => client.disconnect() }
 }
 
 async function connectPostgres(address: string): Promise<Connection> {
   const [{ default: pg }, { postgresStore }] = await Promise.all([import("pg"), import("@p2/budget-postgres")])
   const pool = new pg.Pool({ connectionString: address })
   pool.on("error", () => {})
-  return { store: postgresStore({ pool, timeoutMs: TIMEOUT_MS }), disconnect: () => pool.end() }
+  return { store: postgresStore({ pool, timeoutMs: STORE_TIMEOUT_MS }), disconnect: () => pool.end() }
 }

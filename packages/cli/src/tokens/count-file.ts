@@ -5,12 +5,15 @@ import { countTokens, encode, estimateTokens, NoPublicTokenizerError } from "@p2
 import { print } from "../output/print"
 import { formatCount } from "../output/table"
 
-/** Tokens of a text. `tokens` is exact, or an estimate that `upperBound` bounds. */
+/** The tokens of a file. `tokens` is exact, or an estimate with an `upperBound`. */
 type FileCount =
   | { status: "exact"; model: string; tokens: number }
   | { status: "estimate"; model: string; tokens: number; upperBound: number; basis: string }
 
-/** Prints the tokens of a file, or of standard input for `-`. @throws P2Error if it cannot be read or the model is no model id */
+/**
+ * Prints the tokens of a file, or of standard input for `-`. @throws P2Error if it cannot be read or the model id is
+ * invalid
+ */
 export async function countFile(file: string, { model, asJson }: { model: string; asJson: boolean }): Promise<void> {
   const count = countText(await readInput(file), model)
   print(describeCount(count), count, { asJson })

@@ -68,7 +68,7 @@ describe("signing in", () => {
         expect(body).not.toContain(secret)
   })
 
-  it("signs everybody out when it is closed", async () => {
+  it("signs all browsers out when it is closed", async () => {
     const { dashboard, send, open } = newDashboard()
     const { cookie } = await open()
     const unused = dashboard.createLink().slice(ORIGIN.length)

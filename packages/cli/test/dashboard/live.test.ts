@@ -2,9 +2,9 @@ import { type Budget, type BudgetStore, createBudget, memoryStore, StoreError, t
 import { describe, expect, it } from "vitest"
 import { createDashboard } from "../../src/dashboard/create-dashboard"
 import type { CallsView } from "../../src/dashboard/view"
+import { soon } from "../support/soon"
 import { readSections } from "./support/sections"
 import { serveDashboard, signIn } from "./support/served-dashboard"
-import { soon } from "./support/soon"
 
 const ada = { userId: "ada", model: "gpt-5", tags: { team: "search" } }
 
@@ -55,7 +55,8 @@ describe("the stream", () => {
     await using stream = await readSections(served.url, await signIn(served.dashboard))
     for (let index = 0; index < 7; index++) await served.budget.reserve({ subject: ada, amount: "1.50" })
     await soon(() => stream.sections.totals?.sums.denied).toBe(7)
-    await soon(() => stream.sections.calls?.calls.map(({ count }) => count)).toEqual([7])
+    // Two entries if a minute ended meanwhile.
+    await soon(() => stream.sections.calls?.calls.reduce((sum, { count }) => sum + count, 0)).toBe(7)
   })
 
   it("says which limit denied a call that the proxy of this process reported", async () => {
@@ -119,7 +120,7 @@ describe("the stream", () => {
     for (const id of ["other", "this"]) await call(budget, { ...ada, tags: { run: id } as never }, 100)
     await using stream = await readSections(url, await signIn(dashboard))
     await soon(() => stream.sections.totals?.sums.calls).toBe(2)
-    expect(stream.sections.limits?.limits.map(({ value, spent }) => [value, spent])).toEqual([["this", 100]])
+    await soon(() => stream.sections.limits?.limits.map(({ value, spent }) => [value, spent])).toEqual([["this", 100]])
   })
 
   it("skips subjects for which the budget has no limits", async () => {
@@ -134,7 +135,7 @@ describe("the stream", () => {
     await soon(() => stream.sections.limits?.limits.map(({ limit, spent }) => [limit, spent])).toEqual([
       [1_000_000_000, 100],
     ])
-    expect(stream.sections.problem).toEqual({ message: null })
+    await soon(() => stream.sections.problem).toEqual({ message: null })
   })
 
   it("shows the limit of a child budget", async () => {
@@ -215,7 +216,7 @@ describe("the stream", () => {
       // What has not changed is not sent again.
       expect([first, second].map(({ raw }) => raw.split("event: calls").length - 1)).toEqual([1, 1])
     }
-    // The last read may still run when the viewers have left.
+    // The last read may still run after the viewers have disconnected.
     let seen = -1
     await soon(
       () => {
@@ -227,7 +228,7 @@ describe("the stream", () => {
     ).toBe(true)
   })
 
-  it("reports a store that fails, without what the error quotes, and goes on when it is back", async () => {
+  it("reports a store that fails, without what the error quotes, and works again when the store is back", async () => {
     const store = memoryStore()
     let failure: Error | undefined
     const read: BudgetStore["read"] = async (request) => {
@@ -256,7 +257,7 @@ describe("the stream", () => {
     await using stream = await readSections(served.url, await signIn(served.dashboard))
     await call(budget, ada, 100)
     await soon(() => stream.sections.limits?.limits[0]?.spent).toBe(100)
-    expect(stream.sections.problem).toEqual({ message: null })
+    await soon(() => stream.sections.problem).toEqual({ message: null })
     expect(stream.sections.totals).toBeUndefined()
   })
 
@@ -294,7 +295,7 @@ describe("the stream", () => {
     expect(warnings).toEqual([])
   })
 
-  it("ends the stream of a reader who has left before it began", async () => {
+  it("ends the stream of a reader who disconnected before it began", async () => {
     const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 5 }] })
     const origin = "http://127.0.0.1:4310"
     const dashboard = createDashboard({ budget, origin })

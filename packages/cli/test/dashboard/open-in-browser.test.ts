@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { afterAll, expect, it } from "vitest"
 import { openInBrowser } from "../../src/dashboard/open-in-browser"
-import { soon } from "./support/soon"
+import { soon } from "../support/soon"
 
 const folder = mkdtempSync(join(tmpdir(), "p2-browser-test-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

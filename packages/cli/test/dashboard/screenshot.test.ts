@@ -30,7 +30,7 @@ it("takes a picture that the documentation can show", async () => {
   }
 })
 
-it("shows a real picture in the documentation, with a text", () => {
+it("shows a real picture in the documentation, with an alternative text", () => {
   const picture = readFileSync(`${docs}dashboard.png`)
   expect(picture.subarray(1, 4).toString()).toBe("PNG")
   expect(picture.length).toBeLessThan(MAX_BYTES)

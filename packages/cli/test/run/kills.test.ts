@@ -23,11 +23,11 @@ beforeAll(async () => {
 })
 afterEach(() => provider.faults.clear())
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
 })
 
-/** A user with a limit of its own in the file, and what the provider has billed since. */
+/** A user with its own limit in the file, and what the provider has billed since. */
 function userWith(budget: string, userId: string) {
   const billedBefore = provider.ledger.totalNanoUsd
   const file = join(world.folder, "home", "p2.db")
@@ -50,7 +50,7 @@ function userWith(budget: string, userId: string) {
       }),
     billed: () => provider.ledger.totalNanoUsd - billedBefore,
     status: () => withBudget(statusIn),
-    /** When every lease has ended, and somebody looks. */
+    /** The state after every lease has ended and been expired. */
     statusAfterLeases: () =>
       withBudget(async (opened) => {
         await opened.sweep()

@@ -4,6 +4,7 @@ import { sqliteStore } from "@p2/budget-sqlite"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { type CliWorld, createCliWorld } from "../support/run-cli"
+import { soon } from "../support/soon"
 
 const KEYS = { OPENAI_API_KEY: "sk-planted-0123456789", ANTHROPIC_API_KEY: "sk-ant-planted-0123456789" }
 
@@ -16,25 +17,27 @@ beforeAll(async () => {
 })
 afterEach(() => provider.faults.clear())
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
 })
 
-/** A program that sends these calls at once, each a path and a body, and prints the statuses. */
+/** A program that sends these calls at once, each a path and a body, and prints each status when it arrives. */
 function callsOf(variable: string, ...calls: [string, object][]): string[] {
   const code = `
     const calls = ${JSON.stringify(calls)}
     const headers = { "content-type": "application/json", authorization: "Bearer " + process.env.OPENAI_API_KEY, "anthropic-version": "2023-06-01" }
-    const responses = await Promise.all(calls.map(([path, body]) =>
-      fetch(process.env.${variable} + path, { method: "POST", headers, body: JSON.stringify(body) })))
-    for (const response of responses) console.log(response.status, (await response.text()).slice(0, 300))`
+    await Promise.all(calls.map(async ([path, body]) => {
+      const response = await fetch(process.env.${variable} + path, { method: "POST", headers, body: JSON.stringify(body) })
+      console.log(response.status, (await response.text()).slice(0, 300))
+    }))`
   return ["--", process.execPath, "--input-type=module", "-e", code]
 }
 
 const CHAT = { model: "gpt-4o-mini", messages: [{ role: "user", content: "Say hello" }] }
 const RESPONSE = { model: "gpt-4o-mini", input: "Say hello", tools: [{ type: "web_search" }], max_output_tokens: 100 }
-const run = (options: string[], program: string[], env: Record<string, string> = KEYS) =>
-  world.run(["run", "--quiet", "--budget", "1", "--store", "memory:", ...options, ...program], env)
+const start = (options: string[], program: string[]) =>
+  world.start(["run", "--quiet", "--budget", "1", "--store", "memory:", ...options, ...program], KEYS)
+const run = (options: string[], program: string[]) => start(options, program).ended
 const upstream = (name: string, url: string) => ["--upstream", `${name}=${url}`]
 
 describe("what is sent", () => {
@@ -83,20 +86,25 @@ it("--input-bound provider reserves less, by the provider's own count", async ()
   const program = callsOf("ANTHROPIC_BASE_URL", ["/v1/messages", call])
   const options = [...upstream("anthropic", provider.anthropicBaseURL), "--budget", "0.04"]
   const anthropic = program.map((word) => word.replace("OPENAI_API_KEY", "ANTHROPIC_API_KEY"))
-  expect((await run(options, anthropic)).stdout).toMatch(/^402/)
+  const denied = await world.run(["run", "--budget", "1", "--store", "memory:", ...options, ...anthropic], KEYS)
+  expect(denied.stdout).toMatch(/^402/)
+  expect(denied.stderr).toMatch(/\n {2}--clamp lowers .*\n {2}--input-bound provider bounds the input/)
   expect((await run([...options, "--input-bound", "provider"], anthropic)).stdout).toMatch(/^200/)
 })
 
-it("--wait waits for room instead of denying", async () => {
-  provider.faults.always({ delayMs: 300 })
+it("--wait waits until a call fits instead of denying", async () => {
   const calls = callsOf(
     "OPENAI_BASE_URL",
     ...Array.from({ length: 3 }, () => ["/chat/completions", CHAT] as [string, object]),
   )
-  // Room for one call at a time.
+  // A budget that covers one call at a time.
   const options = [...upstream("openai", provider.baseURL), "--max-output-tokens", "1000", "--budget", "0.00095"]
-  const denied = await run(options, calls)
-  expect(denied.stdout.match(/^402/gm)).toHaveLength(2)
+  let answer = () => {}
+  provider.faults.next({ until: new Promise<void>((resolve) => (answer = resolve)) })
+  const denied = start(options, calls)
+  await soon(() => denied.stdout.match(/^402/gm)).toHaveLength(2)
+  answer()
+  expect((await denied.ended).stdout.match(/^200/gm)).toHaveLength(1)
   const waited = await run([...options, "--wait", "60s"], calls)
   expect(waited.stdout.match(/^200/gm)).toHaveLength(3)
 })
@@ -125,13 +133,15 @@ it("--user and --tag are in the ledger, with the run and the program", async () 
   ])
 })
 
-it("P2_STORE is the address of the store, also with a password, which nobody sees", async () => {
+it("P2_STORE is the address of the store, even with a password, which is never shown", async () => {
   const { code, stdout, stderr } = await world.run(
     ["run", "--budget", "1", ...callsOf("OPENAI_BASE_URL", ["/chat/completions", CHAT])],
     { ...KEYS, P2_STORE: "postgres://p2:Pa55w0rd@127.0.0.1:1/p2" },
   )
   expect([code, stdout]).toEqual([3, ""])
-  expect(stderr).toMatch(/^p2: .+\n$/)
+  expect(stderr).toMatch(
+    /^p2: PostgreSQL .+ The store is postgres:\/\/127\.0\.0\.1:1\/p2: start it, or set another address with --store or P2_STORE\.\n$/,
+  )
   expect(stderr).not.toContain("Pa55w0rd")
 })
 

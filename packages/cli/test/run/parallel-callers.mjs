@@ -1,4 +1,4 @@
-// Makes calls with the OpenAI SDK, its retries included, in processes of its own: `node parallel-callers.mjs 4 50` makes 4 × 50 calls
+// Makes calls with the OpenAI SDK, its retries included, in separate processes: `node parallel-callers.mjs 4 50` makes 4 × 50 calls
 // at once. Prints how each call ended. With one process it makes the calls itself.
 import { fork } from "node:child_process"
 import { once } from "node:events"

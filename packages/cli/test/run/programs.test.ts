@@ -40,7 +40,7 @@ describe("a known program is found", () => {
 })
 
 describe("the settings of", () => {
-  it("claude put the token where no question is asked", () => {
+  it("claude put the token into the variable that needs no confirmation", () => {
     expect(settingsOf("claude").env).toEqual({ ANTHROPIC_AUTH_TOKEN: "p2-token", ANTHROPIC_API_KEY: undefined })
     expect(settingsOf("claude", { isAvailable: () => false })).toEqual({})
     const clamped = { MAX_THINKING_TOKENS: "4000", CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" }

@@ -24,7 +24,7 @@ beforeAll(async () => {
   env = { ...SECRETS, OPENAI_BASE_URL: provider.baseURL }
 })
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
 })
 

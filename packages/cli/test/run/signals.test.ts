@@ -10,7 +10,7 @@ beforeAll(async () => {
   provider = await startLocalProvider()
 })
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
 })
 
@@ -33,7 +33,7 @@ const start = (code: string, ...options: string[]) =>
   )
 
 it.each(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const)(
-  "%s reaches the program once, and it may end as it likes",
+  "%s reaches the program once, and it may handle the signal",
   async (signal) => {
     const running = start(`
     let count = 0

@@ -47,29 +47,37 @@ it("the program has the terminal, and Ctrl-C reaches it once", async () => {
 })
 
 it("a second Ctrl-C kills a program that ignores the first", async () => {
-  const { shows, write, ended } = run(`
+  const program = run(`
     process.on("SIGINT", () => console.log("ignored"))
     setInterval(() => {}, 1_000)
     console.log("ready")`)
-  await shows("ready")
-  write(CTRL_C)
-  await shows("ignored")
-  write(CTRL_C)
-  await shows("no calls")
-  expect((await ended).signal).toBe(9)
+  await program.shows("ready")
+  program.write(CTRL_C)
+  await program.shows("ignored")
+  // On a machine that is busy, two may arrive too far apart, or as one.
+  const presses = setInterval(() => program.write(CTRL_C), 100)
+  try {
+    expect((await program.ended).signal).toBe(9)
+  } finally {
+    clearInterval(presses)
+  }
+  expect(program.output).toContain("no calls")
 })
 
-it("Ctrl-Z stops p2 and the program, and fg goes on", async () => {
+it("Ctrl-Z stops p2 and the program, and fg continues both", async () => {
   const { shows, write } = open("bash", "--norc", "--noprofile", "-i")
   await shows("prompt> ")
   const command = `"${process.execPath}" --no-warnings "${world.cliFile}" run --budget 1 --store memory:`
-  write(`${command} -- "${process.execPath}" -e 'setInterval(() => {}, 1e3); console.log("rea" + "dy")'\r`)
+  // The program says when it runs again: before that, Ctrl-C could reach the shell instead.
+  const code =
+    'setInterval(() => {}, 1e3); process.on("SIGCONT", () => console.log("aga" + "in")); console.log("rea" + "dy")'
+  write(`${command} -- "${process.execPath}" -e '${code}'\r`)
   await shows("ready")
   write(CTRL_Z)
   await shows("Stopped")
   await shows("prompt> ")
   write("fg\r")
-  await shows("run --budget")
+  await shows("again")
   write(CTRL_C)
   await shows("no calls")
   write("echo code=$?\r")

@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, expect, it } from "vitest"
+import { soon } from "../support/soon"
 import { CALL, serveProvider } from "./served-provider"
 
 const SECRET = "a secret of the receiver"
@@ -44,8 +45,8 @@ it("reports each threshold of a window once over all instances, signed, to every
       const answers = await Promise.all(instances.map((instance) => instance.call(key, { body })))
       denied += answers.filter(({ status }) => status === 402).length
     }
+    await soon(() => received).toHaveLength(4)
   } finally {
-    // Waits for what is being delivered.
     for (const instance of instances) await instance.close()
     await new Promise((resolve) => receiver.close(resolve))
   }

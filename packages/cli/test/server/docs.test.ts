@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process"
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
@@ -20,12 +19,12 @@ const FENCE = /^```sh\n((?:(?!```).*\n)*)```\n\n```text\n((?:(?!```).*\n)*)```$/
 let world: CliWorld
 let provider: LocalProvider
 let server: RunningCli | undefined
-let port: number
+/** Of the server, once it listens. */
+let port = "4100"
 
 beforeAll(async () => {
   world = await createCliWorld()
   provider = await startLocalProvider()
-  port = await freePort()
   mkdirSync(join(world.folder, "bin"))
   const script = join(world.folder, "bin", "p2")
   writeFileSync(script, `#!/bin/sh\nexec "${process.execPath}" --no-warnings "${world.cliFile}" "$@"\n`)
@@ -35,7 +34,7 @@ beforeAll(async () => {
 afterAll(async () => {
   server?.child.kill("SIGTERM")
   await server?.ended
-  world.close()
+  await world.close()
   await provider.close()
 })
 
@@ -49,6 +48,7 @@ it("the examples of docs/serve.md print what the page shows", async () => {
       const [, ...args] = script.trim().split(" ")
       server = world.start(args, { OPENAI_API_KEY: "local" })
       await server.wrote('"event":"listening"')
+      port = /"url":"http:[^"]+:(\d+)"/.exec(server.stdout)![1]!
       const call = await callServer(`http://127.0.0.1:${port}`, key)
       expect(call.status).toBe(200)
       continue
@@ -66,11 +66,11 @@ it("the table of the configuration has every field", () => {
   expect(documented.sort()).toEqual([...FIELDS[""]!].sort())
 })
 
-/** The port of the page may be in use here, and its provider is not. */
+/** The port of the page may be in use here, and its provider cannot be reached from here. */
 function useLocalProvider(): void {
   const file = join(world.folder, "p2.json")
   const config = readFileSync(file, "utf8")
-    .replaceAll("4100", String(port))
+    .replaceAll("4100", "0")
     .replace('{ "keyFrom": "OPENAI_API_KEY" }', `{ "keyFrom": "OPENAI_API_KEY", "baseURL": "${provider.baseURL}" }`)
   writeFileSync(file, config)
 }
@@ -78,7 +78,7 @@ function useLocalProvider(): void {
 /** As a user would; stdout and stderr are one terminal. */
 function runScript(script: string): Promise<string> {
   const env = { PATH: `${join(world.folder, "bin")}:${process.env.PATH}`, HOME: world.folder, NO_COLOR: "1" }
-  const text = `exec 2>&1\n${script.replaceAll("4100", String(port))}`
+  const text = `exec 2>&1\n${script.replaceAll("4100", port)}`
   return new Promise((resolve) => {
     execFile("bash", ["-c", text], { cwd: world.folder, env }, (_error, stdout) => resolve(stdout.trim()))
   })
@@ -95,14 +95,4 @@ function patternOf(output: string): RegExp {
 
 function escapePattern(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&").replace(/ {2,}/g, " +")
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const probe = createServer()
-    probe.listen(0, "127.0.0.1", () => {
-      const { port: free } = probe.address() as { port: number }
-      probe.close(() => resolve(free))
-    })
-  })
 }

@@ -43,7 +43,7 @@ it("ends a key at the instant of its expiry, cached or not", async () => {
   expect(await lookup.find(key)).toBeUndefined()
 })
 
-it("asks the store nothing about tokens of another form, and once a second about an unknown key", async () => {
+it("does not look up tokens of another form, and looks up an unknown key once a second", async () => {
   const { state, find } = oneKey(createKey())
   const lookup = new KeyLookup({ find }, [], () => 0)
   for (const token of ["", "sk-key", "p2k_short", `${createKey()}x`]) expect(await lookup.find(token)).toBeUndefined()

@@ -48,7 +48,7 @@ function newRecord(key: string, createdAt = 1_000): KeyRecord {
 }
 
 describe.each(["sqlite", "redis", "postgres"])("the keys in %s", (kind) => {
-  it("are found by their hash, from every connection, beside the store's own data", () =>
+  it("are found by their hash, from every connection, next to the store's own data", () =>
     withTwo(kind, async (first, second) => {
       const key = createKey()
       const record = newRecord(key)
@@ -57,7 +57,7 @@ describe.each(["sqlite", "redis", "postgres"])("the keys in %s", (kind) => {
       expect(await second.find(hashKey(key))).toEqual(record)
       expect(await second.find(hashKey(createKey()))).toBeUndefined()
       expect((await second.list()).map(({ id }) => id)).toContain(record.id)
-      // The budget's tables are unharmed.
+      // The budget's tables are unchanged.
       const store = await openStore(addresses[kind]!, { limits: [{ scope: "total", limit: 1 }] })
       const result = await store.budget.reserve({ amount: "0.10" })
       expect(result.ok && (await result.reservation.settle("0.05")).status).toBe("settled")

@@ -96,7 +96,7 @@ describe("p2 status", () => {
   it.each([
     [["--limit", "5", "--per", "daily"], "Invalid `--per`"],
     [["--per", "day"], "Invalid `--per`: expected absent, because there is no `--limit`"],
-    // A variable of a script that is not set would select everybody.
+    // An unset variable of a script would select all users.
     [["--user", ""], "Invalid `--user`: expected at least one character"],
     [["--key", ""], "Invalid `--key`: expected at least one character"],
   ])("rejects %j", async (args, message) => {
@@ -153,7 +153,7 @@ describe("p2 calls", () => {
     await withBudget((budget) => spend(budget, { userId: "eve", model: "gpt-4o-mini" }, "0.001"))
     const following = world.start(["calls", "--follow", "--user", "eve", "--json"])
     await following.wrote('"costNanoUsd":1000000')
-    // Many in one millisecond, whose keys are in another order than they are written.
+    // Many in one millisecond, whose keys are not in the order in which they are written.
     await withBudget(async (budget) => {
       await spend(budget, { userId: "bob", model: "gpt-4o-mini" }, "0.01")
       await Promise.all(
@@ -208,7 +208,7 @@ describe("p2 export", () => {
     expect(output).not.toContain(PROMPT)
   })
 
-  it("writes a new file that only its owner can read, and replaces none", async () => {
+  it("writes a new file that only its owner can read, and never replaces one", async () => {
     await p2("export", "--format", "csv", "--output", "ledger.csv", "--until", "2100-01-01")
     const { mode, size } = statSync(join(world.folder, "ledger.csv"))
     expect([(mode & 0o777).toString(8), size > 500]).toEqual(["600", true])
@@ -258,7 +258,7 @@ describe("p2 top-up and p2 reset", () => {
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)])
   })
 
-  it("refuse inside `p2 run`", async () => {
+  it("are rejected inside `p2 run`", async () => {
     for (const command of [["reset"], ["top-up", "--amount", "1"]])
       expect(await world.run([...command, "--scope", "total"], { P2_RUN: "1" })).toMatchObject({
         code: 2,
@@ -284,10 +284,11 @@ describe("p2 check", () => {
       P2_STORE: "redis://:hidden-password@127.0.0.1:1",
     })
     expect(other.code).toBe(3)
+    expect(other.stderr).toContain("The store is redis://127.0.0.1:1: start it")
     expect(other.stderr + other.stdout).not.toContain("hidden-password")
   })
 
-  it("does not create a store where there is none", async () => {
+  it("does not create a missing store", async () => {
     expect(await world.run(["check", "--store", "file:typo.db"])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("There is no store at file:typo.db"),

@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  world.close()
+  await world.close()
   await provider.close()
 })
 
@@ -61,6 +61,9 @@ describe("from nothing to a call", () => {
     expect(await world.run(["init"])).toMatchObject({ code: 0, stdout: expect.stringContaining("Wrote p2.json") })
     expect(await world.run(["init"])).toMatchObject({ code: 2, stderr: expect.stringContaining("`--force`") })
     const { key, id } = await createKey("--user", "ada", "--tag", "team=search", "--limit", "5", "--per", "day")
+    const another = await world.run(["keys", "create", "--user", "bob"])
+    expect(another.stdout).toContain("\nStore:            file:p2.db\n")
+    expect(another.stdout).toContain("with the base URL of the server: http://127.0.0.1:4100/openai/v1\n")
     const listed = await world.run(["keys", "list"])
     expect(listed.stdout).toMatch(new RegExp(`${id} .* ada +team=search +all +\\$5\\.00/day +never +active`))
     expect(listed.stdout).not.toContain(key)
@@ -131,11 +134,13 @@ describe("SIGTERM", () => {
     writeConfig("grace.json", { store: "file:grace.db", anonymous: {} })
     const server = await startServer("grace.json")
     const before = provider.ledger.totalNanoUsd
-    provider.faults.next({ delayMs: 600 })
+    let answer = () => {}
+    provider.faults.next({ until: new Promise<void>((resolve) => (answer = resolve)) })
     const call = await arrivedCall(server)
     server.child.kill("SIGTERM")
     await server.wrote('"event":"stopping","open":1')
     await expect(callServer(server.url, undefined)).rejects.toThrow(/ECONNREFUSED|ECONNRESET|socket hang up/)
+    answer()
     expect(await call.outcome).toBe(200)
     expect(await server.ended).toMatchObject({ code: 0, stderr: "" })
     expect(await balance("file:grace.db")).toEqual({ spent: provider.ledger.totalNanoUsd - before, reserved: 0 })
@@ -158,7 +163,7 @@ describe("SIGTERM", () => {
   })
 })
 
-it("does not stay if the link of the dashboard cannot be written, or the address is in use", async () => {
+it("does not stay if the link of the dashboard cannot be written, the address is in use, or the store is unreachable", async () => {
   writeConfig("link.json", { store: "memory:", anonymous: {}, dashboard: true })
   expect(
     await world.run(["serve", "--config", "link.json", "--dashboard-link", "none/link"], { UPSTREAM_KEY }),
@@ -172,6 +177,12 @@ it("does not stay if the link of the dashboard cannot be written, or the address
     code: 3,
     stderr: `p2: The address ${host} is in use. Stop the other program, or change \`listen\`.\n`,
   })
+  writeConfig("away.json", { store: "redis://127.0.0.1:1", anonymous: {} })
+  for (const command of [["serve"], ["keys", "list"]])
+    expect(await world.run([...command, "--config", "away.json"], { UPSTREAM_KEY })).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining("The store is redis://127.0.0.1:1: start it, or set another address"),
+    })
 })
 
 it("exits with 2 and names the place if the configuration is invalid", async () => {
@@ -188,7 +199,7 @@ it("exits with 2 and names the place if the configuration is invalid", async () 
 })
 
 it.each([["serve"], ["keys", "create"], ["keys", "revoke", "k0"]])(
-  "refuses inside `p2 run`: %s %s",
+  "is rejected inside `p2 run`: %s %s",
   async (...args) => {
     expect(await world.run(args, { P2_RUN: "1" })).toMatchObject({
       code: 2,
@@ -258,7 +269,7 @@ function readLink(file: string): string {
 }
 
 describe("three instances on one Redis", () => {
-  it("hold a limit together, and go on when one is killed", { timeout: 300_000 }, async () => {
+  it("share a limit, and continue when one is killed", { timeout: 300_000 }, async () => {
     const redis = await startRedis()
     try {
       const store = redis.url
@@ -295,7 +306,7 @@ describe("three instances on one Redis", () => {
       expect(spent + reserved).toBeGreaterThanOrEqual(billed)
       expect(spent + reserved).toBeLessThanOrEqual(20_000_000)
 
-      // The others serve, and the room is theirs once it is topped up.
+      // The others serve, and their calls fit once the limit is topped up.
       const admin = await openStore(store, { limits: [{ scope: "user", limit: "0.02" }] })
       await admin.budget.topUp({ subject: { userId: "ada" }, scope: "user", amount: "0.02" })
       await admin.close()
@@ -338,7 +349,7 @@ async function arrivedCall(
   return { outcome }
 }
 
-/** Of the limit in dollars that the tests use. */
+/** The status of the limit in dollars that the tests use. */
 async function balance(store: string, userLimit?: string): Promise<{ spent: number; reserved: number }> {
   const address = store.startsWith("file:") ? `file:${join(world.folder, store.slice(5))}` : store
   const limits =

@@ -16,7 +16,7 @@ export const MODEL = "gpt-4o-mini"
 
 export const CALL = { model: MODEL, messages: [{ role: "user", content: PROMPT }], max_tokens: 50 }
 
-/** A server in this process, in front of the local provider. */
+/** A server in this process that forwards to the local provider. */
 export interface ServedProvider {
   server: RunningServer
   provider: LocalProvider
@@ -34,7 +34,7 @@ export interface CallOptions {
   method?: string
   headers?: Record<string, string>
   body?: unknown
-  /** @defaultValue a connection of its own */
+  /** @defaultValue a separate connection */
   agent?: Agent
 }
 

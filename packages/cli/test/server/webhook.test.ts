@@ -53,7 +53,7 @@ it("delivers an event, signed", async () => {
   const failures: string[] = []
   const webhook = new Webhook({ url, secret: SECRET, onFailure: (message) => failures.push(message) })
   webhook.send({ type: "budget.threshold", value: 'ada "the \u2028 first"' })
-  expect(await webhook.close(10_000)).toBe(0)
+  expect(await webhook.close(60_000)).toBe(0)
   expect(received).toHaveLength(1)
   expect(isSigned(received[0]!)).toBe(true)
   expect(isSigned({ ...received[0]!, body: received[0]!.body.replace("ada", "bob") })).toBe(false)
@@ -74,7 +74,7 @@ it("sends again what failed, with the same id, and others meanwhile", async () =
   webhook.send({ number: 1 })
   webhook.send({ number: 2 })
   await until(() => received.length === 4)
-  expect(await webhook.close(10_000)).toBe(0)
+  expect(await webhook.close(60_000)).toBe(0)
   const numbers = received.map(({ body }) => (JSON.parse(body) as { number: number }).number)
   expect([...numbers].sort()).toEqual([1, 1, 2, 2])
   expect(new Set(received.map(({ headers }) => headers["p2-delivery"])).size).toBe(2)
@@ -90,9 +90,9 @@ it("follows no redirect", async () => {
   const failures: string[] = []
   const webhook = new Webhook({ url, secret: SECRET, onFailure: (message) => failures.push(message) })
   webhook.send({})
-  await until(() => failures.length === 1)
+  await until(() => failures.length >= 1)
   expect(failures[0]).toContain("status 307")
-  expect(await webhook.close(10_000)).toBe(1)
+  expect(await webhook.close(60_000)).toBe(1)
   expect(other.received).toEqual([])
   expect(received.length).toBeGreaterThan(0)
 })
@@ -102,9 +102,9 @@ it("gives up on a receiver that does not answer in time", async () => {
   const failures: string[] = []
   const webhook = new Webhook({ url, secret: SECRET, timeoutMs: 20, onFailure: (message) => failures.push(message) })
   webhook.send({})
-  await until(() => failures.length === 1)
+  await until(() => failures.length >= 1)
   expect(failures[0]).toContain("timeout")
-  expect(await webhook.close(10_000)).toBe(1)
+  expect(await webhook.close(60_000)).toBe(1)
 })
 
 it("keeps a thousand alerts at most", async () => {

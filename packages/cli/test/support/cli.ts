@@ -6,7 +6,7 @@ import { build } from "esbuild"
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const workspace = fileURLToPath(new URL("../../../../", import.meta.url))
 
-/** The command line of the sources as a file that plain Node runs, beside the dependencies of this package. */
+/** The command line of the sources as a file for plain Node, next to the dependencies of this package. */
 export interface CliFile {
   file: string
   remove(): void

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -24,7 +25,7 @@ export interface RunningCli {
   wrote(text: string): Promise<void>
 }
 
-/** The command line in a world of its own: a data folder, and no credentials of this machine. */
+/** An isolated command line: a separate data folder, and no credentials of this machine. */
 export interface CliWorld {
   /** P2_HOME, and a place for files. */
   folder: string
@@ -32,17 +33,16 @@ export interface CliWorld {
   cliFile: string
   start(args: readonly string[], env?: Record<string, string>): RunningCli
   run(args: readonly string[], env?: Record<string, string>): Promise<CliEnd>
-  close(): void
+  close(): Promise<void>
 }
 
 export async function createCliWorld(): Promise<CliWorld> {
-  const cli = await bundleCli()
+  const bundle = await bundleCli()
   const folder = mkdtempSync(join(tmpdir(), "p2-cli-"))
   const running = new Set<ChildProcess>()
   const start: CliWorld["start"] = (args, env = {}) => {
     const own = { PATH: process.env.PATH, HOME: folder, P2_HOME: join(folder, "home"), NO_COLOR: "1", ...env }
-    const child = spawn(process.execPath, ["--no-warnings", cli.file, ...args], { env: own, cwd: folder })
-    running.add(child)
+    const child = spawn(process.execPath, ["--no-warnings", bundle.file, ...args], { env: own, cwd: folder })
     const output = { stdout: "", stderr: "" }
     const listeners = new Set<() => void>()
     for (const name of ["stdout", "stderr"] as const)
@@ -52,7 +52,6 @@ export async function createCliWorld(): Promise<CliWorld> {
       })
     const ended = new Promise<CliEnd>((resolve) => {
       child.once("close", (code, signal) => {
-        running.delete(child)
         resolve({ code, signal, ...output })
       })
     })
@@ -65,6 +64,8 @@ export async function createCliWorld(): Promise<CliWorld> {
         check()
         void ended.then(() => reject(new Error(`Ended without writing ${text}: ${output.stderr}`)))
       })
+    running.add(child)
+    child.once("exit", () => running.delete(child))
     return {
       ...{ child, pid: child.pid!, ended, wrote },
       get stdout() {
@@ -77,13 +78,19 @@ export async function createCliWorld(): Promise<CliWorld> {
   }
   return {
     folder,
-    cliFile: cli.file,
+    cliFile: bundle.file,
     start,
     run: (args, env) => start(args, env).ended,
-    close: () => {
-      for (const child of running) child.kill("SIGKILL")
-      cli.remove()
-      rmSync(folder, { recursive: true, force: true })
+    close: async () => {
+      // A process that still writes would make the removal of its folder fail.
+      await Promise.all(
+        [...running].map((child) => {
+          child.kill("SIGKILL")
+          return once(child, "exit")
+        }),
+      )
+      bundle.remove()
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }

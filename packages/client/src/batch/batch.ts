@@ -11,7 +11,7 @@ export interface BatchItem {
   budget: Budget
   subject: Subject
   limits: readonly Limit[]
-  /** Undefined: it was not tried. */
+  /** Undefined: the item was not tried. */
   earlier: EarlierRun | undefined
 }
 
@@ -29,7 +29,7 @@ export async function openBatch(
 ): Promise<BatchItem[]> {
   const { name, maxBudget, decisive, conversations } = options
   const { limits } = opened
-  // Batches of two users are two batches, also with the same name.
+  // Batches of two users are separate batches, even if they have the same name.
   const owner = [name, opened.subject.userId ?? null, opened.subject.clientId ?? null]
   const id = name === undefined ? crypto.randomUUID() : await hashText(JSON.stringify(owner))
   // The counter of a named batch is the same in every run.
@@ -105,7 +105,7 @@ async function requestIds(
   return ids
 }
 
-/** The first 128 bits of a text's SHA-256, in hexadecimal. */
+/** The first 128 bits of a string's SHA-256, in hexadecimal. */
 async function hashText(text: string): Promise<string> {
   const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text))
   return Array.from(new Uint8Array(hash, 0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("")

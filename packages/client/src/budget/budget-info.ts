@@ -54,7 +54,7 @@ export interface BudgetInfo {
   scopes: ScopeInfo[]
 }
 
-/** The probable cost: the input as counted, and half of `maxTokens`, because answers seldom use all of it. */
+/** The probable cost: the input as counted, and half of `maxTokens`, because answers rarely use all of it. */
 export function estimateOf({ route, inputTokens, maxTokens }: AttemptPlan): NanoUsd {
   return route.estimateNanoUsd(inputTokens, Math.ceil(maxTokens / 2))
 }

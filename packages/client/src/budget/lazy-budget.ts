@@ -1,10 +1,9 @@
 import type { Budget, Limit, LimitStatus, Subject } from "@p2/budget"
-import type { Request, RequestBudget } from "@p2/core"
+import { callObserver, type Request, type RequestBudget } from "@p2/core"
 import { inCurrentScope, mergeSubjects } from "@p2/guard/charge"
 import { ClientClosedError } from "../errors"
-import type { LLMClientOptions } from "../options/client-options"
+import type { LLMClientOptions, Logger } from "../options/client-options"
 import { type OpenedBudget, openBudget } from "./open-budget"
-import { warnOfWeakStore } from "./weak-store-warning"
 
 /** The budget of a client, opened on first use, with the subject and the limits of its request. */
 export class LazyBudget {
@@ -75,4 +74,35 @@ function limitOf(scope: "user" | "client", budget: RequestBudget | undefined): L
   const { limitNanoUsd, timeZone, ...window } = budget
   const isCalendar = /^(hour|day|week|month|quarter)$/.test(window.per)
   return { scope, limit: { nanoUsd: limitNanoUsd }, ...window, ...(isCalendar ? { timeZone } : {}) }
+}
+
+const WARNED_STORES = Symbol.for("@p2/client/warned-stores")
+
+/** Warns once per process when a user or client limit is in a store that other processes do not share, or that loses data. */
+async function warnOfWeakStore(budget: Budget, request: Request<unknown>, logger: Logger | undefined): Promise<void> {
+  if (request.userBudget === undefined && request.clientBudget === undefined) return
+  const shared = globalThis as { [WARNED_STORES]?: Set<string> }
+  shared[WARNED_STORES] ??= new Set()
+  const warned = shared[WARNED_STORES]
+  const { store } = budget
+  if (warned.has(store.name)) return
+  // Marks the store before the first await, because many clients may open at the same time.
+  warned.add(store.name)
+  if (await isDurable(budget)) return
+  const problem = store.capabilities.shared ? "does not survive a restart" : "is visible only to this process"
+  const message =
+    `A user or client limit is kept in the store "${store.name}", which ${problem}. ` +
+    'Pass `store: "redis://…"` or `store: "file:./p2.db"`.'
+  callObserver(() =>
+    logger?.warn === undefined
+      ? process.emitWarning(message, { code: "P2_WEAK_STORE" })
+      : logger.warn(`p2: ${message}`),
+  )
+}
+
+async function isDurable(budget: Budget): Promise<boolean> {
+  if (!budget.store.capabilities.shared) return false
+  // A store that cannot be checked fails the calls that use it.
+  const check = await budget.check().catch(() => undefined)
+  return check === undefined || check.durability !== "none"
 }

@@ -67,7 +67,7 @@ async function closeAddress(address: string, shared: SharedBudget): Promise<unkn
   return close()
 }
 
-// Bundlers skip the import of a missing package inside `try`, and fail elsewhere.
+// Bundlers skip the import of a missing package only inside `try`.
 
 async function openRedis(address: string): Promise<OpenedBudget> {
   try {

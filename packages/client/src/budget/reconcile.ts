@@ -13,7 +13,7 @@ export interface Reconciliation {
   requestId: string
   /** Attempts whose cost was corrected, in the ledger and in every scope. */
   corrected: { attempt: number; fromNanoUsd: NanoUsd; toNanoUsd: NanoUsd }[]
-  /** Attempts whose cost was already correct. They are in doubt no more. */
+  /** Attempts whose cost was already correct. They are no longer in doubt. */
   confirmed: number[]
   /** Attempts without a reported cost: not made through OpenRouter, without a generation id, or not yet known there. */
   unknown: number[]
@@ -71,7 +71,7 @@ async function fetchGeneration(
   const body: unknown = await openai.get(path, { maxRetries: 2 }).catch((error: unknown) => {
     const { name } = route.provider
     const failure = statusError(error, name, now())
-    // OpenRouter stores a generation some seconds after the call.
+    // OpenRouter stores a generation a few seconds after the call.
     if (failure?.status !== 404) throw failure ?? new ConnectionLostError(name, error)
   })
   const data = isRecord(body) ? body.data : undefined

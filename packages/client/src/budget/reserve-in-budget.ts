@@ -1,10 +1,10 @@
-import type { RoomWait, UsageEntry } from "@p2/budget"
-import { type Message, P2Error, USAGE_COUNTS, type Usage } from "@p2/core"
+import { BudgetExceededError, type RoomWait, type UsageEntry } from "@p2/budget"
+import { type Message, type NanoUsd, P2Error, type Request, toUsdNumber, USAGE_COUNTS, type Usage } from "@p2/core"
 import { type Charge, type ReservedAttempt, reserveAttempt, settleAttempt } from "@p2/guard/charge"
 import { UnexpectedError } from "../errors"
 import type { AttemptPlan, AttemptSettings, GenerateCall } from "../generate/generate-call"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
-import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
+import { DeadlineRace } from "../transport/deadline-race"
 
 /** A wait ends this long before the total deadline, so that its error is the denial with its numbers. */
 const WAIT_MARGIN_MS = 100
@@ -17,9 +17,8 @@ const WAIT_MARGIN_MS = 100
  */
 export async function reserveInBudget(
   call: GenerateCall,
-  settings: AttemptSettings,
   plan: AttemptPlan,
-  race: DeadlineExceededRace,
+  race: DeadlineRace,
   remainingMs: number,
 ): Promise<
   { wait?: RoomWait | undefined } & (
@@ -30,7 +29,7 @@ export async function reserveInBudget(
   if (race.error !== undefined) return { status: "not-reserved", error: race.error }
   const { budget, limits, requestId, waitFor, wait, onAlert } = call
   const { userId, clientId, tags } = call.subject
-  const { route } = plan
+  const { route, settings } = plan
   const reserving = reserveAttempt({
     budget,
     provider: route.provider.name,
@@ -42,12 +41,7 @@ export async function reserveInBudget(
     subject: { userId, clientId, tags, model: route.model, requestId },
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
     limits,
-    entry: identityOf({
-      attempt: settings.attempt,
-      provider: route.provider.name,
-      mode: plan.mode,
-      streamed: plan.streamed,
-    }),
+    entry: identityOf(settings.attempt, route.provider.name, settings.mode, plan.streamed),
     wait: waitWithin(wait, remainingMs),
     signal: race.signal,
     onAlert,
@@ -70,7 +64,7 @@ export async function reserveInBudget(
   }
 }
 
-/** A wait for room that ends before the total deadline. */
+/** A wait that ends before the total deadline. */
 export function waitWithin(wait: GenerateCall["wait"], remainingMs: number): GenerateCall["wait"] {
   return wait && { timeoutMs: Math.floor(Math.max(0, Math.min(wait.timeoutMs, remainingMs - WAIT_MARGIN_MS))) }
 }
@@ -103,11 +97,19 @@ export async function settleInBudget(
  */
 export async function recordDenial(call: GenerateCall, last: AttemptReceipt, remainingMs: number): Promise<void> {
   const { budget, subject, requestId, signal } = call
-  const race = new DeadlineExceededRace(signal)
+  const race = new DeadlineRace(signal)
   race.start("total", remainingMs)
   const { userId, clientId, tags } = subject
-  const { model, errorCode } = last
-  const entry = { ...identityOf(last), requestId, userId, clientId, tags: tags && { ...tags }, model, errorCode }
+  const { attempt, provider, mode, streamed, model, errorCode } = last
+  const entry = {
+    ...identityOf(attempt, provider, mode, streamed),
+    requestId,
+    userId,
+    clientId,
+    tags: tags && { ...tags },
+    model,
+    errorCode,
+  }
   // Keeps the client open until a record that arrives after the deadline is written.
   const recording = call.waitFor(budget.usage.recordDenial(entry, { subject }))
   await race.wait(recording).catch(() => {})
@@ -115,9 +117,8 @@ export async function recordDenial(call: GenerateCall, last: AttemptReceipt, rem
 }
 
 /** The fields of a usage entry that are known before the attempt is sent. The budget adds those of the subject. */
-function identityOf(attempt: Pick<AttemptReceipt, "attempt" | "provider" | "mode" | "streamed">): Partial<UsageEntry> {
-  const { provider, mode, streamed } = attempt
-  return { attempt: attempt.attempt, provider, mode: streamed ? `${mode}+stream` : mode }
+function identityOf(attempt: number, provider: string, mode: string, streamed: boolean): Partial<UsageEntry> {
+  return { attempt, provider, mode: streamed ? `${mode}+stream` : mode }
 }
 
 /** The counts of a usage, for its entry. */
@@ -144,4 +145,37 @@ function cutToBytes(text: string): string {
   if (bytes.byteLength <= MAX_CONTENT_BYTES) return text
   // With `stream` the decoder drops a code point that was cut in two.
   return new TextDecoder().decode(bytes.subarray(0, MAX_CONTENT_BYTES), { stream: true })
+}
+
+/** The denial by `maxBudget`. This process counts `maxBudget`; no store does. */
+export function requestBudgetExceeded(
+  request: Request<unknown>,
+  remainingNanoUsd: NanoUsd,
+  requestedNanoUsd: NanoUsd,
+): BudgetExceededError {
+  const limitNanoUsd = request.maxBudgetNanoUsd ?? 0
+  const spentNanoUsd = limitNanoUsd - remainingNanoUsd
+  return new BudgetExceededError([
+    {
+      scope: "request",
+      window: "total",
+      timeZone: null,
+      unit: "usd",
+      limit: toUsdNumber(limitNanoUsd),
+      limitNanoUsd,
+      granted: 0,
+      grantedNanoUsd: 0,
+      spent: toUsdNumber(spentNanoUsd),
+      spentNanoUsd,
+      reserved: 0,
+      reservedNanoUsd: 0,
+      remaining: toUsdNumber(remainingNanoUsd),
+      remainingNanoUsd,
+      requested: toUsdNumber(requestedNanoUsd),
+      requestedNanoUsd,
+      startsAt: null,
+      resetsAt: null,
+      retryAfterMs: null,
+    },
+  ])
 }

@@ -1,20 +1,22 @@
 import { BudgetExceededError } from "@p2/budget"
-import { InvalidAnswerError, type Message, type P2Error } from "@p2/core"
+import { InvalidAnswerError, LruMap, type Message, type P2Error } from "@p2/core"
 import { type AnswerTruncatedError, DeadlineExceededError, ProviderError } from "../errors"
-import { rejectsMode, rejectsStreamOptions } from "../transport/rejected-field"
-import { canRequestStreamUsage, firstMode, looserMode } from "./answer-modes"
+import { STRUCTURED_MODES, type StructuredMode } from "../providers/provider"
+import type { Route } from "../providers/route"
+import type { AnswerMode } from "../receipt"
+import { rejectsMode, rejectsStreamOptions } from "../transport/provider-failure"
 import type { AttemptOutcome } from "./attempt"
-import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall, PlannedCall, Remaining } from "./generate-call"
 import { narrowerMaxTokens, planAttempt } from "./plan-attempt"
 
 /** The settings of the first attempt with a route. */
 export function firstSettings(
-  { routes, compiled, firstAttempt = 1 }: Pick<GenerateCall, "routes" | "compiled"> & Partial<GenerateCall>,
-  routeIndex = 0,
+  { routes, compiled }: PlannedCall,
+  { routeIndex = 0, attempt = 1 }: { routeIndex?: number; attempt?: number } = {},
 ): AttemptSettings {
   const route = routes[routeIndex]!
   return {
-    attempt: firstAttempt,
+    attempt,
     reason: "first",
     delayMs: 0,
     routeIndex,
@@ -28,17 +30,11 @@ export function firstSettings(
   }
 }
 
-/** What remains of the total deadline, and of `maxBudget` (undefined: no limit). */
-interface Remaining {
-  ms: number
-  nanoUsd: number | undefined
-}
-
 /** The settings of the attempt after one without an answer. Undefined: the request has failed. */
 export function nextSettings(
   call: GenerateCall,
   settings: AttemptSettings,
-  outcome: Exclude<AttemptOutcome, { status: "answered" }>,
+  outcome: Exclude<AttemptOutcome, { status: "answered" | "called" }>,
   remaining: Remaining,
 ): AttemptSettings | undefined {
   const change = changeAfter(call, settings, outcome, remaining)
@@ -51,7 +47,7 @@ type SettingsChange = Partial<AttemptSettings> | undefined
 function changeAfter(
   call: GenerateCall,
   settings: AttemptSettings,
-  outcome: Exclude<AttemptOutcome, { status: "answered" }>,
+  outcome: Exclude<AttemptOutcome, { status: "answered" | "called" }>,
   remaining: Remaining,
 ): SettingsChange {
   if (outcome.status === "denied") return afterDenial(call, settings, outcome.error, outcome.plan)
@@ -62,7 +58,7 @@ function changeAfter(
 
 /**
  * If `maxTokens` was not set, retries once with what the denying scope can afford. Uses no fallback if the call fits once other
- * calls settle: the answer would come from another model although the budget has room for this one.
+ * calls settle: the answer would come from another model although the budget covers this one.
  */
 function afterDenial(call: GenerateCall, settings: AttemptSettings, error: P2Error, plan: AttemptPlan): SettingsChange {
   if (!BudgetExceededError.isInstance(error) || plan.status === "denied") return fallback(call, settings)
@@ -138,7 +134,7 @@ function retry(call: GenerateCall, settings: AttemptSettings, error: P2Error, re
 function fallback(call: GenerateCall, settings: AttemptSettings): SettingsChange {
   const routeIndex = settings.routeIndex + 1
   if (routeIndex >= call.routes.length) return undefined
-  return { ...firstSettings(call, routeIndex), reason: "fallback", repairs: settings.repairs }
+  return { ...firstSettings(call, { routeIndex }), reason: "fallback", repairs: settings.repairs }
 }
 
 /** The longest `Retry-After` that the client waits for. */
@@ -186,4 +182,43 @@ function shortened(text: string): string {
 function pathText(path: readonly (string | number)[]): string {
   const keys = path.map((key) => (typeof key === "number" ? `[${key}]` : `.${key}`))
   return keys.join("").replace(/^\./, "") || "the answer"
+}
+
+/** The mode that worked last, by `route.modeKey`. Shared by all clients of the process, which are often short-lived. */
+const workingModes = new LruMap<string, AnswerMode>(1_000)
+
+/** Servers that answered a stream only without `stream_options`, by `route.modeKey`. */
+const serversWithoutStreamUsage = new LruMap<string, true>(1_000)
+
+function modesOf(route: Route): readonly StructuredMode[] {
+  return route.provider.modes ?? STRUCTURED_MODES
+}
+
+/** The mode to start with: the one that worked last for this model at this base URL, else the strictest. */
+function firstMode(route: Route, structured: boolean): AnswerMode {
+  if (!structured) return "text"
+  const modes = modesOf(route)
+  const working = workingModes.get(route.modeKey)
+  // A client with other `providers` may have used a mode that this one excludes.
+  return working !== undefined && modes.includes(working as StructuredMode) ? working : modes[0]!
+}
+
+/** The next looser mode; undefined after the last. */
+function looserMode(route: Route, mode: AnswerMode): AnswerMode | undefined {
+  const modes = modesOf(route)
+  return modes[modes.indexOf(mode as StructuredMode) + 1]
+}
+
+/** Whether to request the usage of a stream from a server. */
+function canRequestStreamUsage(route: Route): boolean {
+  return route.provider.streamOptions !== false && !serversWithoutStreamUsage.has(route.modeKey)
+}
+
+/** Remembers what worked, so that the next request starts with it. */
+export function rememberServer(
+  route: Route,
+  { mode, requestsStreamUsage }: { mode: AnswerMode; requestsStreamUsage: boolean },
+): void {
+  if (mode !== "text") workingModes.set(route.modeKey, mode)
+  if (!requestsStreamUsage && route.provider.streamOptions !== false) serversWithoutStreamUsage.set(route.modeKey, true)
 }

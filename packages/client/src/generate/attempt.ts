@@ -1,31 +1,21 @@
 import { BudgetExceededError, type RoomWait, type UsageEntry } from "@p2/budget"
-import { cutReasoning, type P2Error } from "@p2/core"
+import type { P2Error } from "@p2/core"
 import { type Charge, decideCharge } from "@p2/guard/charge"
-import type { ChatCompletion } from "@p2/guard/protocols"
 import { attemptLimit } from "../budget/budget-info"
 import { attemptId, entryContent, entryTokens, reserveInBudget, settleInBudget } from "../budget/reserve-in-budget"
-import { AnswerTruncatedError, type DeadlineExceededError, UnexpectedError } from "../errors"
+import { type DeadlineExceededError, UnexpectedError } from "../errors"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
-import { type CheckedCall, type CompiledTools, checkCalls } from "../steps/compiled-tools"
-import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
+import { DeadlineRace } from "../transport/deadline-race"
 import { type SendResult, sendRequest } from "../transport/send"
-import { chatBody, hasFile } from "./chat-body"
-import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
+import { hasFile } from "./chat-body"
+import type { AttemptPlan, AttemptSettings, GenerateCall, Remaining } from "./generate-call"
 import { judgeAnswer, type Verdict } from "./judge-answer"
 import { planAttempt } from "./plan-attempt"
 
-/** The model called tools. `text` is what the model wrote besides the calls; `reasoning` has fields that the provider requires in the next step. */
-export interface ToolCallsVerdict {
-  status: "called"
-  calls: readonly CheckedCall[]
-  text: string
-  reasoning: Readonly<Record<string, unknown>>
-}
-
 /**
- * How an attempt ended, with its receipt. `failed`: it was sent, or could not connect; `text` is what arrived. `denied`: a
- * limit or the context window denied it. `not-reserved`: the circuit breaker, the store, a deadline or an abort ended it before
- * it had a reservation. For `denied` and `not-reserved`, nothing was sent.
+ * How an attempt ended, with its receipt. `denied`: a limit or the context window denied it. `not-reserved`: the circuit
+ * breaker, the store, a deadline or an abort ended it before it had a reservation. For both, nothing was sent. `failed`: it was
+ * sent, or could not connect.
  */
 export type AttemptOutcome = { receipt: AttemptReceipt } & (
   | Verdict
@@ -43,74 +33,43 @@ export type AttemptOutcome = { receipt: AttemptReceipt } & (
 export async function runAttempt(
   call: GenerateCall,
   settings: AttemptSettings,
-  remaining: { ms: number; nanoUsd: number | undefined },
-): Promise<AttemptOutcome | (ToolCallsVerdict & { receipt: AttemptReceipt })> {
+  remaining: Remaining,
+): Promise<AttemptOutcome> {
   const startedAt = call.clock.now()
-  const race = new DeadlineExceededRace(call.signal)
+  const race = new DeadlineRace(call.signal)
   let abortTransport = true
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: remaining.ms })
     const plan = planAttempt(call, settings, remaining.nanoUsd)
     if (plan.status === "denied") {
-      const { error } = plan
-      return {
-        status: "denied",
-        error,
-        plan,
-        receipt: unsentReceipt(call, settings, plan, "denied", error, { startedAt }),
-      }
+      const receipt = unsentReceipt(call, plan, plan, { startedAt })
+      return { status: "denied", error: plan.error, plan, receipt }
     }
 
     const start = performance.now()
-    const reserved = await reserveInBudget(call, settings, plan, race, remaining.ms)
+    const reserved = await reserveInBudget(call, plan, race, remaining.ms)
+    const { wait } = reserved
     const reserveMs = performance.now() - start
     if (reserved.status !== "reserved") {
       const { status, error } = reserved
-      const marks = { startedAt, reserveMs, wait: reserved.wait }
-      const receipt = unsentReceipt(call, settings, plan, status, error, marks)
+      const receipt = unsentReceipt(call, plan, reserved, { startedAt, reserveMs, wait })
       return status === "denied" ? { status, error, plan, receipt } : { status, error, receipt }
     }
 
-    const result = await send(call, settings, plan, race)
+    const result = await sendRequest(call, plan, race)
     const charge = chargeOf(call, plan, result, race)
     const verdict = await judge(call, plan, result, race)
     abortTransport = verdict.status === "failed"
     const judged = performance.now()
 
-    const settlement = await settleInBudget(
-      reserved.attempt,
-      charge,
-      entryOf(call, plan, result, charge, verdict, judged - start),
-    )
-    const marks = { startedAt, reserveMs, wait: reserved.wait, start, judged, settled: performance.now() }
-    const receipt = sentReceipt(call, settings, plan, result, charge, verdict, settlement, marks)
-    return { ...verdict, receipt }
+    const entry = entryOf(call, plan, result, charge, verdict, judged - start)
+    const settlement = await settleInBudget(reserved.attempt, charge, entry)
+    const marks = { startedAt, reserveMs, wait, start, judged, settled: performance.now() }
+    const receipt = sentReceipt(call, plan, result, charge, verdict, settlement, marks)
+    return Object.assign(verdict, { receipt })
   } finally {
     race.finish({ abortTransport })
   }
-}
-
-function send(
-  call: GenerateCall,
-  settings: AttemptSettings,
-  plan: AttemptPlan,
-  race: DeadlineExceededRace,
-): Promise<SendResult> {
-  const { request, compiled, deadlines, clock, onText, instances } = call
-  const { route, streamed } = plan
-  return sendRequest({
-    id: attemptId(call, settings),
-    openai: instances.get(route)!,
-    provider: route.provider,
-    body: Object.assign(chatBody(request, compiled, plan), plan.toolFields),
-    answerTool: call.tools && (compiled?.name ?? null),
-    streamed,
-    race,
-    deadlines,
-    timeoutMs: request.timeoutMs,
-    now: clock.now,
-    onText,
-  })
 }
 
 /** Decides the charge by what the provider reported, by its billing rules, or by the caller's choice. */
@@ -118,16 +77,16 @@ function chargeOf(
   { request, charge }: GenerateCall,
   plan: AttemptPlan,
   result: SendResult,
-  race: DeadlineExceededRace,
+  race: DeadlineRace,
 ): Charge {
   const { route, messages, inputUpperBound, maxTokens, upperBoundNanoUsd } = plan
-  const { completion, httpStatus, sent } = result
+  const { reading, httpStatus, sent } = result
   const isEnded = result.status === "failed" && result.error === race.error
   const evidence = {
     provider: route.provider.name,
     sent,
     httpStatus,
-    reading: httpStatus === undefined ? undefined : completion.read(),
+    reading: httpStatus === undefined ? undefined : reading,
     endedBy: !isEnded ? undefined : race.error?.code === "aborted" ? ("caller" as const) : ("deadline" as const),
     hasHostedTools: request.online || messages.some(hasFile),
   }
@@ -142,57 +101,24 @@ function chargeOf(
 }
 
 /** The user's schemas may run asynchronous code, so the race limits its time. */
-async function judge(
-  call: GenerateCall,
-  { route, maxTokens }: AttemptPlan,
-  result: SendResult,
-  race: DeadlineExceededRace,
-): Promise<Verdict | ToolCallsVerdict> {
+async function judge(call: GenerateCall, plan: AttemptPlan, result: SendResult, race: DeadlineRace): Promise<Verdict> {
   const { completion } = result
-  const { text } = completion
-  if (result.status === "failed") return { status: "failed", error: result.error, text }
+  if (result.status === "failed") return { status: "failed", error: result.error, text: completion.text }
   try {
-    const { compiled, tools, request } = call
-    const called = tools && (await race.wait(judgeToolCalls(call, tools, completion, maxTokens)))
-    if (called !== undefined) return called
-    const { onTruncated } = request
-    return await race.wait(judgeAnswer(completion, { compiled, provider: route.provider.name, maxTokens, onTruncated }))
+    return await race.wait(judgeAnswer(call, plan, completion))
   } catch (error) {
-    return { status: "failed", error: race.error ?? new UnexpectedError(error), text }
+    return { status: "failed", error: race.error ?? new UnexpectedError(error), text: completion.text }
   }
-}
-
-/**
- * Checks the tool calls of a message. Undefined: it has none, or did not end well. In the last step the calls are returned to
- * the caller, so that a call that does not fit fails like an answer, and is repaired.
- */
-async function judgeToolCalls(
-  { compiled, step }: GenerateCall,
-  tools: CompiledTools,
-  { toolCalls, content, reasoning, refusal, answerEnd }: ChatCompletion,
-  maxTokens: number,
-): Promise<Verdict | ToolCallsVerdict | undefined> {
-  if (refusal !== "") return undefined
-  const called = toolCalls.filter(({ name }) => name !== compiled?.name)
-  if (called.length === 0 || answerEnd === "filtered" || answerEnd === "failed") return undefined
-  const text = cutReasoning(content)
-  if (answerEnd === "truncated") return { status: "failed", error: new AnswerTruncatedError(maxTokens, text), text }
-  const calls = await checkCalls(called, tools, step)
-  const invalid = step < tools.maxSteps ? undefined : calls.find((call) => call.status === "invalid")
-  if (invalid?.status === "invalid")
-    return { status: "failed", error: invalid.error, text: `${invalid.name}(${invalid.arguments})` }
-  return { status: "called", calls, text, reasoning }
 }
 
 /** The receipt of an attempt without a reservation. */
 function unsentReceipt(
   call: GenerateCall,
-  settings: AttemptSettings,
   plan: AttemptPlan,
-  status: "denied" | "not-reserved",
-  error: P2Error,
+  { status, error }: { status: "denied" | "not-reserved"; error: P2Error },
   { startedAt, reserveMs = 0, wait }: { startedAt: number; reserveMs?: number; wait?: RoomWait | undefined },
 ): AttemptReceipt {
+  const { settings } = plan
   return {
     attempt: settings.attempt,
     step: call.step,
@@ -200,7 +126,7 @@ function unsentReceipt(
     reason: settings.reason,
     model: plan.route.model,
     provider: plan.route.provider.name,
-    mode: plan.mode,
+    mode: settings.mode,
     streamed: plan.streamed,
     status: status === "denied" ? "denied" : "released",
     errorCode: error.code,
@@ -220,7 +146,7 @@ function unsentReceipt(
 function contentOf(
   { recordContent, isResumable }: GenerateCall,
   { messages }: AttemptPlan,
-  verdict: Verdict | ToolCallsVerdict,
+  verdict: Verdict,
 ): Partial<UsageEntry> | undefined {
   const content = recordContent || isResumable ? entryContent(messages, verdict.text) : undefined
   if (content === undefined || !isResumable) return content
@@ -232,12 +158,11 @@ function contentOf(
 function entryOf(
   call: GenerateCall,
   plan: AttemptPlan,
-  { completion }: SendResult,
+  { reading: { model, usage, generationId } }: SendResult,
   charge: Charge,
-  verdict: Verdict | ToolCallsVerdict,
+  verdict: Verdict,
   durationMs: number,
 ): Partial<UsageEntry> {
-  const { model, usage, generationId } = completion.read()
   const content = contentOf(call, plan, verdict)
   return {
     status: statusOf(verdict, charge),
@@ -252,16 +177,15 @@ function entryOf(
 }
 
 /**
- * The receipt of an attempt with a reservation. `marks` are readings of `performance.now()`. Spreads in its place cost 45 µs
- * per call, a third of what the client adds to it (bench/overhead.mjs).
+ * The receipt of an attempt with a reservation. `marks` are readings of `performance.now()`. Using spreads instead
+ * costs 45 µs per call, a third of what the client adds to it (bench/overhead.mjs).
  */
 function sentReceipt(
   call: GenerateCall,
-  settings: AttemptSettings,
   plan: AttemptPlan,
-  { completion, httpStatus, headersAt, firstContentAt }: SendResult,
+  { completion, reading, httpStatus, headersAt, firstContentAt }: SendResult,
   charge: Charge,
-  verdict: Verdict | ToolCallsVerdict,
+  verdict: Verdict,
   settlement: SettlementStatus,
   marks: {
     startedAt: number
@@ -272,7 +196,8 @@ function sentReceipt(
     settled: number
   },
 ): AttemptReceipt {
-  const { model, usage, generationId } = completion.read()
+  const { settings } = plan
+  const { model, usage, generationId } = reading
   const error = verdict.status === "failed" ? verdict.error : undefined
   const charged = charge.status === "released" ? RELEASED : charge
   const { start, judged, settled } = marks
@@ -284,7 +209,7 @@ function sentReceipt(
     model: plan.route.model,
     modelUsed: model,
     provider: plan.route.provider.name,
-    mode: plan.mode,
+    mode: settings.mode,
     streamed: plan.streamed,
     status: statusOf(verdict, charge),
     httpStatus,
@@ -317,10 +242,10 @@ function waitedLimit(wait: RoomWait | undefined): AttemptReceipt["limit"] {
   return wait === undefined ? undefined : attemptLimit(wait.limits[0]!)
 }
 
-/** What a released attempt costs. */
+/** The cost of a released attempt. */
 const RELEASED = { costNanoUsd: 0, costSource: "none", tableCostNanoUsd: undefined, inDoubt: false } as const
 
-function statusOf(verdict: Verdict | ToolCallsVerdict, charge: Charge): AttemptReceipt["status"] {
+function statusOf(verdict: Verdict, charge: Charge): AttemptReceipt["status"] {
   if (verdict.status !== "failed") return "succeeded"
   return charge.status === "released" ? "released" : "failed"
 }

@@ -44,7 +44,8 @@ export function chatBody(
   compiled: CompiledAnswer<unknown> | undefined,
   plan: AttemptPlan,
 ): Record<string, unknown> {
-  const { route, mode, messages } = plan
+  const { route, messages, settings } = plan
+  const { mode, requestsStreamUsage } = settings
   const { provider } = route
   // JSON leaves out fields that are undefined.
   const body: Record<string, unknown> = {
@@ -64,7 +65,7 @@ export function chatBody(
   if (request.seed !== undefined) body[provider.seedField ?? "seed"] = request.seed
   if (plan.streamed) {
     body.stream = true
-    if (plan.requestsStreamUsage) body.stream_options = { include_usage: true }
+    if (requestsStreamUsage) body.stream_options = { include_usage: true }
   }
   Object.assign(body, request.extraBody)
   if (provider.dialect === "openrouter") Object.assign(body, openRouterFields(request, plan))
@@ -81,7 +82,7 @@ function limitField({ extraBody }: Request<unknown>, { maxTokensField }: Route):
 
 function openRouterFields(
   request: Request<unknown>,
-  { messages, mode, maxPrice }: AttemptPlan,
+  { messages, settings, maxPrice }: AttemptPlan,
 ): Record<string, unknown> {
   const plugins = [
     // Exa searches once, at a stated price. A model's own search has its provider's price and no limit.
@@ -93,7 +94,7 @@ function openRouterFields(
   ]
   return {
     usage: { include: true },
-    provider: providerField(request.extraBody.provider, maxPrice, mode),
+    provider: providerField(request.extraBody.provider, maxPrice, settings.mode),
     plugins: plugins.length > 0 ? plugins : undefined,
   }
 }
@@ -120,7 +121,7 @@ export function hasFile({ content }: Message): boolean {
 
 /**
  * Marks the end of the prompt's stable prefix for providers that cache only what is marked: Anthropic's and Gemini's
- * models, the latter through OpenRouter. Others cache by themselves.
+ * models, the latter through OpenRouter. Others cache automatically.
  */
 function withCacheMarker(messages: readonly Message[], route: Route): readonly Message[] {
   const { dialect } = route.provider

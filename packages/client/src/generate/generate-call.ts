@@ -3,24 +3,18 @@ import type { CompiledAnswer, Message, NanoUsd, Request } from "@p2/core"
 import type { ChargeOptions } from "@p2/guard/charge"
 import type { Bound } from "@p2/pricing"
 import type { OpenAI } from "openai"
-import type { ContextExceededError } from "../errors"
+import type { ContextExceededError, ErrorWithReceipt } from "../errors"
 import type { ClientClock, Logger } from "../options/client-options"
 import type { Route } from "../providers/route"
-import type { AnswerMode, AttemptReason } from "../receipt"
+import type { AnswerMode, AttemptReason, Receipt } from "../receipt"
 import type { CompiledTools, ToolFields } from "../steps/compiled-tools"
+import type { ToolCallOf, ToolResultOf, ToolSet } from "../steps/tool"
 
-/** One step of a call of `generate()` or `stream()`. It never changes. */
-export interface GenerateCall {
-  requestId: string
-  /** Number of the first attempt: higher than 1 if the request was tried before, in another run of its batch. */
-  firstAttempt: number
-  /** Another run of the batch can resume the request: its id is that of the item, and its answer is recorded. */
-  isResumable: boolean
+/** The part of a {@link GenerateCall} that decides the plan of an attempt. */
+export interface PlannedCall {
   request: Request<unknown>
   /** The request's model and its fallbacks, in order. */
   routes: readonly Route[]
-  /** The OpenAI instance of each route. */
-  instances: ReadonlyMap<Route, OpenAI>
   /** A snapshot of the conversation, with the turns of the steps before this one. */
   messages: readonly Message[]
   /** Undefined: the model cannot call tools. */
@@ -29,19 +23,30 @@ export interface GenerateCall {
   step: number
   /** Undefined: the answer is text. */
   compiled: CompiledAnswer<unknown> | undefined
+  stream: boolean
+}
+
+/** One step of a call of `generate()` or `stream()`. It never changes. */
+export interface GenerateCall extends PlannedCall {
+  requestId: string
+  /** Number of the first attempt: higher than 1 if the request was tried before, in another run of its batch. */
+  firstAttempt: number
+  /** Another run of the batch can resume the request: its id is that of the item, and its answer is recorded. */
+  isResumable: boolean
+  /** The OpenAI instance of each route. */
+  instances: ReadonlyMap<Route, OpenAI>
   /** The budget and the subject of the attempts, and the limits of the request in addition to those of the budget. */
   budget: Budget
   subject: Subject
   limits: readonly Limit[]
   /** The choice for attempts whose cost is in doubt. */
   charge: ChargeOptions | undefined
-  /** How long an attempt waits for room that other calls have reserved; undefined: it does not. */
+  /** How long an attempt waits for budget that other calls have reserved; undefined: it does not. */
   wait: { timeoutMs: number } | undefined
   /** Called when a threshold of `alertAt` is crossed. */
   onAlert: ((alert: BudgetAlert) => void) | undefined
   deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
   signal: AbortSignal | undefined
-  stream: boolean
   /** Called with the text so far after each piece of content. */
   onText: ((text: string) => void) | undefined
   /** Adds the turn of the model to the conversation: its answer, after the tool calls and results before it. */
@@ -82,13 +87,12 @@ export interface AttemptSettings {
  * of the same attempt without that limit.
  */
 export type AttemptPlan = {
+  settings: AttemptSettings
   route: Route
-  mode: AnswerMode
   /** As sent: with repair messages, and with the schema as instructions if the mode has no field for it. */
   messages: readonly Message[]
   /** A stream is requested, by the caller or because the provider requires it. */
   streamed: boolean
-  requestsStreamUsage: boolean
   /** As counted, and the upper bound of what the provider counts. */
   inputTokens: number
   inputUpperBound: number
@@ -99,3 +103,30 @@ export type AttemptPlan = {
   maxPrice: Bound["maxPrice"]
   toolFields: ToolFields | undefined
 } & ({ status: "planned" } | { status: "denied"; error: BudgetExceededError | ContextExceededError })
+
+/** What remains of the total deadline, and of `maxBudget` (undefined: no limit). */
+export interface Remaining {
+  ms: number
+  nanoUsd: NanoUsd | undefined
+}
+
+/**
+ * The result of a call that did not fail. `finishReason` is `length` if a text answer ended at `maxTokens`. With tools it is
+ * `tool-calls` if the model called tools that were not run, because they have no `execute` or `maxSteps` was reached: there is
+ * no answer yet, and the conversation ends with the calls. Add their results with `client.msg.addToolResult(id, result)`, and
+ * call again.
+ */
+export type Generated<Answer, Tools extends ToolSet | undefined = undefined> = Tools extends ToolSet
+  ? {
+      /** The calls that were not run; empty if there is an answer. */
+      toolCalls: ToolCallOf<Tools>[]
+      /** The calls that were answered, in order. */
+      toolResults: ToolResultOf<Tools>[]
+      receipt: Receipt
+    } & ({ finishReason: "stop" | "length"; answer: Answer } | { finishReason: "tool-calls"; answer?: undefined })
+  : { finishReason: "stop" | "length"; answer: Answer; receipt: Receipt }
+
+/** The result of a call. `error.code` narrows `error` to its fields. */
+export type GenerateResult<Answer, Tools extends ToolSet | undefined = undefined> =
+  | ({ ok: true } & Generated<Answer, Tools>)
+  | { ok: false; error: ErrorWithReceipt; receipt: Receipt }

@@ -1,5 +1,5 @@
 import { type CompiledAnswer, cutReasoning, findJson, isRecord, type P2Error, parseJson } from "@p2/core"
-import type { ChatCompletion } from "@p2/guard/protocols"
+import type { CalledTool, ChatCompletion } from "@p2/guard/protocols"
 import {
   AnswerEmptyError,
   AnswerRefusedError,
@@ -7,30 +7,32 @@ import {
   ContentFilteredError,
   ProviderError,
 } from "../errors"
+import { type CheckedCall, type CompiledTools, checkCalls } from "../steps/compiled-tools"
+import type { AttemptPlan, GenerateCall } from "./generate-call"
 
 /**
- * The answer, or the reason that it is missing. `text` is the text that the model returned, without reasoning. `length`: the
- * text answer ended at the output limit.
+ * What the model returned. `answered`: an answer; `length`: a text answer that ended at the output limit. `called`: tool calls,
+ * with the fields of reasoning that the provider requires in the next step. `failed`: neither, for this reason. `text` is what
+ * the model wrote, without reasoning and calls.
  */
-export type Verdict =
-  | { status: "answered"; answer: unknown; text: string; finishReason: "stop" | "length" }
-  | { status: "failed"; error: P2Error; text: string }
+export type Verdict = { text: string } & (
+  | { status: "answered"; answer: unknown; finishReason: "stop" | "length" }
+  | { status: "called"; calls: readonly CheckedCall[]; reasoning: Readonly<Record<string, unknown>> }
+  | { status: "failed"; error: P2Error }
+)
 
 /** Checks and parses what arrived. Never rejects: an error of the user's schema is an `InvalidAnswerError`. */
 export async function judgeAnswer(
+  { compiled, tools, step, request }: GenerateCall,
+  { route, maxTokens }: AttemptPlan,
   completion: ChatCompletion,
-  options: {
-    /** Undefined: the answer is text. */
-    compiled: CompiledAnswer<unknown> | undefined
-    provider: string
-    /** Output tokens that were requested. */
-    maxTokens: number
-    /** Whether a text answer that ended there is returned. */
-    onTruncated: "return" | "error"
-  },
 ): Promise<Verdict> {
-  const { finishReason, refusal, answerEnd } = completion
-  const { compiled, provider, maxTokens, onTruncated } = options
+  const { refusal, answerEnd } = completion
+  if (tools !== undefined && refusal === "") {
+    const called = completion.toolCalls.filter(({ name }) => name !== compiled?.name)
+    if (called.length > 0 && (answerEnd === "complete" || answerEnd === "truncated"))
+      return judgeCalls(called, tools, step, completion, maxTokens)
+  }
   if (answerEnd === "complete" && refusal === "" && compiled !== undefined)
     return parseAnswer(completion.texts, compiled)
   const text = cutReasoning(completion.text)
@@ -39,12 +41,13 @@ export async function judgeAnswer(
   switch (answerEnd) {
     case "filtered":
       return failed(new ContentFilteredError())
-    case "failed":
-      return failed(
-        new ProviderError({ code: "provider-error", provider, providerCode: finishReason, retryable: true }),
-      )
+    case "failed": {
+      const { finishReason: providerCode } = completion
+      const provider = route.provider.name
+      return failed(new ProviderError({ code: "provider-error", provider, providerCode, retryable: true }))
+    }
     case "truncated": {
-      if (compiled === undefined && onTruncated === "return" && text.trim() !== "")
+      if (compiled === undefined && request.onTruncated === "return" && text.trim() !== "")
         return { status: "answered", answer: text, text, finishReason: "length" }
       // An object is complete if only white space after it was cut off.
       const isWhole = compiled !== undefined && parseJson(text) !== undefined
@@ -56,6 +59,26 @@ export async function judgeAnswer(
         ? failed(new AnswerEmptyError())
         : { status: "answered", answer: text, text, finishReason: "stop" }
   }
+}
+
+/**
+ * Checks the calls of tools. In the last step they are returned to the caller, so that a call that does not fit fails like an
+ * answer, and is repaired.
+ */
+async function judgeCalls(
+  called: readonly CalledTool[],
+  tools: CompiledTools,
+  step: number,
+  { content, reasoning, answerEnd }: ChatCompletion,
+  maxTokens: number,
+): Promise<Verdict> {
+  const text = cutReasoning(content)
+  if (answerEnd === "truncated") return { status: "failed", error: new AnswerTruncatedError(maxTokens, text), text }
+  const calls = await checkCalls(called, tools, step)
+  const invalid = step < tools.maxSteps ? undefined : calls.find((call) => call.status === "invalid")
+  if (invalid?.status === "invalid")
+    return { status: "failed", error: invalid.error, text: `${invalid.name}(${invalid.arguments})` }
+  return { status: "called", calls, text, reasoning }
 }
 
 /** The most values in an answer that are tried. */
@@ -97,21 +120,33 @@ function valuesIn(text: string, toolName: string): string[] {
 }
 
 /** Wrappers that models put around an answer, other than the name of its tool. */
-const WRAPPERS: readonly string[] = ["answer", "arguments", "parameters", "input", "properties"]
+const WRAPPERS: readonly string[] = [
+  ...["answer", "final_answer", "result", "response", "output", "data", "json"],
+  ...["arguments", "parameters", "input", "properties"],
+]
 
-/** The value inside a list or an object that has nothing else: `[{…}]`, `{"answer":{…}}`. */
+/** Keys under which models write their reasoning next to an answer. */
+const REASONING = /^(?:thinking|thoughts?|reasoning|rationale|explanation|analysis|thought_process|chain_of_thought)$/
+
+/** The value inside a list or an object that otherwise contains only reasoning: `[{…}]`, `{"answer":{…}}`. */
 function unwrapped(json: string, toolName: string): string[] {
   const value = parseJson(json)
-  const [[key, inner] = [], ...others] = Object.entries(Object(value) as object)
+  const [[key, inner] = [], ...others] = Object.entries(Object(value) as object).filter(
+    ([name]) => !REASONING.test(name),
+  )
   if (typeof value === "string" || key === undefined || others.length > 0) return []
   if (!Array.isArray(value) && key !== toolName && !WRAPPERS.includes(key)) return []
   return typeof inner === "string" ? findJson(inner) : isRecord(inner) ? [JSON.stringify(inner)] : []
 }
 
-/** The arguments in a tool call that is written as content: `{"name":"answer","arguments":{…}}`, or a list with it. */
+/**
+ * The arguments in a tool call that is written as content: `{"name":"answer","arguments":{…}}`, a list with it, or
+ * `{"tool_calls":[…]}`.
+ */
 function argumentsIn(json: string, toolName: string): string[] {
   if (!/"(?:arguments|parameters|input)"/.test(json)) return []
-  const [call] = [parseJson(json)].flat() as unknown[]
+  const value = parseJson(json)
+  const [call] = [isRecord(value) ? (value.tool_calls ?? value) : value].flat() as unknown[]
   if (!isRecord(call)) return []
   const holder = isRecord(call.function) ? call.function : call
   const given = holder.arguments ?? holder.parameters ?? holder.input

@@ -1,11 +1,11 @@
 import type { LimitStatus } from "@p2/budget"
 import type { NanoUsd } from "@p2/core"
-import { requestBudgetExceeded } from "../budget/request-budget"
+import { requestBudgetExceeded } from "../budget/reserve-in-budget"
 import { ContextExceededError } from "../errors"
 import { countTools, toolFields } from "../steps/compiled-tools"
-import { extraContentBound, messagesFor } from "../steps/reasoning"
+import { extraContentBound, messagesFor } from "../steps/tool-messages"
 import { sentMessages, structureOf } from "./chat-body"
-import type { AttemptPlan, AttemptSettings, GenerateCall } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, PlannedCall } from "./generate-call"
 
 /** Output tokens that a call without `maxTokens` requests, if the model and the budgets allow. */
 const DEFAULT_MAX_TOKENS = 4_096
@@ -13,18 +13,8 @@ const DEFAULT_MAX_TOKENS = 4_096
 /** A call without `maxTokens` is denied if the budgets cover fewer output tokens. */
 const MIN_OUTPUT_TOKENS = 64
 
-/** The parts of a call that decide the plan of an attempt. */
-export type PlannedCall = Pick<
-  GenerateCall,
-  "request" | "compiled" | "messages" | "routes" | "stream" | "tools" | "step"
->
-type PlannedSettings = Pick<
-  AttemptSettings,
-  "routeIndex" | "mode" | "requestsStreamUsage" | "repairMessages" | "maxTokens"
->
-
 /** The messages and the tools as sent, and their tokens with those of the schema. */
-export function countInput(call: PlannedCall, settings: PlannedSettings) {
+export function countInput(call: PlannedCall, settings: AttemptSettings) {
   const { compiled, tools } = call
   const route = call.routes[settings.routeIndex]!
   const conversation = messagesFor(call.messages, route, call.routes)
@@ -57,11 +47,10 @@ export function countInput(call: PlannedCall, settings: PlannedSettings) {
  */
 export function planAttempt(
   call: PlannedCall,
-  settings: PlannedSettings,
+  settings: AttemptSettings,
   remainingNanoUsd: NanoUsd | undefined,
 ): AttemptPlan {
   const { request } = call
-  const { mode, requestsStreamUsage } = settings
   const route = call.routes[settings.routeIndex]!
   const input = countInput(call, settings)
   const { messages } = input
@@ -74,11 +63,10 @@ export function planAttempt(
     const bound = route.upperBound(messages, input.upperBound, maxTokens)
     return {
       status: "planned" as const,
+      settings,
       route,
-      mode,
       messages,
       streamed: call.stream || maxTokens > (route.provider.maxUnstreamedTokens ?? maxTokens),
-      requestsStreamUsage,
       inputTokens: input.tokens,
       inputUpperBound: input.upperBound,
       maxTokens,
@@ -137,7 +125,7 @@ function smallest(amounts: readonly (number | null)[]): number | undefined {
 /** Plans the next call as `generate()` would, within the remaining amounts of the scopes. Reserves nothing. */
 export function planWithinLimits(
   call: PlannedCall,
-  settings: PlannedSettings,
+  settings: AttemptSettings,
   limits: readonly LimitStatus[],
 ): AttemptPlan {
   const { maxBudgetNanoUsd, maxTokens } = call.request

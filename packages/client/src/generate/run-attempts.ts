@@ -1,16 +1,15 @@
-import { AbortedError, type Message, P2Error } from "@p2/core"
+import { AbortedError, callObserver, type Message, P2Error } from "@p2/core"
 import { recordDenial } from "../budget/reserve-in-budget"
 import { attachReceipt, UnexpectedError } from "../errors"
 import { type AttemptReceipt, sumReceipt, type ToolReceipt } from "../receipt"
 import { type CheckedCall, sentArguments } from "../steps/compiled-tools"
-import { writtenBy } from "../steps/reasoning"
 import { runTools, type ToolOutcome } from "../steps/run-tools"
 import type { ToolCallOf, ToolResultOf, ToolSet } from "../steps/tool"
-import { rememberServer } from "./answer-modes"
-import { runAttempt, type ToolCallsVerdict } from "./attempt"
-import { firstSettings, nextSettings } from "./attempt-settings"
-import type { AttemptSettings, GenerateCall } from "./generate-call"
-import type { Generated, GenerateResult } from "./result"
+import { writtenBy } from "../steps/tool-messages"
+import { runAttempt } from "./attempt"
+import { firstSettings, nextSettings, rememberServer } from "./attempt-settings"
+import type { AttemptSettings, GenerateCall, Generated, GenerateResult } from "./generate-call"
+import type { Verdict } from "./judge-answer"
 
 /**
  * Makes attempts (retries, repairs, fallbacks) under one `maxBudget` and one total deadline, until one returns an answer or
@@ -50,7 +49,7 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
   }
   try {
     let call = firstCall
-    for (let settings: AttemptSettings | undefined = firstSettings(call); ; ) {
+    for (let settings: AttemptSettings | undefined = firstSettings(call, { attempt: call.firstAttempt }); ; ) {
       const outcome = await runAttempt(call, settings, remaining())
       attempts.push(outcome.receipt)
       logAttempt(call, outcome.receipt)
@@ -77,7 +76,10 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
           return end({ finishReason: "tool-calls", toolCalls: pending.map(typedCall) })
         }
         call = { ...call, step: call.step + 1, messages: [...firstCall.messages, ...turn] }
-        settings = { ...firstSettings(call, settings.routeIndex), reason: "tools", attempt: settings.attempt + 1 }
+        settings = {
+          ...firstSettings(call, { routeIndex: settings.routeIndex, attempt: settings.attempt + 1 }),
+          reason: "tools",
+        }
         continue
       }
       settings = nextSettings(call, settings, outcome, remaining())
@@ -119,7 +121,7 @@ function typedCall({ id, name, input }: ValidCall): ToolCallOf<ToolSet> {
   return { id, name, input: input as never }
 }
 
-function callMessage({ text, calls, reasoning }: ToolCallsVerdict): Message {
+function callMessage({ text, calls, reasoning }: Verdict & { status: "called" }): Message {
   return {
     role: "assistant",
     content: text === "" ? null : text,
@@ -139,6 +141,7 @@ function resultMessage(outcome: ToolOutcome): Message[] {
 }
 
 function logAttempt(call: GenerateCall, receipt: AttemptReceipt): void {
+  if (call.logger === undefined) return
   const { id, model, status, errorCode, costNanoUsd, costSource, timings } = receipt
   const fields = { id, model, status, errorCode, costNanoUsd, costSource, totalMs: timings.totalMs }
   log(call, `p2: attempt ${status}`, fields)
@@ -150,9 +153,5 @@ function logTool(call: GenerateCall, receipt: ToolReceipt): void {
 }
 
 function log({ logger }: GenerateCall, message: string, fields: Record<string, unknown>): void {
-  try {
-    logger?.[fields.status === "succeeded" ? "debug" : "warn"]?.(message, fields)
-  } catch {
-    // A logger that throws must not lose the answer or the receipt.
-  }
+  callObserver(() => logger?.[fields.status === "succeeded" ? "debug" : "warn"]?.(message, fields))
 }

@@ -1,6 +1,6 @@
-import { InvalidArgumentError, isRecord, Request, type RequestOptions, usd } from "@p2/core"
+import { InvalidArgumentError, isRecord, type OptionAdvice, Request, type RequestOptions, usd } from "@p2/core"
 import type { ChargeOptions } from "@p2/guard/charge"
-import type { MapOptions } from "../batch/map-options"
+import type { MapOptions } from "../batch/map-items"
 import { type Provider, STRUCTURED_MODES } from "../providers/provider"
 import type { ToolSet } from "../steps/tool"
 import type { CallOptions, Deadlines, LLMClientOptions } from "./client-options"
@@ -28,7 +28,10 @@ const CLIENT_RULES: OptionRules<LLMClientOptions<ToolSet>> = {
     'a store, "memory:", "file:./p2.db", or a valid "redis://…" or "postgres://…" address (escape a password with `encodeURIComponent`)',
     (store) => isStoreAddress(store) || hasMethods("reserve")(store),
   ],
-  budget: ["a budget from `createBudget`", hasMethods("reserve")],
+  budget: [
+    "a budget from `createBudget` (the amount that one call may cost is `maxBudget`, in the first argument)",
+    hasMethods("reserve"),
+  ],
   openai: ["an OpenAI instance", (openai) => hasMethods("create")(field(field(openai, "chat"), "completions"))],
   baseURL: HTTP_URL,
   // The key becomes a header, which must be one line.
@@ -37,7 +40,7 @@ const CLIENT_RULES: OptionRules<LLMClientOptions<ToolSet>> = {
     "an object of provider names and keys of one line of ASCII characters",
     (keys) => isRecord(keys) && Object.values(keys).every(isKey),
   ],
-  tools: OBJECT,
+  tools: ["an object of tools by name, such as { weather: tool({ … }) }", isRecord],
   toolChoice: [
     '"auto", "none", "required" or { tool: "name" }',
     (choice) =>
@@ -162,7 +165,7 @@ function areHeaders(headers: unknown): boolean {
 
 /** @throws InvalidArgumentError for the first invalid option. */
 export function checkClientOptions(options: LLMClientOptions<ToolSet | undefined>): void {
-  checkEach(options, CLIENT_RULES, "options")
+  checkEach(options, CLIENT_RULES, "options", { fetch: "Pass it to the SDK: `openai: new OpenAI({ fetch })`." })
   const { openai, deadlines = {}, charge = {}, providers = [], store, budget } = options
   if (openai?.baseURL !== undefined) checkOption(openai.baseURL, "options.openai.baseURL", ANY_HTTP_URL)
   checkEach(deadlines, DEADLINE_RULES, "options.deadlines")
@@ -181,7 +184,8 @@ export function checkClientOptions(options: LLMClientOptions<ToolSet | undefined
 
 /** @throws InvalidArgumentError */
 export function checkCallOptions(options: CallOptions): void {
-  checkEach(options, CALL_RULES, "options")
+  checkOption(options, "options", [`an object such as { signal } (${ADD_MESSAGES})`, isRecord])
+  checkEach(options, CALL_RULES, "options", CALL_ADVICE)
   if (options.wait !== undefined) checkEach(options.wait, WAIT_RULES, "options.wait")
 }
 
@@ -232,6 +236,15 @@ const REQUEST_OPTIONS = Object.keys({
   verbose: true,
 } satisfies Record<keyof RequestOptions, true>)
 
+const ADD_MESSAGES = "add messages with `client.msg.addMessageUser(…)`"
+const CALL_ADVICE: OptionAdvice = {
+  ...Object.fromEntries(
+    REQUEST_OPTIONS.map((name) => [name, `It is an option of the request: new LLMClient({ model, ${name} }).`]),
+  ),
+  messages: "Add messages with `client.msg.addMessageUser(…)`.",
+  prompt: "Add messages with `client.msg.addMessageUser(…)`.",
+}
+
 /**
  * Finds client options in the request and request options in the client options, in any spelling.
  * @throws InvalidArgumentError that names the right place. Values are not shown: they may be keys.
@@ -260,6 +273,8 @@ function checkPlace(
     if (own.includes(name)) continue
     const match = others.find((other) => simplified(other) === simplified(name))
     if (match === undefined || own.some((option) => simplified(option) === simplified(name))) continue
+    // An amount is `maxBudget` or `userBudget`, which the request suggests.
+    if (match === "budget" && !isRecord(given[name])) continue
     const message = `Unknown option \`${name}\`. \`${match}\` belongs in the ${place(match)}.`
     throw new InvalidArgumentError(name, `\`${match}\` in the other argument`, undefined, message)
   }

@@ -68,8 +68,8 @@ export interface LLMClientOptions<Tools extends ToolSet | undefined = undefined>
    */
   charge?: ChargeOptions | undefined
   /**
-   * How long an attempt waits for room that other calls have reserved, in milliseconds, instead of being denied. The total
-   * deadline includes the wait. A denial that waiting cannot prevent comes at once.
+   * How long an attempt waits for budget that other calls have reserved, in milliseconds, instead of being denied. The
+   * total deadline includes the wait. A denial that waiting cannot prevent comes at once.
    * @defaultValue no wait
    */
   wait?: { timeoutMs: number } | undefined

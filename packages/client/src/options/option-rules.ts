@@ -1,4 +1,4 @@
-import { checkOptions, hideString, InvalidArgumentError, isRecord } from "@p2/core"
+import { checkOptions, hideString, InvalidArgumentError, isRecord, type OptionAdvice } from "@p2/core"
 
 /** The expected value of an option. An option may be absent unless it is `required`. */
 export type OptionRule = [expected: string, fits: (value: unknown) => boolean, required?: true]
@@ -41,9 +41,14 @@ export const HTTP_URL: OptionRule = [
 ]
 
 /** @throws InvalidArgumentError for an unknown option, or the first value that breaks its rule. */
-export function checkEach(options: object, rules: Record<string, OptionRule>, path: string): void {
+export function checkEach(
+  options: object,
+  rules: Record<string, OptionRule>,
+  path: string,
+  advice?: OptionAdvice,
+): void {
   checkOption(options, path, OBJECT)
-  checkOptions(options, new Set(Object.keys(rules)), path)
+  checkOptions(options, new Set(Object.keys(rules)), path, advice)
   for (const [name, rule] of Object.entries(rules)) {
     const value = field(options, name)
     if (value !== undefined || rule[2]) checkOption(value, `${path}.${name}`, rule)

@@ -41,7 +41,7 @@ export function readExtraFields(
   const extended = describe(extraBody, extraHeaders)
   const plain = describe({}, {})
   if (extended.status === "priced" && plain.status === "priced") return { ...stated, ...differenceOf(extended, plain) }
-  // A model of the user's own price may be unknown to guard; headers alone are no fields of the body.
+  // Guard may not know a model that has the user's own price. Headers alone add no field to the body.
   if (extraCostNanoUsd !== undefined || (!hasFields && plain.status !== "priced")) return stated
   const reason =
     extended.status === "rejected" && plain.status === "priced"

@@ -6,6 +6,7 @@ import { countRequestTokens, getModelLimits, trimMessages } from "@p2/tokens"
 import { messagesBody } from "../transport/anthropic/messages-body"
 import { isAtOpenAI, type ProviderChoice } from "./choose-provider"
 import { type ExtraFields, readExtraFields } from "./extra-fields"
+import { knownProviders, withKnownPrefix } from "./provider"
 import { MAX_WEB_RESULTS, type Route, type StructureFields } from "./route"
 
 /**
@@ -169,12 +170,12 @@ function messagesCounter(sentModel: string, { provider, baseURL }: ProviderChoic
   }
 }
 
-/** Tokens of a compiled answer, for the model that it was last counted for. */
+/** Tokens of a compiled answer or of tools, for the model that they were last counted for. */
 const structureCounts = new WeakMap<object, { model: string; tokens: number; upperBound: number }>()
 
-/** Tokens that the structure adds to any messages. A compiled answer is frozen, so it is counted once. */
+/** Tokens that the structure adds to any messages. Formats, tools and lists of tools are frozen, so they are counted once. */
 function countStructure(model: string, { tools, response_format: answerFormat }: StructureFields) {
-  const frozen = answerFormat ?? tools?.[0]
+  const frozen = answerFormat ?? (tools?.length === 1 ? tools[0] : tools)
   if (frozen === undefined) return { tokens: 0, upperBound: 0 }
   const counted = structureCounts.get(frozen)
   if (counted?.model === model) return counted
@@ -209,7 +210,7 @@ function nameAtProvider(
       "model",
       "a model of OpenAI, or a provider prefix",
       model,
-      `Invalid \`model\`: "${model}" is a model of ${bare.provider}. Write "${bare.provider}/${model}", or set OPENROUTER_API_KEY.`,
+      `Invalid \`model\`: "${model}" is a model of ${bare.provider}. ${remedyFor(`${bare.provider}/${model}`)}`,
     )
   // The user's own deployment may be priced by its bare name.
   if (bare !== undefined && provider.dialect !== "openrouter") return { sentModel: name, priceKey: name }
@@ -220,6 +221,14 @@ function nameAtProvider(
   // Throws with the nearest known ids.
   prices.priceOf(qualified)
   return { sentModel: name, priceKey: qualified }
+}
+
+function remedyFor(qualified: string): string {
+  const prefixes = knownProviders().map(({ name }) => name)
+  const known = withKnownPrefix(qualified, prefixes)
+  return known === undefined
+    ? "To call it through OpenRouter, set OPENROUTER_API_KEY."
+    : `Write "${known}", or set OPENROUTER_API_KEY.`
 }
 
 /** The limits of the user's own price, else those of the published table, else those of the published price. */

@@ -1,11 +1,11 @@
 import { InvalidArgumentError, type Message, type MessageBuilder, type RequestOptions } from "@p2/core"
 import type { AnswerStream } from "../answer-stream"
-import type { MapOptions, MapResult } from "../batch/map-options"
+import type { MapOptions, MapResult } from "../batch/map-items"
 import type { BudgetInfo } from "../budget/budget-info"
-import type { GenerateResult } from "../generate/result"
+import type { GenerateResult } from "../generate/generate-call"
 import type { CallOptions, LLMClientOptions } from "../options/client-options"
-import { withoutReasoning } from "../steps/reasoning"
 import type { ToolSet } from "../steps/tool"
+import { withoutReasoning } from "../steps/tool-messages"
 import { type RunLimit, type RunReceipt, RunScope } from "./run-scope"
 
 /** The fields of the request that a fork may change. Its subject and budgets are those of the client. */

@@ -88,9 +88,7 @@ export function compileTools(
   if (typeof choice === "object" && !byName.has(choice.tool))
     throw new InvalidArgumentError("options.toolChoice.tool", `one of ${names.join(", ")}`, choice.tool)
   const definitions = Object.freeze([...byName.values()].map(({ definition }) => definition))
-  // A copy of the first one, because routes remember the count of a list by its first tool.
-  const copies = definitions.map((definition) => Object.freeze({ ...definition }))
-  const definitionsWithAnswer = answer === undefined ? definitions : Object.freeze([...copies, answer.tool])
+  const definitionsWithAnswer = answer === undefined ? definitions : Object.freeze([...definitions, answer.tool])
   return { byName, choice, maxSteps, definitions, definitionsWithAnswer }
 }
 
@@ -208,7 +206,7 @@ export type CheckedCall = Omit<CalledTool, "id"> & { id: string } & (
 /** The most calls of one step. Further calls are ignored. */
 const MAX_CALLS = 128
 
-/** Validates the arguments of the calls of one step, and gives every call an id of its own. Never rejects. */
+/** Validates the arguments of the calls of one step, and gives every call a unique id. Never rejects. */
 export async function checkCalls(
   calls: readonly CalledTool[],
   { byName }: CompiledTools,

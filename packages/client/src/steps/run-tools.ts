@@ -1,10 +1,12 @@
-import { type P2Error, toYaml } from "@p2/core"
+import type { BudgetExceededError, Reservation } from "@p2/budget"
+import { P2Error, toYaml } from "@p2/core"
+import { requestBudgetExceeded, waitWithin } from "../budget/reserve-in-budget"
+import { UnexpectedError } from "../errors"
 import type { GenerateCall } from "../generate/generate-call"
 import type { ToolReceipt } from "../receipt"
-import { DeadlineExceededRace } from "../transport/deadline-exceeded-race"
-import type { CheckedCall } from "./compiled-tools"
+import { DeadlineRace } from "../transport/deadline-race"
+import type { CheckedCall, CompiledTool } from "./compiled-tools"
 import type { ToolResultOf, ToolSet } from "./tool"
-import { type ReservedTool, reserveTool, settleTool } from "./tool-cost"
 
 /** A call that was answered. `content` is what the model sees. */
 export interface AnsweredCall {
@@ -66,7 +68,7 @@ async function runTool(
     const result = { status: "invalid" as const, id: toolCallId, name, input, error }
     return { status: "answered", result, content: invalidContent(error), receipt }
   }
-  const race = new DeadlineExceededRace(call.signal)
+  const race = new DeadlineRace(call.signal)
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: run.remainingMs })
     const reserved = await reserveTool(call, identity, checked.tool, uncoveredBy, race, run.remainingMs)
@@ -96,7 +98,7 @@ async function execute(
   checked: CheckedCall & { status: "valid" },
   identity: Pick<ToolReceipt, "id" | "toolCallId" | "name" | "step" | "attempt">,
   reserved: ReservedTool,
-  race: DeadlineExceededRace,
+  race: DeadlineRace,
 ): Promise<ToolOutcome> {
   const { tool, input, id } = checked
   const start = performance.now()
@@ -119,6 +121,108 @@ async function execute(
         ? resultContent(executed.output, tool.maxResultLength)
         : errorContent(executed.error),
     receipt,
+  }
+}
+
+/** A call of a tool that may run: its cost is reserved, or it is free. */
+interface ReservedTool {
+  status: "reserved"
+  /** Undefined: the tool is free. */
+  reservation: Reservation | undefined
+}
+
+/**
+ * Reserves the maximum cost of a call in all scopes or in none. `denied`: `maxBudget` or a limit denied it. `not-reserved`: the
+ * store failed, or the race ended before the store replied; a reservation that arrives later is released.
+ * @param uncoveredBy what remains of `maxBudget`, if that is less than the cost
+ */
+async function reserveTool(
+  call: GenerateCall,
+  identity: Pick<ToolReceipt, "id" | "attempt">,
+  tool: CompiledTool,
+  uncoveredBy: number | undefined,
+  race: DeadlineRace,
+  remainingMs: number,
+): Promise<
+  ReservedTool | { status: "denied"; error: BudgetExceededError } | { status: "not-reserved"; error: P2Error }
+> {
+  if (race.error !== undefined) return { status: "not-reserved", error: race.error }
+  const { maxCostNanoUsd: nanoUsd } = tool
+  if (nanoUsd === undefined) return { status: "reserved", reservation: undefined }
+  if (uncoveredBy !== undefined)
+    return { status: "denied", error: requestBudgetExceeded(call.request, uncoveredBy, nanoUsd) }
+  const { budget, subject, limits, requestId, onAlert } = call
+  const model = `tool/${tool.name}`
+  const reserving = budget.reserve({
+    idempotencyKey: identity.id,
+    // The id is new. Another process may resume the same batch.
+    releaseUnanswered: !call.isResumable,
+    subject: { ...subject, model, requestId },
+    amount: { nanoUsd, tokens: 0, requests: 0 },
+    limits,
+    entry: { attempt: identity.attempt },
+    wait: waitWithin(call.wait, remainingMs),
+    signal: race.signal,
+    onAlert,
+    recordDenial: false,
+  })
+  try {
+    const result = await race.wait(reserving)
+    return result.ok
+      ? { status: "reserved", reservation: result.reservation }
+      : { status: "denied", error: result.error }
+  } catch (error) {
+    const releasing = reserving.then<unknown>((late) => late.ok && late.reservation.release())
+    // If the release fails too, the lease expires by itself.
+    call.waitFor(releasing).catch(() => {})
+    const failure = race.error ?? error
+    return { status: "not-reserved", error: P2Error.isInstance(failure) ? failure : new UnexpectedError(failure) }
+  }
+}
+
+type Executed = { status: "succeeded"; output: unknown } | { status: "failed"; error: unknown }
+
+/**
+ * Settles a call with its actual cost. A call that threw or did not end may have been billed, so it is charged its maximum, in
+ * doubt, as is one whose `actual` throws. Never rejects: a settle that fails must not lose the result.
+ */
+async function settleTool(
+  { reservation }: ReservedTool,
+  tool: CompiledTool,
+  executed: Executed,
+  input: unknown,
+  { errorCode, durationMs }: { errorCode: string | undefined; durationMs: number },
+): Promise<
+  Pick<ToolReceipt, "costNanoUsd" | "costSource" | "inDoubt" | "reservedNanoUsd" | "settlement" | "errorCode">
+> {
+  if (reservation === undefined || tool.maxCostNanoUsd === undefined)
+    return { costNanoUsd: 0, costSource: "none", inDoubt: false, reservedNanoUsd: 0, settlement: "none", errorCode }
+  const known = executed.status === "succeeded" ? costOf(tool, executed.output, input) : undefined
+  const costNanoUsd = known ?? tool.maxCostNanoUsd
+  const inDoubt = known === undefined
+  const costSource = inDoubt ? "bound" : "custom"
+  const failure = errorCode ?? (inDoubt ? "tool-cost-failed" : undefined)
+  const entry = {
+    status: executed.status,
+    errorCode: failure,
+    costSource,
+    durationMs: Math.round(durationMs),
+    tokens: {},
+    ...(inDoubt ? { inDoubt } : {}),
+  } as const
+  const settlement = await reservation.settle({ nanoUsd: costNanoUsd, tokens: 0, requests: 0 }, entry).then(
+    ({ status }) => (status === "pending" ? ("pending" as const) : ("settled" as const)),
+    () => "pending" as const,
+  )
+  return { costNanoUsd, costSource, inDoubt, reservedNanoUsd: tool.maxCostNanoUsd, settlement, errorCode: failure }
+}
+
+/** Undefined: `actual` threw, or returned no amount. */
+function costOf(tool: CompiledTool, output: unknown, input: unknown): number | undefined {
+  try {
+    return tool.costOf(output, input)
+  } catch {
+    return undefined
   }
 }
 

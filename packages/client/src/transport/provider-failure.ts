@@ -1,8 +1,8 @@
 import { isRecord } from "@p2/core"
-import type { ChatCompletion } from "@p2/guard/protocols"
+import type { ChatCompletion, MeterReading } from "@p2/guard/protocols"
 import { ProviderReply, readRetryHints, shownIdentifier } from "@p2/guard/transport"
 import { ProviderError, type ProviderErrorCode } from "../errors"
-import { shortString } from "./json"
+import type { AnswerMode } from "../receipt"
 
 /** Fields of the OpenAI SDK's `APIError`. Read by shape, because the user's instance may come from another copy. */
 interface ApiErrorShape {
@@ -29,8 +29,11 @@ export function statusError(error: unknown, provider: string, now: number): Prov
 }
 
 /** The error inside a status 200: an error object, a damaged stream, or a body that is not a chat completion. */
-export function errorInside(completion: ChatCompletion, provider: string): ProviderError | undefined {
-  const { state, error } = completion.read()
+export function errorInside(
+  completion: ChatCompletion,
+  { state, error }: MeterReading,
+  provider: string,
+): ProviderError | undefined {
   if (state !== "broken" || error === undefined) return undefined
   const { status, code = completion.text === "" ? "not-a-completion" : "damaged-stream", message } = error
   // An HTML page comes from a server other than the intended one, so a retry would return it again.
@@ -80,6 +83,11 @@ function providerError(
   })
 }
 
+/** A short string from a provider: not empty, cut to 200 characters. */
+export function shortString(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value.slice(0, 200) : undefined
+}
+
 /** The provider's code for a prompt that its filter stopped. */
 export const CONTENT_FILTER = "content_filter"
 
@@ -119,4 +127,49 @@ const OUT_OF_CREDIT =
 
 function isOutOfCredit({ code, type }: ApiErrorShape): boolean {
   return [code, type].some((value) => OUT_OF_CREDIT.test(String(value)))
+}
+
+/** Statuses with which servers reject a field that they do not know. */
+const REJECTING_STATUSES: readonly number[] = [400, 404, 405, 415, 422, 501]
+
+/** Fields that request structured output. */
+const MODE_FIELD =
+  /^(response_format|output_(config|format)|tools?\b|tool_choice|functions?\b|function_call|json_schema|guided_json|format)/i
+
+/** Codes of errors with other causes, regardless of their messages. */
+const OTHER_CODES =
+  /context|length|too_(long|large|many)|not_found|notfound|image|audio|file|url|api_key|auth|permission|quota|billing|balance|rate|content_(filter|policy)|prompt|safety|max_tokens|deployment/i
+
+/** Messages about other causes, which may mention functions or schemas in passing. */
+const OTHER_MESSAGES =
+  /context (length|window|size)|maximum (context|input|number of tokens)|too many tokens|input (is )?too long|max_(completion_)?tokens|image|(model|deployment)\b.{0,200}(does not exist|not found|not available)|api key|quota|credit|balance/i
+
+const MODE_MESSAGES =
+  /response_?format|output_?(config|format)|json.?(object|mode|schema)|structured|schema|tool|function|requested parameters/i
+
+/**
+ * Whether the server rejected the structured output mode of the request, so that the next mode may work. `param` decides,
+ * then `code`, and the message only if neither is conclusive.
+ */
+export function rejectsMode(error: ProviderError, mode: AnswerMode): boolean {
+  if (mode === "text" || mode === "prompt" || !REJECTING_STATUSES.includes(error.status!)) return false
+  const { param, code, message } = wordsOf(error)
+  if (param !== "") return MODE_FIELD.test(param)
+  if (OTHER_CODES.test(code)) return false
+  if (MODE_FIELD.test(code) || /json_schema|response_format|tool_choice/.test(code)) return true
+  return !OTHER_MESSAGES.test(message) && MODE_MESSAGES.test(message)
+}
+
+/** Whether the server does not know `stream_options`, as Azure's older API versions do not. */
+export function rejectsStreamOptions(error: ProviderError): boolean {
+  if (!REJECTING_STATUSES.includes(error.status!)) return false
+  const { param, message } = wordsOf(error)
+  return param === "" ? /stream_options|include_usage/.test(message) : /^stream_options/.test(param)
+}
+
+/** The provider's words, searched for patterns only and never shown. */
+function wordsOf(error: ProviderError): { param: string; code: string; message: string } {
+  const { providerMessage, code, error: body } = error.cause as ProviderReply
+  const param = isRecord(body) && typeof body.param === "string" ? body.param : ""
+  return { param, code: code ?? "", message: (providerMessage ?? "").slice(0, 4_000) }
 }

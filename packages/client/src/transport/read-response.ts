@@ -2,14 +2,11 @@ import { type P2Error, parseJson } from "@p2/core"
 import type { ChatCompletion } from "@p2/guard/protocols"
 import { isEventStream, MAX_RESPONSE_BYTES, type SseBlock, SseReader } from "@p2/guard/transport"
 import { ConnectionLostError } from "../errors"
-import type { DeadlineExceededRace } from "./deadline-exceeded-race"
-import { shortString } from "./json"
+import type { DeadlineRace } from "./deadline-race"
 
 export interface ReadOptions {
   provider: string
-  /** Creates the reader of the provider's wire format. */
-  completion: (generationId: string | undefined) => ChatCompletion
-  race: DeadlineExceededRace
+  race: DeadlineRace
   /** Whether a stream was requested. */
   streamed: boolean
   idleMs: number
@@ -18,34 +15,42 @@ export interface ReadOptions {
 }
 
 /**
- * Reads a response. `broken`: the race ended, the connection closed early, or the body exceeded
- * {@link MAX_RESPONSE_BYTES}; the completion has what arrived.
+ * Reads a response into the completion. Returns why the response is incomplete: the race ended, the connection closed early, or
+ * the body exceeded {@link MAX_RESPONSE_BYTES}. The completion then has what arrived. Undefined: it is complete.
  */
 export async function readResponse(
   response: Response,
+  completion: ChatCompletion,
   options: ReadOptions,
-): Promise<{ completion: ChatCompletion } & ({ status: "complete" } | { status: "broken"; error: P2Error })> {
+): Promise<P2Error | undefined> {
   const { provider, race, streamed } = options
-  const generationId = shortString(response.headers.get("x-generation-id"))
-  const completion = options.completion(generationId)
   const parser = isEventStream(response.headers, { streamed })
     ? eventParser(completion, options)
     : jsonParser(completion, options)
   const reader = response.body?.getReader() as ReadableStreamDefaultReader<Uint8Array> | undefined
   try {
-    for (let size = 0; reader !== undefined; ) {
-      const { done, value } = await race.wait(reader.read())
-      if (done) break
-      size += value.byteLength
-      if (size > MAX_RESPONSE_BYTES) throw new RangeError(`The response is larger than ${MAX_RESPONSE_BYTES} bytes.`)
-      parser.push(value)
-    }
+    if (reader !== undefined) await race.wait(readBody(reader, parser, race))
     parser.end()
-    return { status: "complete", completion }
+    return undefined
   } catch (error) {
     reader?.cancel().catch(() => {})
     const lost = error instanceof ConnectionLostError ? error : new ConnectionLostError(provider, error)
-    return { status: "broken", error: race.error ?? lost, completion }
+    return race.error ?? lost
+  }
+}
+
+/** Reads until the body or the race has ended. What arrives after the race is dropped. */
+async function readBody(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  parser: BodyParser,
+  race: DeadlineRace,
+): Promise<void> {
+  for (let size = 0; ; ) {
+    const { done, value } = await reader.read()
+    if (done || race.error !== undefined) return
+    size += value.byteLength
+    if (size > MAX_RESPONSE_BYTES) throw new RangeError(`The response is larger than ${MAX_RESPONSE_BYTES} bytes.`)
+    parser.push(value)
   }
 }
 

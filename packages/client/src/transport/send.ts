@@ -1,41 +1,24 @@
 import { isRecord, type P2Error } from "@p2/core"
 import type { SendProof } from "@p2/guard/charge"
-import { ChatCompletion } from "@p2/guard/protocols"
+import { ChatCompletion, type MeterReading } from "@p2/guard/protocols"
 import {
   isRejectedByFetch,
   type ProviderReply,
   SecondRequestError,
   type SendWatch,
-  sendCounted,
   watchSend,
 } from "@p2/guard/transport"
 import type { OpenAI } from "openai"
+import { attemptId } from "../budget/reserve-in-budget"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
+import { chatBody } from "../generate/chat-body"
+import type { AttemptPlan, GenerateCall } from "../generate/generate-call"
 import { MessageCompletion } from "./anthropic/message-completion"
 import { messagesBody } from "./anthropic/messages-body"
-import type { DeadlineExceededRace } from "./deadline-exceeded-race"
+import type { DeadlineRace } from "./deadline-race"
 import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
-import { CONTENT_FILTER, errorInside, failedGeneration, statusError } from "./provider-failure"
+import { CONTENT_FILTER, errorInside, failedGeneration, shortString, statusError } from "./provider-failure"
 import { readResponse } from "./read-response"
-
-/** One HTTP call to make. */
-export interface OutgoingRequest {
-  /** Sent as `X-Client-Request-Id`, where requests can be observed. */
-  id: string
-  openai: OpenAI
-  provider: { name: string; dialect?: string | undefined; headers?: Readonly<Record<string, string>> | undefined }
-  body: Record<string, unknown>
-  /** The tool by whose call the model answers; null: none; undefined: any tool. */
-  answerTool: string | null | undefined
-  streamed: boolean
-  race: DeadlineExceededRace
-  deadlines: { connectMs: number; firstContentMs: number; idleMs: number }
-  /** The total deadline, which `race` enforces. */
-  timeoutMs: number
-  now: () => number
-  /** Called with the text so far after each piece of content. */
-  onText: ((text: string) => void) | undefined
-}
 
 /**
  * The result of one HTTP call. `arrived`: a completion arrived, usable or not. `failed`: no completion arrived, and
@@ -43,6 +26,8 @@ export interface OutgoingRequest {
  */
 export type SendResult = ({ status: "arrived" } | { status: "failed"; error: P2Error }) & {
   completion: ChatCompletion
+  /** What the completion reports: usage, model, error. */
+  reading: MeterReading
   httpStatus: number | undefined
   sent: SendProof
   /** On the clock of `performance.now()`. */
@@ -50,38 +35,38 @@ export type SendResult = ({ status: "arrived" } | { status: "failed"; error: P2E
   firstContentAt: number | undefined
 }
 
-/** Makes one HTTP call, without retries. Never rejects. */
-export async function sendRequest(request: OutgoingRequest): Promise<SendResult> {
-  const { id, race, streamed, provider } = request
+/** Makes the HTTP call of an attempt, without retries. Never rejects. */
+export async function sendRequest(call: GenerateCall, plan: AttemptPlan, race: DeadlineRace): Promise<SendResult> {
+  const { provider } = plan.route
   if (race.error !== undefined)
     return { status: "failed", error: race.error, sent: "not-sent", ...nothingArrived(provider.name) }
+  const body = Object.assign(chatBody(call.request, call.compiled, plan), plan.toolFields)
+  // The id is sent as `X-Client-Request-Id`, where requests can be observed. A guarded `fetch` in the instance would count the
+  // call twice; it recognizes the id, and rejects the call.
+  const id = attemptId(call, plan.settings)
   const headers = new Headers(provider.headers)
   const watch = watchSend({ headers, id, onSecondRequest: () => race.abortTransport(new SecondRequestError()) })
-  const { connectMs, firstContentMs, idleMs } = request.deadlines
+  const { connectMs, firstContentMs, idleMs } = call.deadlines
   race.start("connect", connectMs, { applies: () => watch.state === "waiting" })
-  if (streamed) race.start("first-content", firstContentMs)
+  if (plan.streamed) race.start("first-content", firstContentMs)
   try {
-    const response = await race.wait(callProvider(request, headers, watch))
+    const response = await race.wait(callProvider(call, plan, { body, headers, watch, race }))
     const headersAt = performance.now()
     let firstContentAt: number | undefined
     const onContent = (text: string) => {
       firstContentAt ??= performance.now()
-      request.onText?.(text)
+      call.onText?.(text)
     }
-    const read = await readResponse(response, {
-      provider: provider.name,
-      completion: (generationId) => completionOf(request, generationId),
-      race,
-      streamed,
-      idleMs,
-      onContent,
-    })
-    const { completion } = read
-    const error = read.status === "broken" ? read.error : errorInside(completion, provider.name)
-    const reached = { completion, httpStatus: response.status, sent: "maybe-sent", headersAt, firstContentAt } as const
+    const completion = completionOf(call, plan, body, shortString(response.headers.get("x-generation-id")))
+    const options = { provider: provider.name, race, streamed: plan.streamed, idleMs, onContent }
+    const broken = await readResponse(response, completion, options)
+    const reading = completion.read()
+    const error = broken ?? errorInside(completion, reading, provider.name)
+    const { status: httpStatus } = response
+    const reached = { completion, reading, httpStatus, sent: "maybe-sent", headersAt, firstContentAt } as const
     return error === undefined ? { status: "arrived", ...reached } : { status: "failed", error, ...reached }
   } catch (error) {
-    return resultOfError(request, error, watch)
+    return resultOfError(error, { provider: provider.name, race, watch, now: call.clock.now() })
   } finally {
     watch.end()
     race.keepTotal()
@@ -90,8 +75,10 @@ export async function sendRequest(request: OutgoingRequest): Promise<SendResult>
 
 /** The fields of a call without a response. */
 function nothingArrived(provider: string) {
+  const completion = new ChatCompletion({ provider })
   return {
-    completion: new ChatCompletion({ provider }),
+    completion,
+    reading: completion.read(),
     httpStatus: undefined,
     headersAt: undefined,
     firstContentAt: undefined,
@@ -100,9 +87,13 @@ function nothingArrived(provider: string) {
 
 /** Reads the answer in the wire format of the provider. */
 function completionOf(
-  { provider, body, answerTool }: OutgoingRequest,
+  { tools, compiled }: GenerateCall,
+  { route: { provider } }: AttemptPlan,
+  body: Record<string, unknown>,
   generationId: string | undefined,
 ): ChatCompletion {
+  // With tools, only the tool of the answer's schema is the answer.
+  const answerTool = tools && (compiled?.name ?? null)
   if (provider.dialect !== "anthropic")
     return new ChatCompletion({ provider: provider.dialect ?? provider.name, generationId, answerTool })
   const cacheWrites = hasLongCache(body) ? "any" : "5m"
@@ -118,10 +109,11 @@ function hasLongCache(value: unknown): boolean {
 type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming
 
 function callProvider(
-  { openai, body, provider, race, timeoutMs }: OutgoingRequest,
-  headers: Headers,
-  watch: SendWatch,
+  { request: { timeoutMs }, instances }: GenerateCall,
+  { route }: AttemptPlan,
+  { body, headers, watch, race }: { body: object; headers: Headers; watch: SendWatch; race: DeadlineRace },
 ): Promise<Response> {
+  const openai = instances.get(route)!
   const options: OpenAI.RequestOptions = {
     signal: race.signal,
     maxRetries: 0,
@@ -130,17 +122,18 @@ function callProvider(
   }
   // The race ends the call first, unless the SDK's own timeout is shorter.
   if (!(openai.timeout > timeoutMs)) options.timeout = timeoutMs + 60_000
-  if (provider.dialect === "anthropic") {
-    const message = { ...options, body: messagesBody(body), headers: anthropicHeaders(headers, openai) }
-    return sendCounted(() => openai.post("/messages", message).asResponse()) as Promise<Response>
+  if (route.provider.dialect === "anthropic") {
+    const message = {
+      ...options,
+      body: messagesBody(body as Record<string, unknown>),
+      headers: anthropicHeaders(headers, openai),
+    }
+    return openai.post("/messages", message).asResponse() as Promise<Response>
   }
-  // A guarded `fetch` in the instance would count the call twice, so it rejects it.
-  return sendCounted(() =>
-    openai.chat.completions.create(body as unknown as ChatBody, options).asResponse(),
-  ) as Promise<Response>
+  return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse() as Promise<Response>
 }
 
-/** Anthropic takes the key in a header of its own. `null` removes the one of the SDK. */
+/** Anthropic expects the key in its own header. `null` removes the SDK's header. */
 function anthropicHeaders(headers: Headers, { apiKey }: OpenAI): Record<string, string | null> {
   const version = { "anthropic-version": "2023-06-01" }
   return { ...version, ...Object.fromEntries(headers), "x-api-key": apiKey, authorization: null }
@@ -156,24 +149,19 @@ function redirectFor(openai: OpenAI, { isSupported }: SendWatch): "error" | "man
 }
 
 /** The result for an error status, a closed connection, the end of the race, or an error before sending. */
-function resultOfError(request: OutgoingRequest, error: unknown, watch: SendWatch): SendResult {
-  const { race, provider } = request
-  const now = request.now()
-  const status =
-    statusError(error, provider.name, now) ?? statusError({ status: watch.hiddenStatus }, provider.name, now)
+function resultOfError(
+  error: unknown,
+  { provider, race, watch, now }: { provider: string; race: DeadlineRace; watch: SendWatch; now: number },
+): SendResult {
+  const status = statusError(error, provider, now) ?? statusError({ status: watch.hiddenStatus }, provider, now)
   if (status !== undefined) return resultOfStatus(status, error, race)
   const sent = isThrownBeforeFetch(error) ? "not-sent" : watch.proof(error)
   const failure =
     sent === "not-sent"
       ? // The error of a rejected header quotes the header, so it is dropped.
-        new ConnectionFailedError(provider.name, isRejectedByFetch(error) ? undefined : error)
-      : new ConnectionLostError(provider.name, error)
-  return {
-    status: "failed",
-    error: race.error ?? failure,
-    sent,
-    ...nothingArrived(provider.name),
-  }
+        new ConnectionFailedError(provider, isRejectedByFetch(error) ? undefined : error)
+      : new ConnectionLostError(provider, error)
+  return { status: "failed", error: race.error ?? failure, sent, ...nothingArrived(provider) }
 }
 
 /**
@@ -186,7 +174,7 @@ function isThrownBeforeFetch(error: unknown): boolean {
 }
 
 /** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
-function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineExceededRace): SendResult {
+function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
   const nothing = nothingArrived(status.provider)
   const generation = failedGeneration(status)
   const choices = generation === undefined ? undefined : [{ message: { content: generation } }]
@@ -196,8 +184,10 @@ function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineExc
     usage: usageOfErrorBody(cause),
     choices,
   }
-  nothing.completion.add({ event: undefined, data, text: "" })
-  const received = { ...nothing, httpStatus: status.status, sent: "maybe-sent" } as const
+  const { completion } = nothing
+  completion.add({ event: undefined, data, text: "" })
+  const reading = completion.read()
+  const received = { ...nothing, reading, httpStatus: status.status, sent: "maybe-sent" } as const
   if (race.error !== undefined) return { status: "failed", error: race.error, ...received }
   if (generation !== undefined) return { status: "arrived", ...received }
   const error = status.providerCode === CONTENT_FILTER ? new ContentFilteredError(status) : status

@@ -75,7 +75,7 @@ test.each([
       response.writeHead(500, { "content-type": "text/plain" })
       const piece = Buffer.alloc(64 * 1024, "x")
       const write = () => {
-        // The body ends eventually, in case a client reads all of it.
+        // The body is finite, in case a client reads all of it.
         while (!response.destroyed && written < 64 * MAX_ERROR_BYTES) {
           written += piece.length
           if (!response.write(piece)) return void response.once("drain", write)

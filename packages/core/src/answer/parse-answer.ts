@@ -15,7 +15,7 @@ interface InvalidAnswer {
   error: InvalidAnswerError
 }
 
-/** What the library of the schema says of a value. */
+/** The result of the schema's library for a value. */
 export type Checked = { status: "valid"; answer: unknown } | { status: "invalid"; issues: readonly AnswerIssue[] }
 
 /** The parts of a compiled schema that the parsers need. */

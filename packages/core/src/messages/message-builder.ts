@@ -18,6 +18,8 @@ import type {
 import { isOmitted, MAX_CHARACTERS, toYaml } from "./to-yaml"
 
 const MAX_MESSAGES = 10_000
+/** The roles of the messages in a turn of the model: its answers and tool calls, and the results. */
+const TURN_ROLES: readonly (string | undefined)[] = ["assistant", "tool", "function"]
 const IMAGE_NAMES = new Set(["detail"])
 const FILE_NAMES = new Set(["filename", "mediaType"])
 
@@ -123,19 +125,19 @@ export class MessageBuilder {
   }
 
   /**
-   * Marks the current end of the conversation. The returned function inserts an answer there: after the last message and
-   * earlier answers to it, before all messages that were added since. It does nothing if that message was cleared or the
-   * conversation is full, because throwing would lose the answer.
+   * Marks the current end of the conversation. The returned function inserts a turn of the model there, which is its answer or
+   * several messages: after the last message and earlier turns that follow it, before all messages that were added since. It
+   * does nothing if that message was cleared or the conversation is full, because throwing would lose the answer.
    */
-  openTurn(): (answer: string) => void {
+  openTurn(): (turn: readonly Message[]) => void {
     const last = this.#messages.at(-1)!
-    return (content) => {
+    return (turn) => {
       const messages = this.#messages
       let at = messages.lastIndexOf(last)
-      if (at < 0 || messages.length >= MAX_MESSAGES) return
+      if (at < 0 || messages.length + turn.length > MAX_MESSAGES) return
       do at++
-      while (messages[at]?.role === "assistant")
-      messages.splice(at, 0, { role: "assistant", content })
+      while (TURN_ROLES.includes(messages[at]?.role))
+      messages.splice(at, 0, ...turn)
     }
   }
 

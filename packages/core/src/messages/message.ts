@@ -1,7 +1,7 @@
 /**
  * One message of a conversation, in the shape of OpenAI's chat completions API, which the compatible endpoints of other
- * providers accept as well. Plain data. The types of the official SDK are assignable to these, and these to them, also under
- * `exactOptionalPropertyTypes`.
+ * providers accept as well. Plain data. The types of the official SDK are assignable to these, and these to them, even
+ * under `exactOptionalPropertyTypes`.
  */
 export type Message = SystemMessage | UserMessage | AssistantMessage | ToolMessage | FunctionMessage
 

@@ -39,6 +39,10 @@ const PROVIDER_ALIASES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map([
   ["cohere_chat", "cohere"],
 ])
 
+/** The ids of Bedrock have their vendor before a dot, and may have a region before it: `us.anthropic.claude-sonnet-4-20250514-v1:0`. */
+const BEDROCK =
+  /^(?:[a-z-]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen|writer)\.[\w.-]+(?::\d+)?$/
+
 const DATE = /^(.+)[-@](20[2-9]\d)-?(\d\d)-?(\d\d)$/
 const FINE_TUNED = /^ft:([^:/]+)/
 
@@ -96,6 +100,9 @@ function splitModelId(id: string): Parts {
 /** The keys of exactly the model that the provider serves: as written, and without one date at the end. */
 function keysOf({ id, provider, name, fineTunedFrom }: Parts): string[] {
   if (fineTunedFrom !== undefined) return withUndated(`${provider ?? "openai"}/ft:${fineTunedFrom}`)
+  if (provider === undefined && BEDROCK.test(name)) return [id, `amazon-bedrock/${id}`]
+  // The name of a resource in the API of Fireworks.
+  if (provider === "accounts") return [id, `fireworks/${id}`]
   const canonical = (provider && PROVIDER_ALIASES.get(provider)) ?? provider
   if (name.startsWith("models/") && (canonical ?? "google") === "google") return withUndated(`google/${name.slice(7)}`)
   return withUndated(canonical === provider ? id : `${canonical}${id.slice(id.indexOf("/"))}`)

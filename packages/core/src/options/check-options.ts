@@ -9,9 +9,9 @@ export type OptionAdvice = Readonly<Record<string, string>>
 const MAX_LISTED = 12
 
 /**
- * Throws unless `value` is an object with known options only: a misspelt limit must not count as no limit.
+ * Throws unless `value` is an object with known options only: a misspelled limit must not be ignored.
  * The message suggests the option that was probably meant. It never shows the value of an unknown option, which may be a key,
- * nor a name that is no identifier.
+ * nor a name that is not an identifier.
  *
  * @param argument path of the object, such as `limits[0]`; options of `"options"` are named without a path
  * @param advice for options that have no counterpart among `names`

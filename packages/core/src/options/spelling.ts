@@ -1,6 +1,7 @@
 /**
  * Returns the known ids with the most similar spelling, nearest first, by edit distance over their lower-case forms; for error
- * messages only. Returns at most `count` ids (default 3) and none that differs in more than half of its characters.
+ * messages only. An id that continues the other after a hyphen counts as one edit: `gpt-4o` for `gpt-4o-latest`. Returns at
+ * most `count` ids (default 3), and no other that differs in more than half of its characters.
  */
 export function nearestIds(id: string, known: Iterable<string>, count = 3): string[] {
   const wanted = id.slice(0, 100).toLowerCase()
@@ -8,7 +9,10 @@ export function nearestIds(id: string, known: Iterable<string>, count = 3): stri
   for (const candidate of known) {
     const half = Math.ceil(Math.max(wanted.length, candidate.length) / 2)
     const limit = nearest.length < count ? half : Math.min(half, nearest.at(-1)!.distance)
-    const distance = editDistance(wanted, candidate.toLowerCase(), limit)
+    const form = candidate.toLowerCase()
+    const isContinued = wanted.startsWith(`${form}-`) || form.startsWith(`${wanted}-`)
+    // The fewest continued characters first.
+    const distance = isContinued ? 1 + Math.abs(form.length - wanted.length) / 1000 : editDistance(wanted, form, limit)
     if (distance > limit) continue
     nearest.push({ distance, id: candidate })
     nearest.sort((a, b) => a.distance - b.distance || (a.id < b.id ? -1 : 1))

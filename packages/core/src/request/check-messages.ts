@@ -1,3 +1,4 @@
+import { hideString } from "../errors"
 import type { RequestIssues } from "./invalid-request-error"
 import { array, type Check } from "./option-checks"
 
@@ -17,7 +18,9 @@ const STRING_FIELDS: Record<string, string> = {
 
 /** Checks that `messages` is an array of messages that the API accepts: roles, contents and part types. */
 export function checkMessages(messages: unknown, path: string, issues: RequestIssues): unknown {
-  return array(10_000, checkMessage)(messages, path, issues)
+  if (Array.isArray(messages)) return array(10_000, checkMessage)(messages, path, issues)
+  const example = 'an array of messages such as [{ role: "user", content: "Hello" }]'
+  return issues.addUnexpected(path, example, hideString(messages))
 }
 
 const checkMessage: Check = (message, path, issues) => {

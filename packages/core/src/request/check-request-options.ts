@@ -1,5 +1,5 @@
 import { asAnswerSchema } from "../answer/schema/answer-model"
-import { describeName, InvalidArgumentError } from "../errors"
+import { describeName, InvalidArgumentError, looksLikeKey } from "../errors"
 import { parseModelId } from "../models/model-id"
 import type { NanoUsd } from "../money"
 import { adviceFor, isOptionsObject } from "../options/check-options"
@@ -26,7 +26,7 @@ export interface CheckedOptions<Answer> {
   }
 }
 
-/** Options that must not be `null`: an amount that was not found must not become none. */
+/** Options that must not be `null`: an amount that the caller failed to look up must not mean no limit. */
 const AMOUNTS: ReadonlySet<string> = new Set(["maxBudget", "userBudget", "clientBudget", "extraCost"])
 
 /**
@@ -91,7 +91,7 @@ function optionChecks() {
     fallbacks: array(8, model),
     online: boolean,
     cachePrompt: boolean,
-    serviceTier: string(64),
+    serviceTier: checkServiceTier,
     stream: boolean,
     timeoutMs: integer(1, 2 ** 31 - 1),
     retries: integer(0, 10),
@@ -99,6 +99,12 @@ function optionChecks() {
     metadata: parsedBy(copyOfMetadata),
     verbose: boolean,
   } satisfies Record<keyof RequestOptions, Check>
+}
+
+/** A provider that ignores `batch` bills a single call at twice its price. */
+const checkServiceTier: Check = (value, path, issues) => {
+  if (value === "batch") return issues.addUnexpected(path, "the tier of a single call", value)
+  return string(64)(value, path, issues)
 }
 
 const checkHistory: Check = (value, path, issues) => {
@@ -118,7 +124,7 @@ const checkTags: Check = (value, path, issues) => {
   if (!isPlainObject(value) || Object.keys(value).length > 32)
     return issues.addUnexpected(path, "an object of at most 32 strings", value)
   for (const [name, tag] of Object.entries(value)) {
-    const tagPath = `${path}.${name.slice(0, 64)}`
+    const tagPath = `${path}.${name.length > 64 || looksLikeKey(name) ? "…" : name}`
     if (!/^[A-Za-z][\w.-]{0,63}$/.test(name))
       issues.addUnexpected(
         tagPath,

@@ -18,7 +18,7 @@ export class InvalidRequestError extends P2Error<"invalid-request"> {
   /** The first 30 invalid fields. */
   declare readonly issues: readonly RequestIssue[]
 
-  /** @param count number of invalid fields, also of those not listed */
+  /** @param count number of invalid fields, those not listed included */
   constructor(issues: readonly RequestIssue[], count: number) {
     const lines = issues.map(({ path, message }) => `- ${path}: ${message}`)
     if (count > issues.length) lines.push(`- and ${count - issues.length} more`)

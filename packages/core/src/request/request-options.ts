@@ -5,12 +5,12 @@ import type { BudgetInput } from "./budget-input"
 /** The value of an option that may be absent. `null` is the same as absent, as in the types of the official SDK. */
 type Optional<Value> = Value | null | undefined
 
-/** How much a reasoning model thinks. A model may know some of them only. */
+/** How much a reasoning model thinks. A model may support only some of them. */
 export type ReasoningEffort = "none" | "minimal" | "low" | "medium" | "high" | "xhigh" | "max"
 
 /**
- * Options of a {@link Request}. Only `model` is required. A budget must not be `null`, because a limit that was not found would
- * then be no limit.
+ * Options of a {@link Request}. Only `model` is required. A budget must not be `null`, because a limit that the caller
+ * failed to look up would then mean no limit.
  */
 export interface RequestOptions<Answer = string> {
   /** `"gpt-4o-mini"`, `"openrouter/openai/gpt-4o-mini-2024-07-18"`, `"anthropic/…"`, `"ollama/…"`. */

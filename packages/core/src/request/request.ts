@@ -27,7 +27,7 @@ export class Request<Answer = string> {
   declare readonly frequencyPenalty: number | undefined
   declare readonly presencePenalty: number | undefined
   declare readonly seed: number | undefined
-  /** Always an array, also for a single string. */
+  /** Always an array, even for a single string. */
   declare readonly stop: readonly string[] | undefined
   declare readonly maxTokens: number | undefined
   declare readonly onTruncated: "return" | "error"

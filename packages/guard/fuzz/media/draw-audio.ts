@@ -1,7 +1,7 @@
 import type { Draw } from "../draw"
 import type { FuzzedProtocol } from "../fuzz-ledger"
 
-/** Speech by the character and by the token. */
+/** Speech that is billed by the character, and by the token. */
 export const speech: FuzzedProtocol = {
   name: "openai-speech",
   // The most that the imitation generates.

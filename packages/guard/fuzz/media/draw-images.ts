@@ -1,7 +1,7 @@
 import type { Draw } from "../draw"
 import type { FuzzedProtocol } from "../fuzz-ledger"
 
-/** Generations and edits. The model chooses what the call leaves to it, sometimes as expensively as it can. */
+/** Generations and edits. The model chooses what the call does not state, sometimes the most expensive option. */
 export const images: FuzzedProtocol = {
   name: "openai-images",
   // `gpt-image-1.5` writes text before the image, whose tokens no source lists.

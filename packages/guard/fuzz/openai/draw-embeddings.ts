@@ -1,6 +1,6 @@
 import type { FuzzedProtocol } from "../fuzz-ledger"
 
-/** Embeddings of texts and of token arrays. */
+/** Embeddings of strings and of token arrays. */
 export const embeddings: FuzzedProtocol = {
   name: "openai-embeddings",
   draw: (draw, provider) => ({

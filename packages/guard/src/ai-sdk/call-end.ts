@@ -3,7 +3,7 @@ import type { AttemptEnd } from "../fetch/settle-call"
 import type { Meter, MeterReading } from "../protocols/meter"
 import { isSdkError } from "./specification"
 
-/** How a call of a model ended, apart from when it started. */
+/** How a call of a model ended, without its start time. */
 export type CallEnd = Omit<AttemptEnd, "startedAt">
 
 /** The end of a call whose model returned a result. A provider without HTTP has no status; a result stands for 200. */

@@ -3,6 +3,7 @@ import { countInput } from "../protocols/counted-input"
 import type { CallTerms, Rejection } from "../protocols/protocol"
 import { invalidBody, unbounded } from "../protocols/rejection"
 import type { CalledModel } from "../protocols/variants/called-model"
+import { rejectsBatchTier } from "../protocols/variants/service-tier"
 import { calledModel, providerOf } from "./called-model"
 import { promptInput } from "./input/prompt-input"
 import { type ProviderOptions, readProviderOptions } from "./input/provider-options"
@@ -37,6 +38,8 @@ export function describeLanguage(
   const sdkProvider = providerOf(model)
   const options = readProviderOptions(call, input, { provider: sdkProvider, free })
   if (options.status === "rejected") return options
+  const wrongTier = rejectsBatchTier(options.serviceTier)
+  if (wrongTier !== undefined) return wrongTier
   const tools = readProviderTools(call.tools, input, called, options.maxToolCalls)
   if (tools.status === "rejected") return tools
   const counted = countInput(called, input)
@@ -52,6 +55,7 @@ export function describeLanguage(
     priceKey: called.priceKey,
     input: { estimate: counted.estimate, upperBound },
     ...outputLimits(call, options, called),
+    rejectedNanoUsd: model.provider.endsWith(".responses") ? provider.rejectedResponseNanoUsd : undefined,
     tierToSend: tier.isSent ? tier.name : undefined,
     boundOptions: {
       ...tools.pieces,

@@ -159,7 +159,7 @@ function contextOf(guard: ModelGuard, { described, reserved }: ReservedModelCall
   }
 }
 
-/** Rejects with the reason of the signal when it fires, also if the model ignores it. */
+/** Rejects with the reason of the signal when it fires, even if the model ignores it. */
 async function untilAborted<Result>(work: () => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
   if (signal === undefined) return work()
   const working = work()

@@ -36,7 +36,9 @@ export function watchStream<Part>(upstream: ReadableStream<Part>, options: Watch
   }
   const onAbort = () => void stop("cancelled", signal?.reason).then(() => fail(signal?.reason))
   const startIdleTimer = () => {
-    const reason = new Error(`Nobody read the stream for ${idleMs} ms.`)
+    const reason = new Error(
+      `The stream was not read for ${idleMs} ms. Read it faster, cancel it, or raise \`streamIdleMs\`.`,
+    )
     idleTimer = setTimeout(() => void stop("idle", reason).then(() => fail(reason)), idleMs)
     ;(idleTimer as { unref?: () => void }).unref?.()
   }

@@ -20,7 +20,9 @@ export interface AttemptRequest extends ReserveOptions {
   model: string
 }
 
-/** The outcome of {@link reserveAttempt}. Nothing is reserved unless `reserved`. `wait` is absent if it did not wait for room. */
+/**
+ * The outcome of {@link reserveAttempt}. Nothing is reserved unless `reserved`. `wait` is absent if it did not wait.
+ */
 export type AttemptReserve = { wait?: RoomWait | undefined } & (
   | { status: "reserved"; attempt: ReservedAttempt }
   /** The budget denied it. */

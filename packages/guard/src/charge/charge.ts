@@ -11,7 +11,7 @@ export interface ChargeOptions {
   abort?: DoubtfulCharge | undefined
   /**
    * Statuses of 400 or above that your contract says are not billed, in addition to those that the provider documents. Anthropic, for
-   * example, documents no rule for 529. A status that arrives with usage or output is charged all the same.
+   * example, documents no rule for 529. A status that arrives with usage or output is charged in any case.
    * @defaultValue none
    */
   unbilledStatuses?: readonly number[] | undefined
@@ -21,8 +21,8 @@ export interface ChargeOptions {
 export type SendProof = "not-sent" | "maybe-sent"
 
 /**
- * What an attempt says about its provider. `answered`: a complete answer. `failed`: a server error, a broken answer or a
- * deadline. `unknown`: not sent, rejected without being billed, or ended by the caller.
+ * What an attempt shows about its provider. `answered`: a complete answer. `failed`: a server error, a broken answer or
+ * a deadline. `unknown`: not sent, rejected without being billed, or ended by the caller.
  */
 export type ProviderHealth = "answered" | "failed" | "unknown"
 

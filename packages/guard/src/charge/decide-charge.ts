@@ -46,7 +46,7 @@ function isUnbilled(evidence: AttemptEvidence, status: number, { unbilledStatuse
   if (hasOutput(evidence)) return false
   if (unbilledStatuses.includes(status)) return true
   const { provider, reading, hasHostedTools } = evidence
-  return ruleForStatus(provider, status, reading?.error?.code, hasHostedTools)?.billing === "none"
+  return ruleForStatus(provider, status, reading?.error ?? {}, hasHostedTools)?.billing === "none"
 }
 
 function isUnbilledInside(evidence: AttemptEvidence): boolean {

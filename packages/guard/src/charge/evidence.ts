@@ -9,11 +9,11 @@ export interface AttemptEvidence {
   sent: SendProof
   /** Undefined: no response headers arrived. */
   httpStatus: number | undefined
-  /** What the meter read, also in the body of an error status; undefined: no body arrived. */
+  /** What the meter read, even in the body of an error status; undefined: no body arrived. */
   reading: MeterReading | undefined
   /** Who ended the attempt before its response was complete; undefined: the attempt was not ended early. */
   endedBy: "caller" | "deadline" | undefined
-  /** The call may run tools of the provider that are billed apart from its tokens, such as a web search. */
+  /** The call may run tools of the provider that are billed separately from its tokens, such as a web search. */
   hasHostedTools: boolean
 }
 

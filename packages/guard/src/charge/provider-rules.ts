@@ -1,16 +1,21 @@
 /** What a provider documents about the billing of responses that report no usage. */
 export interface BillingRule {
-  /** As in the usage entry; `any`: every provider, unless it has a rule of its own. */
+  /** As in the usage entry; `any`: every provider, unless it has its own rule. */
   provider: string
   /** Statuses to which the rule applies; `errors`: every status of 400 or above. */
   statuses: readonly number[] | "errors"
-  /** The provider's codes to which the rule applies. @defaultValue every code */
+  /** The provider's codes to which the rule applies. An error without a code may be one that is billed. @defaultValue every code */
   codes?: readonly string[]
+  /**
+   * Does not hold for a status of 500 or above that may come from a proxy in front of the provider: without the
+   * provider's code, or one of Cloudflare's (520 to 530). @defaultValue false
+   */
+  ownErrors?: boolean
   /** `none`: nothing is billed. `possible`: the provider may bill, so the cost is in doubt. */
   billing: "none" | "possible"
   /** Also holds for an error inside an answer that has no output. @defaultValue false */
   insideAnswers?: boolean
-  /** Holds only for calls without hosted tools, which are billed apart. @defaultValue false */
+  /** Holds only for calls without hosted tools, which are billed separately. @defaultValue false */
   withoutHostedTools?: boolean
   /** The documented rule, in our words. */
   rule: string
@@ -45,7 +50,7 @@ export const BILLING_RULES: readonly BillingRule[] = [
     provider: "xai",
     statuses: [403],
     billing: "possible",
-    rule: "A request that violates the usage guidelines is billed: its generation, or $0.05 if it is stopped before.",
+    rule: "A request that violates the usage guidelines is billed: its generation, or $0.05 if a response is stopped before, which every response reserves.",
     source: "https://docs.x.ai/developers/pricing",
     asOf: "2026-11-30",
   },
@@ -80,7 +85,8 @@ export const BILLING_RULES: readonly BillingRule[] = [
     billing: "none",
     insideAnswers: true,
     withoutHostedTools: true,
-    rule: "A response without output tokens that ends in an error is not charged, except for searches and parsed files.",
+    ownErrors: true,
+    rule: "A response without output tokens that ends in an error is not charged, except for searches and parsed files. An error of a proxy before OpenRouter proves nothing.",
     source: "https://openrouter.ai/docs/features/zero-completion-insurance",
     asOf: "2026-11-30",
   },
@@ -114,13 +120,23 @@ export const BILLING_RULES: readonly BillingRule[] = [
 export function ruleForStatus(
   provider: string,
   status: number,
-  code: string | undefined,
+  { code, innerCode }: { code?: string | undefined; innerCode?: string | undefined },
   hasHostedTools: boolean,
 ): BillingRule | undefined {
-  return ruleOf(provider, hasHostedTools, ({ statuses, codes }) => {
+  return ruleOf(provider, hasHostedTools, ({ statuses, codes, billing, ownErrors }) => {
     const isListed = statuses === "errors" ? status >= 400 : statuses.includes(status)
-    return isListed && (codes === undefined || (code !== undefined && codes.includes(code)))
+    if (!isListed || (ownErrors === true && isFromProxy(status, code))) return false
+    if (codes === undefined || (code === undefined && billing === "possible")) return true
+    return [code, innerCode].some((each) => each !== undefined && codes.includes(each))
   })
+}
+
+/**
+ * Whether an error may come from a proxy in front of the provider, which does not know whether the provider generated
+ * an answer.
+ */
+function isFromProxy(status: number, code: string | undefined): boolean {
+  return status >= 500 && (code === undefined || (status >= 520 && status <= 530))
 }
 
 /** The rule for an error inside an answer that has no output. */

@@ -33,8 +33,11 @@ function usedPriceKey({ prices, priceKey, modelUsed }: AnsweredCall): string | u
   const called = prices.findPrice(priceKey)
   const slash = priceKey.indexOf("/")
   const seller = slash === -1 ? called?.provider : priceKey.slice(0, slash)
-  const usedKey = [`${seller}/${modelUsed}`, modelUsed].find((id) => prices.findPrice(id) !== undefined)
-  const used = usedKey === undefined ? undefined : prices.findPrice(usedKey)
-  if (called === undefined || used === undefined || used.model === called.model) return undefined
-  return called.basis === "custom" && used.basis !== "custom" ? undefined : usedKey
+  for (const usedKey of [`${seller}/${modelUsed}`, modelUsed]) {
+    const used = prices.findPrice(usedKey)
+    if (used === undefined) continue
+    if (called === undefined || used.model === called.model) return undefined
+    return called.basis === "custom" && used.basis !== "custom" ? undefined : usedKey
+  }
+  return undefined
 }

@@ -1,5 +1,4 @@
-import { isBudgetError, type Reservation, StoreError, type Subject } from "@p2/budget"
-import { LruMap } from "@p2/core"
+import { type Reservation, StoreError, type Subject } from "@p2/budget"
 import { settleAttempt } from "../charge/attempt"
 import { decideCharge } from "../charge/decide-charge"
 import type { ReservedCost } from "../charge/evidence"
@@ -13,19 +12,16 @@ import { chargeOf } from "./plan-call"
 import type { ReadCall } from "./read-call"
 import { meterWhole, readWhole, responseOf } from "./read-response"
 import type { ReservedCall } from "./reserve-call"
-import { inCurrentScope, mergeSubjects } from "./scope/scope"
-import { chargedFields, countsOf, reportAttempt } from "./settle-call"
+import { countsOf, reportAttempt } from "./settle-call"
+import { settleResumed, started } from "./settle-resumed"
 
 /** How long a background response stays reserved without a poll that settles it. Then its upper bound is charged. */
 const BACKGROUND_LEASE_MS = 24 * 3_600_000
 
-/** Reservations of background responses and batches that this process started. */
-export const started = new LruMap<string, Reservation>(10_000)
-
 /**
- * Reserves the bound of a background response under the key that its response id gives, so that a poll in any process can
- * settle it, and releases the reservation of the call that started it. Without room for both at once, that one is kept: then
- * only a poll in this process can settle it, and its lease ends as usual.
+ * Reserves the bound of a background response under the key that its response id gives, so that a poll in any process
+ * can settle it, and releases the reservation of the call that started it. If the budget does not cover both at once,
+ * that one is kept: then only a poll in this process can settle it, and its lease ends as usual.
  *
  * @returns `repeated`: another call has this response id. Nothing changed: the reservation of this call is to be settled.
  */
@@ -52,7 +48,7 @@ export async function continueInBackground(
 
 const RELEASED = { status: "released" } as const
 
-/** Undefined: there is no room, or the store failed. `repeated`: the key is that of another call. */
+/** Undefined: it does not fit the budget, or the store failed. `repeated`: the key is that of another call. */
 async function reserveResponse(
   { attempt, budget, subject, described, plan }: ReservedCall,
   { idempotencyKey, leaseMs }: { idempotencyKey: string; leaseMs: number },
@@ -75,7 +71,7 @@ async function reserveResponse(
   }
 }
 
-/** A poll, and who polls. */
+/** A poll, and its caller. */
 export interface BackgroundPoll {
   read: Extract<ReadCall, { status: "read" }>
   headers: Headers
@@ -103,57 +99,30 @@ export async function pollBackground(guard: Guard, poll: BackgroundPoll): Promis
   return responseOf(response, body)
 }
 
-/** Never rejects: the answer matters more, and an unsettled reservation is charged when its lease ends. */
 async function settlePolled(
   guard: Guard,
-  poll: BackgroundPoll,
+  { described, subject }: BackgroundPoll,
   reading: MeterReading,
   startedAt: number,
 ): Promise<void> {
   // A body that names no response, such as an error page of a gateway, does not show whether the response has ended.
   if (reading.generationId === undefined || reading.continues !== undefined || reading.state === "open") return
-  const { idempotencyKey, provider } = poll.described
-  const { budget, subject } = inCurrentScope(guard.budget, guard.subject)
-  try {
-    const owner = { ...mergeSubjects(subject, poll.subject), model: reading.model }
-    const reservation = started.get(idempotencyKey) ?? (await budget.resume(idempotencyKey, { subject: owner }))
-    const evidence = {
-      provider,
-      sent: "maybe-sent",
-      httpStatus: 200,
-      reading,
-      endedBy: undefined,
-      hasHostedTools: true,
-    } as const
-    const reserved = reservedBy(reservation, guard, poll.described, reading)
-    const charge = decideCharge(evidence, reserved, guard.charge)
-    const status = reading.state === "complete" ? "succeeded" : "failed"
-    const { model: modelUsed, generationId } = reading
-    const durationMs = Math.round(performance.now() - startedAt)
-    const settlement = await settleAttempt({ reservation }, charge, {
-      status,
-      provider,
-      modelUsed,
-      generationId,
-      tokens: countsOf(reading),
-    })
-    started.delete(idempotencyKey)
-    if (settlement.status === "settled" && settlement.replayed) return
-    const called = { provider, model: modelUsed ?? "unknown" }
-    reportAttempt(guard, called, {
-      status,
-      httpStatus: 200,
-      reservedNanoUsd: reserved.nanoUsd,
-      limits: reservation.limits,
-      ...chargedFields(guard, called, { charge, reservedNanoUsd: reserved.nanoUsd, settlement }),
-      inputTokens: reading.usage?.usage.inputTokens,
-      outputTokens: reading.usage?.usage.outputTokens,
-      durationMs,
-    })
-  } catch (error) {
-    // An earlier poll settled it, it was never reserved here, or the store failed.
-    if (!isBudgetError(error)) throw error
-  }
+  const { idempotencyKey, provider } = described
+  const { model, generationId } = reading
+  const evidence = {
+    provider,
+    sent: "maybe-sent",
+    httpStatus: 200,
+    reading,
+    endedBy: undefined,
+    hasHostedTools: true,
+  } as const
+  await settleResumed(guard, { idempotencyKey, provider, subject: { ...subject, model } }, (reservation) => ({
+    charge: decideCharge(evidence, reservedBy(reservation, guard, described, reading), guard.charge),
+    status: reading.state === "complete" ? "succeeded" : "failed",
+    ...{ model, generationId, tokens: countsOf(reading) },
+    durationMs: Math.round(performance.now() - startedAt),
+  }))
 }
 
 function reservedBy(

@@ -38,13 +38,14 @@ export function guardFetch(options: GuardOptions): typeof fetch {
 /** One call of a guarded fetch. */
 export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<typeof fetch>): Promise<Response> {
   const read = await readCall(input, init)
-  if (read.status === "too-large") return rejectionResponse(read.call, "invalid-body", read.message)
+  if (read.status === "too-large")
+    return rejectionResponse(read.call, { reason: "invalid-body", message: read.message }, guard)
   const { signal, call } = read
   if (signal?.aborted) throw signal.reason
   const prepared = await prepare(guard, read).catch((error: unknown): Prepared => {
     // As fetch does. Nothing stays reserved.
     if (signal?.aborted) throw signal.reason
-    if (P2Error.isInstance(error)) return { status: "not-sent", response: failureResponse(call, error) }
+    if (P2Error.isInstance(error)) return { status: "not-sent", response: failureResponse(call, error, guard) }
     throw error
   })
   switch (prepared.status) {
@@ -84,7 +85,7 @@ async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>
     case "rejected":
       if (described.reason === "unknown-endpoint" && guard.unknownEndpoints === "pass")
         return { status: "passed", headers }
-      return { status: "not-sent", response: rejectionResponse(call, described.reason, described.message) }
+      return { status: "not-sent", response: rejectionResponse(call, described, guard) }
     case "resumed":
       return { status: "poll", poll: { read, headers, described, subject } }
     case "batch-upload":
@@ -94,17 +95,20 @@ async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>
     case "batch-start": {
       const started = describeStart(guard, call, described)
       if (started.status === "rejected")
-        return { status: "not-sent", response: rejectionResponse(call, started.reason, started.message) }
+        return { status: "not-sent", response: rejectionResponse(call, started, guard) }
       return reserve(guard, { read, headers, described: started, subject })
     }
     case "priced":
-      if (isCounted()) return { status: "not-sent", response: rejectionResponse(call, "guarded-twice", GUARDED_TWICE) }
+      if (isCounted(headers)) return { status: "not-sent", response: rejectionResponse(call, GUARDED_TWICE, guard) }
       return reserve(guard, { read, headers, described, subject })
   }
 }
 
-const GUARDED_TWICE =
-  "This call is counted already, by another guarded fetch, a client of @p2/client or budgetMiddleware around this one. Guard each call once."
+const GUARDED_TWICE = {
+  reason: "guarded-twice",
+  message:
+    "This call is counted already, by another guarded fetch, a client of @p2/client or budgetMiddleware around this one. Guard each call once.",
+}
 
 async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
   const { subject, read, headers } = call
@@ -126,9 +130,9 @@ async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
       return { status: "reserved", call: Object.assign({}, call, { described, onInputReported }, outcome.reserved) }
     case "denied":
       reportAttempt(guard, call.described, { status: "denied", limits: outcome.error.all })
-      return { status: "not-sent", response: denialResponse(call.read.call, outcome.error) }
+      return { status: "not-sent", response: denialResponse(call.read.call, outcome.error, guard) }
     case "rejected":
-      return { status: "not-sent", response: circuitResponse(call.read.call, outcome.error) }
+      return { status: "not-sent", response: circuitResponse(call.read.call, outcome.error, guard) }
   }
 }
 

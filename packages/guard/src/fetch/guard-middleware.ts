@@ -7,8 +7,9 @@ import { type GuardOptions, readGuardOptions } from "./guard-options"
 export type MiddlewareRequest = NonNullable<Parameters<typeof fetch>[1]> & { url: string }
 
 /**
- * {@link guardFetch} as middleware of `@anthropic-ai/sdk`. It sees each attempt of the SDK, in Anthropic's own wire format
- * also where the client translates it afterwards (Bedrock, Vertex). Place it last: a middleware behind it could send a request twice.
+ * {@link guardFetch} as middleware of `@anthropic-ai/sdk`. It sees each attempt of the SDK, in Anthropic's own wire
+ * format, even if the client translates it afterwards (Bedrock, Vertex). Place it last: a middleware behind it could
+ * send a request twice.
  *
  * @throws InvalidArgumentError if an option is invalid
  *

@@ -29,8 +29,8 @@ export interface GuardOptions {
    */
   inputBound?: InputBoundMode | undefined
   /**
-   * Waits for room in the limits instead of denying at once. A slow start of the circuit breaker can wait without it too: see
-   * docs/charges.md. @defaultValue no wait
+   * Waits until the call fits the limits instead of denying at once. A slow start of the circuit breaker can wait
+   * without it too: see docs/charges.md. @defaultValue no wait
    */
   wait?: Pick<WaitOptions, "timeoutMs"> | undefined
   /** What to charge when the cost is in doubt. @defaultValue the provider's documented rule, else the upper bound */
@@ -125,11 +125,13 @@ export interface Guard extends GuardOptions {
   batchUpperBoundNanoUsd: NanoUsd | undefined
   /** The response to a call of models that the caller of a proxy may not use; undefined: the caller may. */
   rejectModels?: ((models: readonly string[]) => Response | undefined) | undefined
+  /** Changes the messages of errors for the callers of a proxy, who cannot change its options. */
+  messageForCallers?: ((message: string) => string) | undefined
   /** Models for which an overrun warning was sent, as `provider/model`. */
   overrunModels: Set<string>
 }
 
-/** Marks a guarded `fetch`, also of another copy of this package. */
+/** Marks a guarded `fetch`, even of another copy of this package. */
 export const GUARDED = Symbol.for("@p2/guard/guarded-fetch")
 
 /** What the caller states where no source has a maximum. */
@@ -150,10 +152,15 @@ const ADVICE = {
   limits: "Limits belong to the budget: `createBudget({ store, limits })`.",
   limit: "Limits belong to the budget: `createBudget({ store, limits })`.",
   store: "The store belongs to the budget: `createBudget({ store, limits })`.",
+  user: IN_SUBJECT,
   userId: IN_SUBJECT,
+  client: IN_SUBJECT,
   clientId: IN_SUBJECT,
   tags: IN_SUBJECT,
   timeoutMs: "Did you mean `wait: { timeoutMs }`?",
+  retries: "The SDK retries, not the guard: set its `maxRetries`.",
+  maxRetries: "The SDK retries, not the guard: set its `maxRetries`.",
+  onDenied: "Did you mean `onAttempt`? Its `status` is then `denied`.",
 } as const
 
 /** @throws InvalidArgumentError */
@@ -180,6 +187,8 @@ export function readGuardOptions(options: GuardOptions): Guard {
       'the limit to which `clampTo: "maxOutputTokens"` lowers',
       undefined,
     )
+  if (typeof charge !== "object")
+    throw new InvalidArgumentError("charge", 'an object such as { abort: "nothing" }', charge)
   checkOptions(charge, CHARGE_NAMES, "charge")
   for (const name of ["serverError", "abort"] as const)
     checkChoice(charge[name], ["bound", "input", "received", "nothing"], `charge.${name}`)
@@ -187,7 +196,13 @@ export function readGuardOptions(options: GuardOptions): Guard {
   if (!Array.isArray(unbilledStatuses) || !unbilledStatuses.every((status) => status >= 400 && status <= 599))
     throw new InvalidArgumentError("charge.unbilledStatuses", "an array of statuses from 400 to 599", unbilledStatuses)
   if (options.subject !== undefined) checkOptions(options.subject, SUBJECT_NAMES, "subject")
+  if (wait !== undefined && typeof wait !== "object")
+    throw new InvalidArgumentError("wait", "an object such as { timeoutMs: 5000 }", wait)
   if (wait !== undefined) checkOptions(wait, WAIT_NAMES, "wait")
+  if (prices !== undefined && typeof prices?.findPrice !== "function")
+    throw new InvalidArgumentError("prices", "a table from `createPriceTable`", prices)
+  if (typeof deployments !== "object")
+    throw new InvalidArgumentError("deployments", 'an object such as { "my-deployment": "gpt-4o-mini" }', deployments)
   for (const name of ["maxOutputTokens", "bodyIdleMs", ...MAXIMUMS] as const) checkPositive(options[name], name)
   for (const name of ["provider", "serviceTier"] as const)
     if (options[name] !== undefined && typeof options[name] !== "string")

@@ -1,4 +1,4 @@
-import type { BudgetExceededError } from "@p2/budget"
+import type { BudgetExceededError, DeniedLimit } from "@p2/budget"
 import type { Bound } from "@p2/pricing"
 import type { ReportedCharge, ReservedCost } from "../charge/evidence"
 import { dearerCharge } from "../charge/used-model"
@@ -26,33 +26,37 @@ function limitOf(described: CallTerms, limit: number | undefined, isClamped: boo
 }
 
 /**
- * Plans a denied call with the largest output limit that the denying limits can still pay. Undefined: they cannot pay for
- * an answer, or the limit is not lower than that of the denied plan.
+ * Plans a denied call with the largest output limit whose upper bound fits what remains of each denying limit.
+ * Undefined: nothing remains for an answer, or the output limit is not lower than that of the denied plan.
  */
 export function planWithin(
   described: CallTerms,
   denied: CallPlan,
   { all }: BudgetExceededError,
   { prices }: Guard,
+  roomIn: (limit: DeniedLimit) => number,
 ): CallPlan | undefined {
   if (described.fixedBound !== undefined) return undefined
-  const affordable = all.map(({ unit, remaining, remainingNanoUsd }) => {
-    if (unit === "usd") {
-      const budgetNanoUsd = Math.max(0, remainingNanoUsd ?? 0)
-      return prices.affordableOutputTokens(described.priceKey, { ...boundOptions(described), budgetNanoUsd })
-    }
-    if (unit === "requests") return 0
-    return Math.floor((remaining - described.input.upperBound) / (described.boundOptions.choices ?? 1))
+  const affordable = all.map((limit) => {
+    const room = Math.max(0, roomIn(limit))
+    if (limit.unit === "usd")
+      return prices.affordableOutputTokens(described.priceKey, { ...boundOptions(described), budgetNanoUsd: room })
+    if (limit.unit === "requests") return room < 1 ? 0 : Number.MAX_SAFE_INTEGER
+    return Math.floor((room - described.input.upperBound) / (described.boundOptions.choices ?? 1))
   })
   const maxOutputTokens = Math.min(...affordable)
   if (maxOutputTokens < Math.max(1, described.minOutputTokens)) return undefined
-  if (denied.maxOutputTokens !== undefined && maxOutputTokens >= denied.maxOutputTokens) return undefined
+  if (maxOutputTokens >= (denied.maxOutputTokens ?? Number.MAX_SAFE_INTEGER)) return undefined
   return planWith(described, maxOutputTokens, prices)
 }
 
 function planWith(described: CallTerms, maxOutputTokens: number | undefined, prices: Guard["prices"]): CallPlan {
-  const options = { maxOutputTokens, ...boundOptions(described) }
-  return { maxOutputTokens, bound: prices.upperBound(described.priceKey, options) }
+  const { nanoUsd, tokens, maxPrice } = prices.upperBound(described.priceKey, {
+    maxOutputTokens,
+    ...boundOptions(described),
+  })
+  const bound = { nanoUsd: Math.max(nanoUsd, described.rejectedNanoUsd ?? 0), tokens }
+  return { maxOutputTokens, bound: maxPrice === undefined ? bound : { ...bound, maxPrice } }
 }
 
 /** The bound must hold at any time from now on, because the duration of the answer is unknown. */
@@ -94,7 +98,7 @@ function reservedBatch({ nanoUsd, tokens }: NonNullable<CallTerms["fixedBound"]>
   }
 }
 
-/** `auto` is no tier: a setting of the provider's project decides. */
+/** `auto` does not name a tier: a setting of the provider's project decides. */
 function explicitTier(serviceTier: string | undefined): string | undefined {
   return serviceTier === "auto" ? undefined : serviceTier
 }

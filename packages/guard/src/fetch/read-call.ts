@@ -60,7 +60,7 @@ export async function readCall(input: FetchInput, init: FetchInit = {}): Promise
       const { headers: ownHeaders = headers, body = read.body, signal: ownSignal = signal, ...others } = changes
       const sentHeaders = body instanceof FormData ? withoutContentType(ownHeaders) : ownHeaders
       const own: FetchInit = { ...init, ...others, method, headers: sentHeaders, body, signal: ownSignal ?? null }
-      // A buffered body is no stream any more.
+      // A buffered body is no longer a stream.
       if ("duplex" in own) delete own.duplex
       return request === undefined ? [url.href, own] : [new Request(request, own)]
     },
@@ -108,7 +108,7 @@ async function formBody(form: FormData): Promise<ReadBody> {
   return { status: "read", body: copy, described: { kind: "form", fields: await readForm(copy) } }
 }
 
-/** A multipart form is parsed, and sent as it was parsed: another parser may read the same bytes otherwise. */
+/** A multipart form is parsed, and sent as it was parsed: another parser may read the same bytes differently. */
 async function bytesBody(bytes: Uint8Array<ArrayBuffer>, headers: BodyHeaders): Promise<ReadBody> {
   const { contentType, isEncoded } = headers
   if (!isEncoded && /^multipart\/form-data\s*;/i.test(contentType)) {

@@ -1,5 +1,5 @@
-import type { Budget, BudgetExceededError, Subject } from "@p2/budget"
-import { type ReservedAttempt, reserveAttempt } from "../charge/attempt"
+import type { Budget, BudgetExceededError, DeniedLimit, Subject } from "@p2/budget"
+import { type AttemptRequest, type ReservedAttempt, reserveAttempt } from "../charge/attempt"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
 import type { TightenedCall } from "../input-bound/input-bounds"
 import type { CallTerms, PricedCall } from "../protocols/protocol"
@@ -44,24 +44,78 @@ export type ReserveOutcome =
   | { status: "rejected"; error: CircuitOpenError }
 
 /**
- * Reserves the upper bound of a call in the budget of the current scope. With `clampTo: "budget"` a denied call is tried
- * once more, with the output limit that the denying limits can still pay.
+ * Reserves the upper bound of a call in the budget of the current scope. With `clampTo: "budget"` a denied call is tried again
+ * with a lower output limit: docs/attempts.md has the cases.
  * @throws P2Error if the call has no upper bound, the subject is invalid, the store fails or the signal fires
  */
 export async function reserveCall(guard: Guard, call: CallToReserve): Promise<ReserveOutcome> {
+  const plan = planCall(call.described, guard)
+  if (guard.clampTo === "budget") return reserveClamped(guard, call, plan)
+  return reservePlan(guard, call, plan, { wait: guard.wait, recordDenial: true })
+}
+
+/** Lowers the output limit until the call fits. All tries together wait no longer than the options allow. */
+async function reserveClamped(guard: Guard, call: CallToReserve, plan: CallPlan): Promise<ReserveOutcome> {
   const { described } = call
-  const plan = planCall(described, guard)
-  const first = await reservePlan(guard, call, plan, { recordDenial: guard.clampTo !== "budget" })
-  if (first.status !== "denied" || guard.clampTo !== "budget") return first
-  const narrower = planWithin(described, plan, first.error, guard)
-  return reservePlan(guard, call, narrower ?? plan, { recordDenial: true })
+  const endsAt = performance.now() + (guard.wait?.timeoutMs ?? 0)
+  for (let next = plan; ; ) {
+    const waitMs = Math.max(0, Math.ceil(endsAt - performance.now()))
+    const wait = waitMs === 0 ? undefined : { timeoutMs: waitMs }
+    const outcome = await reservePlan(guard, call, next, { wait, recordDenial: false })
+    if (outcome.status !== "denied") return outcome
+    const fitting = (roomIn: (limit: DeniedLimit) => number, denied = next) =>
+      planWithin(described, denied, outcome.error, guard, roomIn)
+    const remainingMs = endsAt - performance.now()
+    const narrower =
+      (remainingMs > 0 ? fitting((limit) => roomWithin(limit, remainingMs)) : undefined) ?? fitting(roomNow)
+    if (narrower === undefined) {
+      // Requests what a retry can get, so that the denial says when to retry.
+      const retried = fitting(unspentRoom, plan) ?? fitting(roomAfterReset, plan) ?? plan
+      return reservePlan(guard, call, retried, { wait: undefined, recordDenial: true })
+    }
+    next = narrower
+  }
+}
+
+/** In nano-USD, tokens or requests. */
+function amountsOf(denied: DeniedLimit): { requested: number; limit: number; unspent: number; remaining: number } {
+  if (denied.unit !== "usd") {
+    const { requested, limit, granted, spent, remaining } = denied
+    return { requested, limit, unspent: limit + granted - spent, remaining }
+  }
+  const { limitNanoUsd, grantedNanoUsd, spentNanoUsd, requestedNanoUsd, remainingNanoUsd } = denied
+  const unspent = limitNanoUsd! + grantedNanoUsd! - spentNanoUsd!
+  return { requested: requestedNanoUsd!, limit: limitNanoUsd!, unspent, remaining: remainingNanoUsd! }
+}
+
+function roomNow(denied: DeniedLimit): number {
+  return amountsOf(denied).remaining
+}
+
+/** When the other calls have ended without using their reservations. */
+function unspentRoom(denied: DeniedLimit): number {
+  return amountsOf(denied).unspent
+}
+
+/** In this window or the next one. */
+function roomAfterReset(denied: DeniedLimit): number {
+  const { limit, unspent } = amountsOf(denied)
+  return denied.resetsAt === null ? unspent : Math.max(limit, unspent)
+}
+
+/** The part of the requested amount that may fit the limit within a wait. */
+function roomWithin(denied: DeniedLimit, waitMs: number): number {
+  const { requested, limit } = amountsOf(denied)
+  if (denied.retryAfterMs !== null && denied.retryAfterMs <= waitMs) return requested
+  // The denial does not say when a limit resets that the call exceeds. The next denial, for the whole limit, does.
+  return requested > limit ? roomAfterReset(denied) : unspentRoom(denied)
 }
 
 async function reservePlan(
   guard: Guard,
   call: CallToReserve,
   plan: CallPlan,
-  { recordDenial }: { recordDenial: boolean },
+  { wait, recordDenial }: Pick<AttemptRequest, "wait" | "recordDenial">,
 ): Promise<ReserveOutcome> {
   const { provider, model } = call.described
   const scope = inCurrentScope(guard.budget, guard.subject)
@@ -74,7 +128,7 @@ async function reservePlan(
     model,
     subject,
     amount: { nanoUsd, tokens },
-    wait: guard.wait,
+    wait,
     signal: call.signal,
     entry: { provider, attempt: call.attempt },
     recordDenial,

@@ -1,5 +1,5 @@
 import type { SettleResult } from "@p2/budget"
-import { formatUsd, type NanoUsd, USAGE_COUNTS } from "@p2/core"
+import { callObserver, formatUsd, type NanoUsd, USAGE_COUNTS } from "@p2/core"
 import { settleAttempt } from "../charge/attempt"
 import type { Charge } from "../charge/charge"
 import { decideCharge } from "../charge/decide-charge"
@@ -81,16 +81,13 @@ function warnOfOverrun(guard: Guard, called: Pick<CallTerms, "provider" | "model
   if (guard.inputBound === "calibrated" || guard.overrunModels.has(name)) return
   guard.overrunModels.add(name)
   const message = `A call to ${name} cost ${formatUsd(cost)}, but its upper bound was ${formatUsd(reserved)}. The whole cost was charged. Later overruns of this model are reported only to \`onAttempt\`, as \`overrunNanoUsd\`.`
-  try {
-    if (guard.onWarning === undefined) console.warn(`@p2/guard: ${message}`)
-    else guard.onWarning(message)
-  } catch {}
+  callObserver(() => (guard.onWarning === undefined ? console.warn(`@p2/guard: ${message}`) : guard.onWarning(message)))
 }
 
 /** Counts of tools that the provider runs. */
 const HOSTED_TOOLS = ["webSearches", "fileSearches", "codeInterpreterSessions"] as const
 
-/** Calls `onAttempt`. What it throws is ignored, because it must not lose the answer. */
+/** Calls `onAttempt`, whose errors are ignored. */
 export function reportAttempt(
   { onAttempt }: Guard,
   { provider, model }: Pick<CallTerms, "provider" | "model">,
@@ -107,9 +104,7 @@ export function reportAttempt(
     durationMs: 0,
   } as const
   const unknown = { httpStatus: undefined, inputTokens: undefined, outputTokens: undefined }
-  try {
-    onAttempt?.({ provider, model, ...nothing, ...unknown, ...attempt })
-  } catch {}
+  callObserver(() => onAttempt?.({ provider, model, ...nothing, ...unknown, ...attempt }))
 }
 
 /** A reader that cancels after the end of the answer, but before the end of the body, has the whole answer. */

@@ -3,7 +3,7 @@ import type { Meter } from "./meter"
 
 type Fields = Readonly<Record<string, unknown>>
 
-/** What one line of the output of a batch says. */
+/** The content of one line of the output of a batch. */
 export type BatchLine =
   /** The call was answered: the meter reads the usage of the answer. */
   | { status: "answered"; body: Fields; meter: Meter }

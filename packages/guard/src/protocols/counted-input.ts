@@ -2,7 +2,7 @@ import type { AnswerFormat, Message, ToolDefinition } from "@p2/core"
 import type { Modality } from "@p2/pricing"
 import { countRequestTokens, countTokens } from "@p2/tokens"
 import type { Rejection } from "./protocol"
-import { rejectionOf, unbounded } from "./rejection"
+import { rejectionOf, unknownWindow } from "./rejection"
 import type { CalledModel } from "./variants/called-model"
 
 /** The input of a call in the form in which its tokens are counted. */
@@ -28,24 +28,36 @@ export interface InputTokens {
   isShown: boolean
 }
 
+/** Counts the tokens of texts. */
+export function countTexts(
+  texts: readonly string[],
+  { countedAs: model }: Pick<CalledModel, "countedAs">,
+): { status: "counted"; estimate: number; upperBound: number } | Rejection {
+  let estimate = 0
+  let upperBound = 0
+  try {
+    for (const text of texts) {
+      estimate += countTokens(text, { model })
+      upperBound += countTokens(text, { model, countBy: "upperBound" })
+    }
+  } catch (error) {
+    return rejectionOf(error)
+  }
+  return { status: "counted", estimate, upperBound }
+}
+
 /** Counts the input tokens of a call: an estimate, and an upper bound. */
-export function countInput({ countedAs, window }: CalledModel, input: CountableInput): InputTokens | Rejection {
+export function countInput(called: CalledModel, input: CountableInput): InputTokens | Rejection {
+  const { countedAs, window } = called
   const { messages, tools, answerFormat, otherText, addedTokens, unseen } = input
   try {
     const counted = countRequestTokens({ model: countedAs, messages, tools, answerFormat })
-    let estimate = counted.tokens
-    let upperBound = counted.upperBound + addedTokens
-    for (const text of otherText) {
-      estimate += countTokens(text, { model: countedAs })
-      upperBound += 2 * countTokens(text, { model: countedAs, countBy: "upperBound" })
-    }
+    const others = countTexts(otherText, called)
+    if (others.status === "rejected") return others
+    const estimate = counted.tokens + others.estimate
+    let upperBound = counted.upperBound + addedTokens + 2 * others.upperBound
     if (unseen.length > 0) {
-      if (window === undefined)
-        return unbounded(
-          unseen[0]!,
-          "the context window of the model is unknown",
-          "Add `contextWindow` to a price of your own with createPriceTable, or omit it.",
-        )
+      if (window === undefined) return unknownWindow(unseen[0]!)
       // No request can exceed the window, even if the provider adds text.
       upperBound = Math.max(window, upperBound)
     }

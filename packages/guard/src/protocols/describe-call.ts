@@ -11,6 +11,7 @@ import { describeImages } from "./openai-images/describe-images"
 import { describeResponses } from "./openai-responses/describe"
 import type { CallDescription, Protocol, ProtocolContext, ProviderCall } from "./protocol"
 import { rejected } from "./rejection"
+import { providerOf } from "./variants/called-model"
 
 /** Every wire format, in the order in which they are tried. */
 export const PROTOCOLS: readonly Protocol[] = [
@@ -30,6 +31,7 @@ export const PROTOCOLS: readonly Protocol[] = [
  * Describes what a call can cost: by the first wire format that recognizes it. A call that none recognizes is rejected by name.
  */
 export function describeCall(call: ProviderCall, context: ProtocolContext): CallDescription {
+  if (isOtherService(call, context)) return unknownEndpoint(call)
   try {
     return describe(call, context) ?? unknownEndpoint(call)
   } catch (error) {
@@ -47,7 +49,22 @@ function describe(call: ProviderCall, context: ProtocolContext): CallDescription
   return undefined
 }
 
-/** The path up to the first segment that is no identifier: it may be a prompt or a key. */
+/** Paths of model calls that other services have too, such as `/channels/{id}/messages` of a chat service. */
+const SHARED_PATHS = /\/(messages|responses|chat\/completions|embeddings)$/
+
+/** Every model call at these paths has at least one of these fields. */
+const MODEL_FIELDS = ["model", "messages", "input", "prompt", "conversation", "previous_response_id"]
+
+/** Whether a call at an unknown host is not a model call: it has neither a model nor input. */
+function isOtherService({ url, body }: ProviderCall, context: ProtocolContext): boolean {
+  if (body.kind === "none" || body.kind === "opaque") return false
+  if (!SHARED_PATHS.test(url.pathname) || providerOf(url, context) !== undefined) return false
+  const fields = body.kind === "json" ? body.value : body.fields
+  // Some servers ignore the case of names.
+  return !Object.keys(fields).some((name) => MODEL_FIELDS.includes(name.toLowerCase()))
+}
+
+/** The path up to the first segment that is not an identifier: it may be a prompt or a key. */
 function shownPath({ pathname }: URL): string {
   const segments = pathname.split("/")
   const hidden = segments.findIndex((segment) => segment !== "" && describeName(segment.replace(/[.:]/g, "_")) === "…")

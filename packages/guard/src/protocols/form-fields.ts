@@ -32,7 +32,9 @@ async function readFile(file: File): Promise<FormFile> {
   return { name: file.name, type: file.type, size: file.size, head }
 }
 
-/** The integer of a field; a form has it as a string. Undefined: the field is absent. `invalid`: it is no integer. */
+/**
+ * The integer of a field; a form has it as a string. Undefined: the field is absent. `invalid`: it is not an integer.
+ */
 export function integerField(value: unknown): number | undefined | "invalid" {
   if (value === undefined || value === null) return undefined
   const number = typeof value === "string" && /^\d{1,15}$/.test(value) ? Number(value) : value

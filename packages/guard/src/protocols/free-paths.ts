@@ -18,8 +18,7 @@ interface PathRule {
 /** The path of a base URL: up to a version or `/openai`, such as `/api/v1`, `/openai/v1` or `/v1beta/openai`. */
 const BASE_PATH = /^(\/[^/]+)*?(\/(v\d\w*|openai))+(?=\/)/
 
-const UNSUPPORTED =
-  'This guard does not bound its cost yet. Pass `unknownEndpoints: "pass"` to send such calls without a limit.'
+const UNSUPPORTED = 'p2 does not bound it yet. Pass `unknownEndpoints: "pass"` to send such calls without a limit.'
 
 /**
  * Paths of OpenAI and of providers with the same API. docs/openai.md has the source of each row. The first row that matches
@@ -45,13 +44,13 @@ const PATH_RULES: readonly PathRule[] = [
     methods: "POST",
     path: /^\/vector_stores(\/.+)?$/,
     rejected:
-      "The cost of a vector store has no upper bound: its storage is billed by the day until it is deleted. Create it outside this guard.",
+      "The cost of a vector store has no upper bound: its storage is billed by the day until it is deleted. Create it without p2.",
   },
   {
     methods: "POST",
     path: /^\/containers(\/[^/]+\/files)?$/,
     rejected:
-      'The cost of a container has no upper bound here: each session is billed. Send `container: { type: "auto" }` in the call that runs the code.',
+      'The cost of a container has no upper bound: each session is billed. Send `container: { type: "auto" }` in the call that runs the code.',
   },
   {
     methods: "POST",
@@ -62,7 +61,7 @@ const PATH_RULES: readonly PathRule[] = [
   {
     methods: "POST",
     path: /^\/fine_tuning\/jobs$/,
-    rejected: "The cost of fine-tuning has no upper bound: training is not priced. Start it outside this guard.",
+    rejected: "The cost of fine-tuning has no upper bound: training is not priced. Start it without p2.",
   },
   {
     methods: "POST",

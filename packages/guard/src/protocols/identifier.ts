@@ -5,7 +5,7 @@ export function shownName(value: unknown): string {
   return typeof value === "string" && isShown(value) ? `\`${value}\`` : "without a valid name"
 }
 
-/** Shows the path of a field, such as `tools[0].name`; a name that is no identifier is shown as `…`. */
+/** Shows the path of a field, such as `tools[0].name`; a name that is not an identifier is shown as `…`. */
 export function shownField(path: string): string {
   const names = path.split(".").map((name) => {
     const bare = name.replace(/(\[\d*\])+$/, "")
@@ -19,7 +19,7 @@ function isShown(value: string): boolean {
   return value !== "" && value.split(/[.:/]/).every((part) => part === "" || describeName(part) === part)
 }
 
-/** The text of a segment of a path; as it is, if it is not encoded correctly. */
+/** The decoded segment of a path; unchanged if it is not encoded correctly. */
 export function decodedSegment(segment: string): string {
   try {
     return decodeURIComponent(segment)

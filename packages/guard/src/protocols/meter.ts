@@ -5,7 +5,7 @@ export type { ReportedUsage }
 /** One server-sent event, or a whole JSON body (`event` undefined). */
 export interface WireEvent {
   event: string | undefined
-  /** The parsed JSON; undefined if `text` is no JSON. */
+  /** The parsed JSON; undefined if `text` is not JSON. */
   data: unknown
   text: string
 }
@@ -14,10 +14,12 @@ export interface WireEvent {
 export interface ReportedError {
   status: number | undefined
   code: string | undefined
+  /** The code of the cause, which Azure states in addition. */
+  innerCode?: string | undefined
   message: string | undefined
 }
 
-/** What a response has said so far. */
+/** What a response has reported so far. */
 export interface MeterReading {
   /** `complete`: the provider marked the end. `broken`: an error event, an event that cannot be parsed, or a body of another format. */
   state: "open" | "complete" | "broken"

@@ -1,7 +1,7 @@
 import { type AudioPart, type ImagePart, isRecord } from "@p2/core"
 import { countRequestTokens } from "@p2/tokens"
 import type { Rejection } from "./protocol"
-import { invalidBody, rejectionOf, unbounded } from "./rejection"
+import { invalidBody, rejectionOf, unknownWindow } from "./rejection"
 
 /** A part of the input of a call in a provider's own wire format. */
 export type PromptPart =
@@ -88,7 +88,8 @@ export function sumParts(
   }
   if (unseen !== undefined && window === undefined) return unknownWindow(unseen)
   try {
-    // A line feed is no part of a composed character, so the bound of the joined text is not below the sum of the bounds.
+    // A line feed is never part of a composed character, so the bound of the joined text is not below the sum of the
+    // bounds.
     const content = [{ type: "text" as const, text: texts.join("\n") }, ...media]
     const counted = countRequestTokens({ model: countedAs, messages: [{ role: "user", content }] })
     estimate += counted.tokens
@@ -100,15 +101,7 @@ export function sumParts(
   return { status: "counted", estimate, upperBound: Math.max(estimate, upperBound), isShown: unseen === undefined }
 }
 
-export function unknownWindow(what: string): Rejection {
-  return unbounded(
-    what,
-    "only the context window bounds it, and that of the model is unknown",
-    "Add `contextWindow` to a price of your own with createPriceTable, or omit it.",
-  )
-}
-
-/** The records in a list; undefined if the value is no list of records. */
+/** The records in a list; undefined if the value is not a list of records. */
 export function recordsIn(value: unknown): Record<string, unknown>[] | undefined {
   return Array.isArray(value) && value.every(isRecord) ? value : undefined
 }

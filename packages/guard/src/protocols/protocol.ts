@@ -101,6 +101,8 @@ export interface CallTerms {
   minOutputTokens: number
   /** Everything else that decides the bound. */
   boundOptions: Omit<BoundOptions, "inputTokens" | "maxOutputTokens" | "at" | "deadline">
+  /** What the provider bills for a call that it rejects: the least upper bound. @defaultValue 0 */
+  rejectedNanoUsd?: NanoUsd | undefined
   /** The upper bound of a batch: the sum of those of its calls. @defaultValue computed from the fields above */
   fixedBound?: { nanoUsd: NanoUsd; tokens: number } | undefined
 }

@@ -4,8 +4,8 @@ import { isRecord, parseJson } from "@p2/core"
 const IN_PATH = /\/(?:models|deployments)\/([^/:]+)[/:]/
 
 /**
- * Every model that a call names: in its path, in its body, as a fallback, or in a tool that calls one. Of a call without a
- * model the list is empty.
+ * Every model that a call names: in its path, in its body, as a fallback, or in a tool that calls one. The list is
+ * empty for a call without a model.
  */
 export function calledModels({ pathname }: URL, bytes: Uint8Array | undefined): string[] {
   const inPath = IN_PATH.exec(pathname)?.[1]

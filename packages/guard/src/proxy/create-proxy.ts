@@ -47,7 +47,7 @@ async function answer(settings: ProxySettings, request: Request): Promise<Respon
   const fail: Fail = (...error) => proxyError(route.format.errors, ...error)
   const rejected = checkRequest(settings, request, url, fail)
   if (rejected !== undefined) return rejected
-  // Some agent programs look whether their base URL answers.
+  // Some agent programs check that their base URL answers.
   if (request.method === "HEAD" && isBaseURL(settings, url, route)) return new Response(null, { status: 200 })
   const unavailable = route.upstream?.unavailable
   if (unavailable !== undefined) return fail("upstream_unavailable", unavailable)
@@ -60,7 +60,10 @@ async function answer(settings: ProxySettings, request: Request): Promise<Respon
     if (caller !== undefined) checkCaller(caller)
   } catch {
     // What was thrown may contain the token.
-    return fail("authentication_failed", "The proxy could not check the token. See `authenticate` of the proxy.")
+    return fail(
+      "authentication_failed",
+      "The proxy could not check the token. Retry, or ask the operator of the proxy: its `authenticate` failed.",
+    )
   }
   if (caller === undefined) return fail("invalid_token", describeToken(token), { "www-authenticate": "Bearer" })
   const { upstream } = route
@@ -152,7 +155,7 @@ async function forward(settings: ProxySettings, request: Request, route: Accepte
       attempt = ended
     })
     const { models: allowed } = caller
-    // The models of a form or of a batch, which the body does not show as a field of its own.
+    // The models of a form or of a batch, which are not a field of the body.
     const rejectModels = (models: readonly string[]) =>
       allowed === undefined || models.every((model) => allowed.includes(model)) ? undefined : failModel()
     const guard = { ...guarded, rejectModels }
@@ -161,7 +164,7 @@ async function forward(settings: ProxySettings, request: Request, route: Accepte
       response.body?.cancel().catch(() => {})
       return fail(
         "upstream_redirected",
-        `The upstream "${upstream.name}" redirected the call, which the proxy does not follow. Check its \`baseURL\`.`,
+        `The upstream "${upstream.name}" redirected the call, which the proxy does not follow. Ask the operator of the proxy to correct its \`baseURL\`.`,
       )
     }
     return await responseToReturn(response, { attempt, key })
@@ -187,7 +190,7 @@ function guardOf(
     budget: caller.budget ?? guard.budget,
     onAttempt: (attempt) => {
       onEnd(attempt)
-      onAttempt?.(attempt, caller)
+      return onAttempt?.(attempt, caller)
     },
   }
 }

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "@p2/core"
-import type { Authenticate, ProxyCaller } from "./proxy-options"
+import { type Authenticate, checkCaller, type ProxyCaller } from "./proxy-options"
 
 /** Where SDKs put their key. Google's also put it into the query, as `key`. */
 export const CREDENTIAL_HEADERS = ["authorization", "x-api-key", "x-goog-api-key", "api-key"] as const
@@ -21,7 +21,7 @@ export function readToken(headers: Headers, url: URL): SentToken {
   return tokens.size === 1 ? { status: "sent", token } : { status: "ambiguous" }
 }
 
-/** The query without `key` and whatever contains the token. Rewritten only then, because that may change its spelling. */
+/** The query without `key` and what contains the token. Rewritten only then, because that may change its spelling. */
 export function queryWithoutToken({ search, searchParams }: URL, token: string | undefined): string {
   const kept = [...searchParams].filter(
     ([name, value]) => name !== "key" && !(token !== undefined && `${name}=${value}`.includes(token)),
@@ -34,7 +34,7 @@ export function queryWithoutToken({ search, searchParams }: URL, token: string |
  *
  * @param token at least 16 characters
  * @param caller the subject and the budget of its calls. @defaultValue the budget of the proxy, without a subject
- * @throws InvalidArgumentError if the token is shorter
+ * @throws InvalidArgumentError if the token is shorter, or the caller is invalid
  * @example
  * createProxy({ budget, upstreams, authenticate: acceptToken(token, { subject: { userId: "ada" } }) })
  */
@@ -46,6 +46,7 @@ export function acceptToken(token: string, caller: ProxyCaller = {}): Authentica
       undefined,
       "Invalid `token`: expected at least 16 characters.",
     )
+  checkCaller(caller)
   return (sent) => (sent !== undefined && isEqual(sent, token) ? caller : undefined)
 }
 

@@ -93,7 +93,7 @@ function wait(durationMs: number): Promise<void> {
   })
 }
 
-/** Resolves when the response is written or its reader has left, and the call is settled. Never rejects. */
+/** Resolves when the response is written or its reader has disconnected, and the call is settled. Never rejects. */
 async function answer(proxy: ProxyHandler, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const controller = new AbortController()
   outgoing.on("close", () => {
@@ -109,7 +109,7 @@ async function answer(proxy: ProxyHandler, incoming: IncomingMessage, outgoing: 
   try {
     await writeResponse(await proxy(request), incoming, outgoing)
   } catch {
-    // The response broke: its reader must not take it for complete.
+    // The response broke, so its reader must not see a complete one.
     outgoing.destroy()
   }
 }
@@ -165,7 +165,7 @@ async function writeResponse(response: Response, incoming: IncomingMessage, outg
   }
   const reader = body.getReader()
   let cancelled: Promise<void> | undefined
-  // A reader that left cancels the upstream also while no bytes come.
+  // A reader that disconnects cancels the upstream even while no bytes arrive.
   outgoing.on("close", () => {
     cancelled = reader.cancel().catch(() => {})
   })
@@ -202,7 +202,7 @@ async function writeBody(
   outgoing.end()
 }
 
-/** Resolves when the reader has caught up, or has left. */
+/** Resolves when the reader has caught up or disconnected. */
 function drained(outgoing: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -11,9 +11,9 @@ const NOT_SENT: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   ...CREDENTIAL_HEADERS,
   ...["host", "content-length", "accept-encoding", "expect", "cookie", "origin"],
-  // Where the caller is.
+  // Headers with the caller's address.
   ...["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port", "x-real-ip"],
-  // Who is billed, which is for the owner of the key to say: `headers` of the upstream.
+  // Headers that select who is billed. The owner of the key decides that, by `headers` of the upstream.
   ...["openai-organization", "openai-project", "x-goog-user-project"],
 ])
 

@@ -1,69 +1,37 @@
-import type { ErrorFormat } from "./upstream"
+import { ERROR_NAMES, type ErrorFormat, errorBody } from "../fetch/errors/error-body"
+
+/** What each provider calls an error of a status. Sources: {@link ERROR_NAMES}. */
+const NAMES = {
+  400: ERROR_NAMES[400],
+  401: { openai: "authentication_error", anthropic: "authentication_error", google: "UNAUTHENTICATED" },
+  403: { openai: "permission_error", anthropic: "permission_error", google: "PERMISSION_DENIED" },
+  404: { openai: "invalid_request_error", anthropic: "not_found_error", google: "NOT_FOUND" },
+  413: { openai: "invalid_request_error", anthropic: "request_too_large", google: "INVALID_ARGUMENT" },
+  426: { openai: "invalid_request_error", anthropic: "invalid_request_error", google: "UNIMPLEMENTED" },
+  499: { openai: "invalid_request_error", anthropic: "invalid_request_error", google: "CANCELLED" },
+  502: { openai: "server_error", anthropic: "api_error", google: "UNAVAILABLE" },
+  503: ERROR_NAMES[503],
+} as const
 
 /** Why the proxy itself answers a request with an error. */
-export type ProxyErrorCode = keyof typeof ERRORS
+export type ProxyErrorCode = keyof typeof STATUSES
 
-/** Statuses, and the types of each provider's errors. Docs: docs/proxy.md. */
-const ERRORS = {
-  invalid_request: {
-    status: 400,
-    openai: "invalid_request_error",
-    anthropic: "invalid_request_error",
-    google: "INVALID_ARGUMENT",
-  },
-  invalid_token: {
-    status: 401,
-    openai: "authentication_error",
-    anthropic: "authentication_error",
-    google: "UNAUTHENTICATED",
-  },
-  upstream_unavailable: {
-    status: 401,
-    openai: "authentication_error",
-    anthropic: "authentication_error",
-    google: "UNAUTHENTICATED",
-  },
-  host_not_allowed: {
-    status: 403,
-    openai: "permission_error",
-    anthropic: "permission_error",
-    google: "PERMISSION_DENIED",
-  },
-  origin_not_allowed: {
-    status: 403,
-    openai: "permission_error",
-    anthropic: "permission_error",
-    google: "PERMISSION_DENIED",
-  },
-  model_not_allowed: {
-    status: 403,
-    openai: "permission_error",
-    anthropic: "permission_error",
-    google: "PERMISSION_DENIED",
-  },
-  unknown_upstream: { status: 404, openai: "invalid_request_error", anthropic: "not_found_error", google: "NOT_FOUND" },
-  body_too_large: {
-    status: 413,
-    openai: "invalid_request_error",
-    anthropic: "request_too_large",
-    google: "INVALID_ARGUMENT",
-  },
-  upgrade_not_supported: {
-    status: 426,
-    openai: "invalid_request_error",
-    anthropic: "invalid_request_error",
-    google: "UNIMPLEMENTED",
-  },
-  client_closed: {
-    status: 499,
-    openai: "invalid_request_error",
-    anthropic: "invalid_request_error",
-    google: "CANCELLED",
-  },
-  upstream_failed: { status: 502, openai: "server_error", anthropic: "api_error", google: "UNAVAILABLE" },
-  upstream_redirected: { status: 502, openai: "server_error", anthropic: "api_error", google: "UNAVAILABLE" },
-  authentication_failed: { status: 503, openai: "server_error", anthropic: "api_error", google: "UNAVAILABLE" },
-} as const
+/** Docs: docs/proxy.md. */
+const STATUSES = {
+  invalid_request: 400,
+  invalid_token: 401,
+  upstream_unavailable: 401,
+  host_not_allowed: 403,
+  origin_not_allowed: 403,
+  model_not_allowed: 403,
+  unknown_upstream: 404,
+  body_too_large: 413,
+  upgrade_not_supported: 426,
+  client_closed: 499,
+  upstream_failed: 502,
+  upstream_redirected: 502,
+  authentication_failed: 503,
+} as const satisfies Record<string, keyof typeof NAMES>
 
 /** Codes whose request may succeed when it is sent again. */
 const RETRYABLE: readonly ProxyErrorCode[] = ["upstream_failed", "authentication_failed"]
@@ -75,9 +43,8 @@ export function proxyError(
   message: string,
   headers: Record<string, string> = {},
 ): Response {
-  const { status, [format]: type } = ERRORS[code]
-  const body = JSON.stringify(errorBody(format, { status, type, code, message }))
-  return new Response(body, {
+  const status = STATUSES[code]
+  return new Response(errorBody(format, { status, names: NAMES[status], code, message }), {
     status,
     headers: {
       "content-type": "application/json",
@@ -85,19 +52,4 @@ export function proxyError(
       ...headers,
     },
   })
-}
-
-function errorBody(
-  format: ErrorFormat,
-  error: { status: number; type: string; code: string; message: string },
-): unknown {
-  const { status, type, code, message } = error
-  switch (format) {
-    case "anthropic":
-      return { type: "error", error: { type, message, code } }
-    case "google":
-      return { error: { code: status, message, status: type, reason: code } }
-    case "openai":
-      return { error: { message, type, param: null, code } }
-  }
 }

@@ -2,6 +2,7 @@ import type { Budget, Subject } from "@p2/budget"
 import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
 import { type Guard, type GuardAttempt, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
 import { SUBJECT_NAMES } from "../fetch/scope/scope"
+import { type OtherRemedies, REMEDY_NAMES, withRemedies } from "./remedies"
 import { readUpstream, type Upstream, type UpstreamOptions } from "./upstream"
 
 /** The options that a proxy shares with `guardFetch`. */
@@ -43,6 +44,11 @@ export interface ProxyOptions extends SharedOptions {
   allowedOrigins?: readonly string[] | undefined
   /** The largest request body, in bytes; at most the default. @defaultValue 32 MiB */
   maxBodyBytes?: number | undefined
+  /**
+   * What the callers can do when the message of a denial or rejection recommends a change of the budget or of an option of this
+   * proxy: a sentence that replaces the recommendation. @defaultValue the recommendation itself
+   */
+  hints?: OtherRemedies | undefined
   /** Called after each attempt that was reserved or denied, with its caller. An exception that it throws is ignored. */
   onAttempt?: ((attempt: GuardAttempt, caller: ProxyCaller) => void) | undefined
 }
@@ -94,12 +100,16 @@ const GUARD_NAMES = [
   ...(["serviceTier", "prices", "fetch", "bodyIdleMs", "onWarning"] as const),
 ]
 const NAMES: ReadonlySet<string> = new Set([
-  ...["budget", "upstreams", "authenticate", "basePath", "allowedHosts", "allowedOrigins", "maxBodyBytes", "onAttempt"],
+  ...["budget", "upstreams", "authenticate", "basePath", "allowedHosts", "allowedOrigins", "maxBodyBytes", "hints"],
+  "onAttempt",
   ...GUARD_NAMES,
 ])
+const USER = "Did you mean `subject: { userId }`?"
+const CALLER_ADVICE = { userId: USER, user: USER } as const
 const CALLER_NAMES: ReadonlySet<string> = new Set(["subject", "budget", "models", "subjectHeaders"])
 
 const PER_UPSTREAM = "It belongs to an upstream: `upstreams: { openai: { apiKey } }`."
+const IN_SERVE = "It is an option of `serveProxy(proxy, { hostname, port })`."
 const ADVICE = {
   apiKey: PER_UPSTREAM,
   baseURL: PER_UPSTREAM,
@@ -108,6 +118,8 @@ const ADVICE = {
   subject: "`authenticate` returns it: `authenticate: (token) => ({ subject })`.",
   token: "Did you mean `authenticate: acceptToken(token)`?",
   limits: "Limits belong to the budget: `createBudget({ store, limits })`.",
+  port: IN_SERVE,
+  hostname: IN_SERVE,
 } as const
 
 /** @throws InvalidArgumentError */
@@ -118,7 +130,12 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
   const guard = readGuardOptions({ ...shared, budget })
   if (typeof authenticate !== "function")
     throw new InvalidArgumentError("authenticate", "a function such as `acceptToken(token)`", hideString(authenticate))
-  if (typeof upstreams !== "object" || upstreams === null || Object.keys(upstreams).length === 0)
+  if (
+    typeof upstreams !== "object" ||
+    upstreams === null ||
+    Array.isArray(upstreams) ||
+    Object.keys(upstreams).length === 0
+  )
     throw new InvalidArgumentError(
       "upstreams",
       "at least one provider, such as `{ openai: { apiKey } }`",
@@ -131,7 +148,7 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
   if (onAttempt !== undefined && typeof onAttempt !== "function")
     throw new InvalidArgumentError("onAttempt", "a function", onAttempt)
   return {
-    guard: { ...guard, maxBytesAhead: MAX_BYTES_AHEAD },
+    guard: { ...guard, maxBytesAhead: MAX_BYTES_AHEAD, messageForCallers: readHints(options.hints) },
     upstreams: new Map(Object.entries(upstreams).map(([name, value]) => [name, readUpstream(name, value)])),
     authenticate,
     basePath,
@@ -140,6 +157,17 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
     maxBodyBytes,
     onAttempt,
   }
+}
+
+/** Callers of a proxy with hints cannot do anything else. */
+function readHints(hints: ProxyOptions["hints"]): Guard["messageForCallers"] {
+  if (hints === undefined) return undefined
+  checkOptions(hints, new Set(REMEDY_NAMES), "hints")
+  for (const [name, hint] of Object.entries(hints))
+    if (hint !== undefined && typeof hint !== "string")
+      throw new InvalidArgumentError(`hints.${name}`, "a string", hint)
+  const others = Object.fromEntries(REMEDY_NAMES.map((name) => [name, hints[name]]))
+  return (message) => withRemedies(message, others)
 }
 
 function namesOf(values: readonly string[] | undefined, name: string): ReadonlySet<string> | undefined {
@@ -151,7 +179,7 @@ function namesOf(values: readonly string[] | undefined, name: string): ReadonlyS
 
 /** Checks what `authenticate` returned: a misspelled field must not lift a limit. @throws InvalidArgumentError */
 export function checkCaller(caller: ProxyCaller): void {
-  checkOptions(caller, CALLER_NAMES, "caller", { userId: "Did you mean `subject: { userId }`?" })
+  checkOptions(caller, CALLER_NAMES, "caller", CALLER_ADVICE)
   const { subject, budget, models } = caller
   if (subject !== undefined) checkOptions(subject, SUBJECT_NAMES, "caller.subject")
   if (budget !== undefined && typeof budget?.reserve !== "function")

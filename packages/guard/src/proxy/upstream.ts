@@ -1,4 +1,5 @@
 import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
+import type { ErrorFormat } from "../fetch/errors/error-body"
 import { KNOWN_PROVIDERS } from "../protocols/variants/known-providers"
 
 /** Where calls below one prefix are sent, and with which key. */
@@ -50,6 +51,8 @@ export function readUpstream(name: string, options: UpstreamOptions): Upstream {
   const argument = `upstreams.${name}`
   if (!/^[\w-]{1,40}$/.test(name))
     throw new InvalidArgumentError("upstreams", "names of letters, digits, - and _", hideString(name))
+  if (typeof options === "string")
+    throw new InvalidArgumentError(argument, "an object such as { apiKey }", hideString(options))
   checkOptions(options, NAMES, argument, ADVICE)
   const known = KNOWN_PROVIDERS.find((each) => each.name === name)
   const { baseURL = ROOTS[name] ?? known?.baseURL, apiKey, headers = {}, provider = name, deployments = {} } = options
@@ -115,13 +118,10 @@ function withoutPrefix(path: string, prefix: string): string {
   return path === prefix || path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path
 }
 
-/** Whether a value can be sent in a header, of one line and without surprises of encoding. */
+/** Whether a value can be sent in a header: printable ASCII on one line. */
 function isHeaderValue(value: unknown): value is string {
   return typeof value === "string" && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
 }
-
-/** The format of an upstream's errors. */
-export type ErrorFormat = "openai" | "anthropic" | "google"
 
 /** How an upstream takes its key at a path, and writes its errors. */
 export interface PathFormat {

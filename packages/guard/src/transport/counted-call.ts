@@ -9,7 +9,7 @@ const shared = globalThis as { [STORAGE]?: CountedStorage | null }
 
 /**
  * Sends a call whose upper bound is reserved. A guarded `fetch` rejects calls that it receives inside, because it would count
- * them a second time. Without AsyncLocalStorage it does not notice them.
+ * them a second time. Without AsyncLocalStorage it does not notice them. A call that `watchSend` observes does not need this.
  */
 export function sendCounted<T>(send: () => T): T {
   if (shared[STORAGE] === undefined) shared[STORAGE] = createStorage()
@@ -17,9 +17,23 @@ export function sendCounted<T>(send: () => T): T {
   return storage === null ? send() : storage.run(true, send)
 }
 
-/** Whether a caller of this function has reserved the call that is being sent. */
-export function isCounted(): boolean {
-  return shared[STORAGE]?.getStore() === true
+/** Headers that identify a request. OpenAI logs the first (https://platform.openai.com/docs/api-reference/debugging-requests). */
+export const ID_HEADERS = ["x-client-request-id", "x-p2-request-id"] as const
+
+/** The ids of the calls that are being sent. The copies of this package in a process share them. */
+const IDS = Symbol.for("@p2/guard/counted-ids")
+const sharedIds = globalThis as { [IDS]?: Set<string> }
+
+/** The ids in {@link ID_HEADERS} of calls whose upper bound is reserved. They are recognized without AsyncLocalStorage. */
+export function countedIds(): Set<string> {
+  sharedIds[IDS] ??= new Set()
+  return sharedIds[IDS]
+}
+
+/** Whether the call that is being sent is reserved: by a caller of this function, or by the sender of its headers. */
+export function isCounted(headers: Headers): boolean {
+  if (shared[STORAGE]?.getStore() === true) return true
+  return ID_HEADERS.some((name) => countedIds().has(headers.get(name) ?? ""))
 }
 
 function createStorage(): CountedStorage | null {

@@ -59,7 +59,7 @@ export class EventObserver implements BodyObserver {
       return this.#reader?.push(chunk) ?? []
     } catch {
       this.#reader = undefined
-      // A stream that cannot be read is no answer: the meter gets an event that is no JSON.
+      // A stream that cannot be read has no answer: the meter gets an event that is not JSON.
       this.#meter.add({ event: "message", data: undefined, text: "An event is too large." })
       return []
     }

@@ -1,4 +1,6 @@
-/** What a provider said in an error. */
+import { looksLikeKey } from "@p2/core"
+
+/** The content of a provider's error. */
 export interface ProviderReplyFields {
   status: number | undefined
   /** The provider's code, if it is one word. */
@@ -37,11 +39,11 @@ export class ProviderReply extends Error {
   }
 }
 
-/** Prefixes of API keys, which some providers quote in their codes. */
-const KEY = /^(sk-|gsk_|xai-|AIza|hf_|pplx-|r8_)/
-
-/** A provider's code that is safe to show: one word that is no key, not a sentence. */
+/**
+ * A provider's code that is safe to show: one word, not a sentence, and without a key, which some providers quote in
+ * their codes.
+ */
 export function shownIdentifier(value: unknown): string | undefined {
   if (typeof value === "number") return String(value)
-  return typeof value === "string" && /^[\w.-]{1,64}$/.test(value) && !KEY.test(value) ? value : undefined
+  return typeof value === "string" && /^[\w.-]{1,64}$/.test(value) && !looksLikeKey(value) ? value : undefined
 }

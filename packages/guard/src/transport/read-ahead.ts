@@ -10,9 +10,9 @@ export const MAX_BYTES_AHEAD = 1024 * 1024
 export type BodyEnd =
   /** The upstream ended, and the observer has seen all of it. Its reader may still be reading. */
   | { status: "ended" }
-  /** The reader left, or the signal fired. */
+  /** The reader cancelled, or the signal fired. */
   | { status: "cancelled"; reason: unknown }
-  /** Nobody read the body for `bodyIdleMs`. */
+  /** The body was not read for `bodyIdleMs`. */
   | { status: "idle" }
   /** The connection closed early. */
   | { status: "failed"; error: unknown }
@@ -136,7 +136,7 @@ class ReadingAhead {
       await this.#onEndDone
       return endStream(controller, this.#result!, this.#options)
     }
-    // Joined, so that the stream gets bytes of its own: it detaches the buffer of each chunk.
+    // Joined, so that the stream gets its own bytes: it detaches the buffer of each chunk.
     const joined = joinBytes(this.#chunks)
     this.#chunks = []
     this.#bytes = 0
@@ -148,7 +148,7 @@ class ReadingAhead {
   #startIdleTimer(): void {
     if (this.#result !== undefined) return
     this.#idleTimer = setTimeout(() => this.#finish({ status: "idle" }), this.#options.bodyIdleMs)
-    // The connection keeps the process running as long as it is of use.
+    // The connection itself keeps the process running while it is needed.
     ;(this.#idleTimer as { unref?: () => void }).unref?.()
   }
 
@@ -183,7 +183,7 @@ function reasonOf(end: Exclude<BodyEnd, { status: "ended" }>, { bodyIdleMs }: Re
   return end.status === "failed" ? end.error : new BodyIdleError(bodyIdleMs)
 }
 
-/** Nobody read the response body, so its connection was closed: code `body-idle`. */
+/** The response body was not read, so its connection was closed: code `body-idle`. */
 export class BodyIdleError extends P2Error<"body-idle"> {
   constructor(bodyIdleMs: number) {
     super(`The response body was not read for ${bodyIdleMs} ms. Read it faster, cancel it, or raise \`bodyIdleMs\`.`, {
@@ -196,7 +196,8 @@ export class BodyIdleError extends P2Error<"body-idle"> {
 /**
  * The response with another body. The headers `content-encoding`, `content-length` and `transfer-encoding` are removed:
  * fetch has decoded the body, but kept the headers of the encoded one, so that they describe other bytes. A server that
- * passes the response on would declare a wrong length or encoding. `url`, `redirected` and `type` are kept, also in clones.
+ * passes the response on would declare a wrong length or encoding. `url`, `redirected` and `type` are kept, in clones
+ * too.
  */
 export function withBody(
   response: Response,

@@ -7,7 +7,7 @@ export function isEventStream(headers: Headers, call: { streamed: boolean }): bo
   return type.includes("text/event-stream") || (call.streamed && !/json|html/.test(type))
 }
 
-/** Reads the text of at most so many bytes of a body, and cancels the rest. Rejects if the body fails before. */
+/** Reads the text of at most this many bytes of a body, and cancels the rest. Rejects if the body fails before. */
 export async function readTextUpTo(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<string> {
   const reader = body.getReader()
   const decoder = new TextDecoder()

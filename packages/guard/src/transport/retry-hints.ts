@@ -1,6 +1,6 @@
 import { isRecord } from "@p2/core"
 
-/** What a response says about another attempt. */
+/** Whether and when a response allows another attempt. */
 export interface RetryHints {
   /** How long to wait, in milliseconds; undefined: not stated. */
   retryAfterMs: number | undefined

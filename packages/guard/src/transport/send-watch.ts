@@ -1,5 +1,6 @@
 import { P2Error } from "@p2/core"
 import type { SendProof } from "../charge/charge"
+import { countedIds, ID_HEADERS } from "./counted-call"
 import { isRejectedByFetch } from "./fetch-errors"
 
 /**
@@ -39,7 +40,7 @@ export interface SendWatch {
 }
 
 /**
- * Observes whether the requests of a call are written, because "not sent" costs nothing and "maybe sent" does not. The
+ * Observes whether the requests of a reserved call are written, because "not sent" costs nothing and "maybe sent" does not. The
  * proof is positive: undici reported each request, and none was given to a connection (refused or failed connections,
  * TLS failures, an abort in the queue). Node's fetch and the npm package undici 6, 7 and 8 report their requests, over
  * HTTP/1.1, HTTP/2 and proxies. Where nothing reports (another runtime, Node before 20.16, node-fetch, a mock), nothing
@@ -48,9 +49,6 @@ export interface SendWatch {
 export function watchSend(options: SendWatchOptions): SendWatch {
   return wireReports().begin(options)
 }
-
-/** Headers that identify a request. OpenAI logs the first (https://platform.openai.com/docs/api-reference/debugging-requests). */
-const ID_HEADERS = ["x-client-request-id", "x-p2-request-id"] as const
 
 /** Redirects, proxy authentication, and "use another connection": fetch throws for these and drops the status. */
 const HIDDEN_STATUSES: readonly number[] = [301, 302, 303, 307, 308, 407, 421]
@@ -157,13 +155,17 @@ class WireReports {
     const call = new WatchedCall({
       onSecondRequest,
       isSupported: this.#isSupported,
-      onEnd: () => this.#calls.delete(id),
+      onEnd: () => {
+        this.#calls.delete(id)
+        countedIds().delete(id)
+      },
     })
     // The user's own header stays, because several calls may share it.
     const name = ID_HEADERS.find((each) => !headers.has(each))
     if (!this.#isSupported || name === undefined) return call
     headers.set(name, id)
     this.#calls.set(id, call)
+    countedIds().add(id)
     return call
   }
 

@@ -6,18 +6,12 @@ import {
   setTracingDisabled,
 } from "@openai/agents"
 import { createBudget, memoryStore } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import OpenAI from "openai7"
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from "vitest"
+import { afterEach, expect, it, vi } from "vitest"
 import { type GuardAttempt, guardFetch } from "../../src/index"
+import { server } from "../local-server"
 
-let server: LocalProvider
-beforeAll(async () => {
-  setTracingDisabled(true)
-  server = await startLocalProvider()
-})
-afterAll(() => server.close())
-beforeEach(() => server.ledger.clear())
+setTracingDisabled(true)
 afterEach(() => vi.unstubAllGlobals())
 
 /** The default client of the Agents SDK, with a guarded `fetch`. Every other `fetch` of the process fails. */

@@ -9,30 +9,22 @@ import { createOpenAI as createOpenAI3 } from "ai-sdk-openai3"
 import * as ai6 from "ai6"
 import { z } from "zod"
 import { type BudgetMiddlewareOptions, budgetMiddleware } from "../../src/ai-sdk"
+import type { Caller } from "../sdks/sdk-cases"
 
 export const PROMPT = "Describe who is David Copperfield"
 const key = "local"
 
-/** The calls that a test makes. */
-export interface Caller {
-  call(signal?: AbortSignal): Promise<unknown>
-  /** A stream; `onPiece` returns false to leave it. */
-  stream(onPiece: () => boolean, signal?: AbortSignal): Promise<void>
-  /** Two calls: the model calls a tool and gets its result. */
-  steps(): Promise<unknown>
-}
-
 /** One version of the AI SDK with one provider. The provider has no guarded `fetch`. */
 export interface Integration {
   name: string
-  /** `onCall` is called for each call of the model, before the budget is asked. */
-  connect(server: LocalProvider, options: BudgetMiddlewareOptions, onCall?: () => void): Caller
+  /** `onCall` is called for each call of the model, before the budget reserves. */
+  connect(server: LocalProvider, options: BudgetMiddlewareOptions, onCall?: () => void): Required<Caller>
 }
 
 const providerOptions = { openai: { serviceTier: "default" } } as const
 const MAX = 300
 
-function callerOf(ai: typeof ai7, model: ai7.LanguageModel): Caller {
+function callerOf(ai: typeof ai7, model: ai7.LanguageModel): Required<Caller> {
   const common = (signal: AbortSignal | undefined) => ({
     model,
     prompt: PROMPT,
@@ -66,7 +58,7 @@ const version7 = (
   model: (server: LocalProvider) => Parameters<typeof ai7.wrapLanguageModel>[0]["model"],
 ) => ({
   name: `ai 7, ${name}`,
-  connect(server: LocalProvider, options: BudgetMiddlewareOptions, onCall = () => {}): Caller {
+  connect(server: LocalProvider, options: BudgetMiddlewareOptions, onCall = () => {}): Required<Caller> {
     const counting: ai7.LanguageModelMiddleware = {
       transformParams: async ({ params }) => {
         onCall()
@@ -83,7 +75,7 @@ const version6 = (
   model: (server: LocalProvider) => Parameters<typeof ai6.wrapLanguageModel>[0]["model"],
 ) => ({
   name: `ai 6, ${name}`,
-  connect(server: LocalProvider, options: BudgetMiddlewareOptions, onCall = () => {}): Caller {
+  connect(server: LocalProvider, options: BudgetMiddlewareOptions, onCall = () => {}): Required<Caller> {
     const counting: ai6.LanguageModelMiddleware = {
       specificationVersion: "v3",
       transformParams: async ({ params }) => {

@@ -2,21 +2,16 @@ import { createAnthropic } from "@ai-sdk/anthropic"
 import { createGoogleGenerativeAI } from "@ai-sdk/google"
 import { createOpenAI } from "@ai-sdk/openai"
 import { createBudget, memoryStore } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
+import type { LocalProvider } from "@p2/local-provider"
 import { wrapLanguageModel } from "ai"
 import { createAnthropic as createAnthropic3 } from "ai-sdk-anthropic3"
 import { createOpenAI as createOpenAI3 } from "ai-sdk-openai3"
 import { wrapLanguageModel as wrapLanguageModel6 } from "ai6"
-import { afterAll, beforeAll, expect, it } from "vitest"
+import { expect, it } from "vitest"
 import { Draw } from "../../fuzz/draw"
 import { budgetMiddleware, CallRejectedError } from "../../src/ai-sdk"
 import type { GuardAttempt } from "../../src/index"
-
-let server: LocalProvider
-beforeAll(async () => {
-  server = await startLocalProvider()
-})
-afterAll(() => server.close())
+import { server } from "../local-server"
 
 type Model = ReturnType<typeof wrapLanguageModel>
 type Wrap = (server: LocalProvider, middleware: ReturnType<typeof budgetMiddleware>) => Model

@@ -4,7 +4,9 @@ import { APICallError, LoadAPIKeyError } from "ai"
 import { describe, expect, it, vi } from "vitest"
 import { budgetMiddleware, CallRejectedError } from "../../src/ai-sdk"
 import { withBudget } from "../../src/index"
-import { balance, COST, callOf, PARTS, RESULT, readAll, streamOf, USAGE, VERSIONS } from "./mock-models"
+import { failure } from "../failure"
+import { balance } from "../fetch/guarded-server"
+import { COST, callOf, PARTS, RESULT, readAll, streamOf, USAGE, VERSIONS } from "./mock-models"
 
 const apiError = (statusCode: number | undefined, responseBody = "{}") =>
   new APICallError({
@@ -14,12 +16,6 @@ const apiError = (statusCode: number | undefined, responseBody = "{}") =>
     statusCode: statusCode!,
     responseBody,
   })
-
-const failure = (work: PromiseLike<unknown>): Promise<unknown> =>
-  Promise.resolve(work).then(
-    () => undefined,
-    (reason: unknown) => reason ?? true,
-  )
 
 describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
   it("is charged what it reports, and its result is returned as it is", async () => {
@@ -90,7 +86,7 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     expect(await balance(budget)).toEqual({ spent: attempts[0]!.reservedNanoUsd, reserved: 0 })
   })
 
-  it("is charged by `charge.abort` if its reader leaves, and its stream is cancelled", async () => {
+  it("is charged by `charge.abort` if its reader cancels, and its stream is cancelled", async () => {
     const cancelled = vi.fn()
     const endless = () =>
       new ReadableStream<never>({
@@ -125,7 +121,7 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     controller.abort(reason)
     expect(await failing).toBe(reason)
     expect(await reading).toBe(reason)
-    await vi.waitFor(() => expect(attempts).toHaveLength(2))
+    await vi.waitFor(() => expect(attempts).toHaveLength(2), 60_000)
     const bounds = attempts[0]!.reservedNanoUsd + attempts[1]!.reservedNanoUsd
     expect(await balance(budget)).toEqual({ spent: bounds, reserved: 0 })
   })
@@ -133,7 +129,7 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
   it("is settled if nobody reads its stream", async () => {
     const { model, budget, attempts } = wrap({})
     await model.doStream(callOf())
-    await vi.waitFor(() => expect(attempts).toHaveLength(1))
+    await vi.waitFor(() => expect(attempts).toHaveLength(1), 60_000)
     expect(await balance(budget)).toEqual({ spent: COST, reserved: 0 })
   })
 
@@ -141,8 +137,10 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     const delta = { type: "text-delta", id: "1", delta: "x".repeat(2 ** 21) }
     const { model, attempts } = wrap({ stream: () => streamOf([delta, delta]), middleware: { streamIdleMs: 5 } })
     const { stream } = await model.doStream(callOf())
-    await vi.waitFor(() => expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }]))
-    expect(await failure(readAll(stream))).toMatchObject({ message: "Nobody read the stream for 5 ms." })
+    await vi.waitFor(() => expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }]), 60_000)
+    expect(await failure(readAll(stream))).toMatchObject({
+      message: "The stream was not read for 5 ms. Read it faster, cancel it, or raise `streamIdleMs`.",
+    })
   })
 
   it.each([

@@ -107,8 +107,3 @@ export async function readAll(stream: ReadableStream<unknown>): Promise<unknown[
   for await (const part of stream) parts.push(part)
   return parts
 }
-
-export async function balance(budget: Budget): Promise<{ spent: number; reserved: number }> {
-  const [status] = await budget.status()
-  return { spent: status!.spentNanoUsd!, reserved: status!.reservedNanoUsd! }
-}

@@ -1,6 +1,5 @@
 import { createOpenAI } from "@ai-sdk/openai"
 import { createBudget, memoryStore } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { embedMany, generateImage, wrapEmbeddingModel, wrapImageModel } from "ai"
 import { MockEmbeddingModelV4, MockImageModelV4 } from "ai/test"
 import { createOpenAI as createOpenAI3 } from "ai-sdk-openai3"
@@ -10,17 +9,12 @@ import {
   wrapImageModel as wrapImageModel6,
 } from "ai6"
 import { MockEmbeddingModelV3, MockImageModelV3 } from "ai6/test"
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { type BudgetMiddlewareOptions, budgetMiddleware } from "../../src/ai-sdk"
 import type { GuardAttempt } from "../../src/index"
-import { balance } from "./mock-models"
-
-let server: LocalProvider
-beforeAll(async () => {
-  server = await startLocalProvider()
-})
-afterAll(() => server.close())
-beforeEach(() => server.ledger.clear())
+import { failure } from "../failure"
+import { balance } from "../fetch/guarded-server"
+import { server } from "../local-server"
 
 function guardFor(limit: string | number, options: Partial<BudgetMiddlewareOptions> = {}) {
   const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit }] })
@@ -29,7 +23,6 @@ function guardFor(limit: string | number, options: Partial<BudgetMiddlewareOptio
   return { budget, attempts, middleware: budgetMiddleware({ budget, onAttempt, ...options }) }
 }
 
-const failure = (work: PromiseLike<unknown>) => Promise.resolve(work).catch((error: unknown) => error)
 const VALUES = ["one", "two words", "three more words"]
 
 describe("embedding models", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { balance, callOf, RESULT, VERSIONS } from "./mock-models"
+import { balance } from "../fetch/guarded-server"
+import { callOf, RESULT, VERSIONS } from "./mock-models"
 
 const [{ wrap }] = VERSIONS
 

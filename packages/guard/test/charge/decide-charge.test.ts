@@ -34,7 +34,8 @@ describe("a status without usage", () => {
     ["azure", 400, "ResponsibleAIPolicyViolation", "bound"],
     ["azure", 400, "context_length_exceeded", "bound"],
     ["azure", 400, "invalid_type", "nothing"],
-    ["azure", 400, undefined, "nothing"],
+    ["azure", 400, undefined, "bound"],
+    ["azure", 400, "invalid_request_error", "nothing"],
     ["azure", 401, undefined, "nothing"],
     ["azure", 408, undefined, "bound"],
     ["azure", 429, undefined, "nothing"],
@@ -45,6 +46,7 @@ describe("a status without usage", () => {
     ["groq", 400, "json_validate_failed", "bound"],
     ["groq", 400, "tool_use_failed", "bound"],
     ["groq", 400, "invalid_request_error", "nothing"],
+    ["groq", 400, undefined, "bound"],
     ["groq", 498, "capacity_exceeded", "bound"],
     ["gemini", 400, "INVALID_ARGUMENT", "nothing"],
     ["gemini", 500, "INTERNAL", "nothing"],
@@ -54,8 +56,14 @@ describe("a status without usage", () => {
     ["google-vertex", 529, undefined, "nothing"],
     ["openrouter", 403, undefined, "nothing"],
     ["openrouter", 408, undefined, "nothing"],
-    ["openrouter", 502, undefined, "nothing"],
-    ["openrouter", 503, undefined, "nothing"],
+    ["openrouter", 502, "502", "nothing"],
+    ["openrouter", 503, "503", "nothing"],
+    ["openrouter", 502, undefined, "bound"],
+    ["openrouter", 504, undefined, "bound"],
+    ["openrouter", 520, "520", "bound"],
+    ["openrouter", 522, undefined, "bound"],
+    ["openrouter", 524, "524", "bound"],
+    ["openrouter", 530, "1016", "bound"],
     ["novita", 403, undefined, "nothing"],
     ["novita", 503, undefined, "nothing"],
     ["novita", 499, undefined, "bound"],
@@ -81,6 +89,15 @@ describe("a status without usage", () => {
       })
     else
       expect(charge).toMatchObject({ costNanoUsd: 0, tokens: 0, costSource: "none", inDoubt: false, health: "unknown" })
+  })
+
+  it.each(["ResponsibleAIPolicyViolation", "content_filter"])("reads the code of the cause: %s", (innerCode) => {
+    for (const code of ["BadRequest", "400", "invalid_request_error"]) {
+      const error = { status: undefined, code, innerCode, message: "…" }
+      const failed = { provider: "azure", httpStatus: 400, reading: reading({ state: "broken", error }) }
+      expect(charged(failed)).toMatchObject({ costNanoUsd: BOUND, inDoubt: true })
+      expect(charged({ ...failed, provider: "openai" })).toMatchObject({ costNanoUsd: 0, inDoubt: false })
+    }
   })
 
   it("decides the same without a body", () => {

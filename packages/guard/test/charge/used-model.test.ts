@@ -18,7 +18,7 @@ function costUsd(priceKey: string, modelUsed: string | undefined, table = prices
   return Number(charge?.costNanoUsd) / 1e9
 }
 
-it("charges the model that the answer names if it is dearer", () => {
+it("charges the model that the answer names if it costs more", () => {
   const mini = costUsd("openai/gpt-4o-mini", undefined)
   const large = costUsd("openai/gpt-4o", undefined)
   expect(mini).toBeCloseTo(0.21)

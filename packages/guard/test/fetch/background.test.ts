@@ -1,19 +1,9 @@
 import { createBudget, memoryStore } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import OpenAI from "openai"
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { type GuardAttempt, type GuardOptions, guardFetch } from "../../src/index"
+import { server } from "../local-server"
 import { balance, guardOver, json } from "./guarded-server"
-
-let server: LocalProvider
-beforeAll(async () => {
-  server = await startLocalProvider()
-})
-afterAll(() => server.close())
-beforeEach(() => {
-  server.faults.clear()
-  server.ledger.clear()
-})
 
 const CALL = {
   model: "gpt-4o-mini",
@@ -23,7 +13,7 @@ const CALL = {
   background: true,
 } as const
 
-/** A process with a guard of its own: the modules are loaded anew. */
+/** A process with its own guard: the modules are loaded again. */
 async function anotherProcess(options: GuardOptions): Promise<OpenAI> {
   vi.resetModules()
   const { guardFetch: guard } = await import("../../src/index")
@@ -90,7 +80,7 @@ describe("a background response", () => {
     expect(await balance(budget)).toEqual({ spent: server.ledger.totalNanoUsd, reserved: 0 })
   })
 
-  it("keeps its first reservation if there is no room for a second one, and this process settles it", async () => {
+  it("keeps its first reservation if the budget does not cover a second one, and this process settles it", async () => {
     const probe = setUp()
     await probe.openai.responses.create(CALL)
     const bound = (await balance(probe.budget)).reserved
@@ -112,7 +102,7 @@ describe("a background response", () => {
     expect(spent).toBeGreaterThanOrEqual(server.ledger.totalNanoUsd)
   })
 
-  it("changes nothing if a poll fails, or the response is of somebody else", async () => {
+  it("changes nothing if a poll fails, or the response belongs to another caller", async () => {
     const { budget, openai } = setUp()
     await expect(openai.responses.retrieve("resp_unknown")).rejects.toMatchObject({ status: 404 })
     const elsewhere = setUp()
@@ -166,7 +156,7 @@ describe("a background response", () => {
     })
   })
 
-  it("is charged its bound if nobody polls for a day", async () => {
+  it("is charged its bound if no poll comes for a day", async () => {
     let now = Date.UTC(2026, 10, 30)
     const budget = createBudget({ store: memoryStore({ now: () => now }), limits: [{ scope: "total", limit: 1 }] })
     await openaiWith(guardFetch({ budget, provider: "openai" })).responses.create(CALL)

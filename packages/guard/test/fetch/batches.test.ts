@@ -1,21 +1,12 @@
 import Anthropic from "@anthropic-ai/sdk"
 import { createBudget, memoryStore } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import OpenAI6, { toFile } from "openai"
 import OpenAI7 from "openai7"
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+import { describe, expect, it, vi } from "vitest"
 import { budgetErrorFrom, type GuardAttempt, type GuardOptions, guardFetch } from "../../src/index"
+import { failure } from "../failure"
+import { server } from "../local-server"
 import { balance } from "./guarded-server"
-
-let server: LocalProvider
-beforeAll(async () => {
-  server = await startLocalProvider()
-})
-afterAll(() => server.close())
-beforeEach(() => {
-  server.faults.clear()
-  server.ledger.clear()
-})
 
 type Client = OpenAI6
 
@@ -70,12 +61,6 @@ function changingPolls(changes: object): typeof fetch {
     return Response.json({ ...((await response.json()) as object), ...changes })
   }
 }
-
-const failure = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  )
 
 describe.each([
   ["openai 6", OpenAI6],
@@ -184,7 +169,7 @@ describe("a batch", () => {
   it.each([
     ["an unknown model", chat("Hi", { model: "gpt-99" }), "unknown_model", /^.*Line 2 of the batch: Unknown model/],
     ["an unknown field", chat("Hi", { surprise: 1 }), "unknown_field", /Line 2 of the batch: Unknown field `surprise`/],
-    ["a tier", chat("Hi", { service_tier: "priority" }), "unbounded_cost", /Line 2 of the batch: .*service tier/],
+    ["a tier", chat("Hi", { service_tier: "priority" }), "unbounded_cost", /Line 2 of the batch: .*`service_tier`/],
     ["images", "/v1/images/generations", "unbounded_cost", /Line 1 of the batch: .*tier "batch"/],
   ])("with %s in its file is rejected", async (_name, body, code, message) => {
     const { openai, budget } = setUp()

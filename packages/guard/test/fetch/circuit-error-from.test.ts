@@ -27,7 +27,7 @@ describe("the response of an open circuit", () => {
     expect(await response.json()).toMatchObject({ error: { type: "server_error", code: "circuit_open" } })
   })
 
-  it("is found in the body, and is no denial", async () => {
+  it("is found in the body, and is not a denial", async () => {
     const body = (await (await rejectedResponse()).json()) as { error: { message: string } }
     for (const error of [body, { error: body.error }, new Error(`402 ${JSON.stringify(body)}`), { cause: { body } }]) {
       const open = circuitErrorFrom(error)

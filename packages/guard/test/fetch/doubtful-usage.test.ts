@@ -94,7 +94,7 @@ it("prices cache writes without their times as those for one hour, if the call a
   expect(minutes.spent).toBe(10 * 3_000 + 10 * 15_000 + 1000 * 3_750)
 })
 
-it("charges the model that answered if it is dearer than the called one", async () => {
+it("charges the model that answered if it costs more than the called one", async () => {
   const guard = guardOver(() => json({ ...COMPLETION, model: "gpt-4o-2024-08-06" }))
   await (await post(guard.fetch, CALL)).text()
   // 20 input and 10 output tokens at $2.50 and $10 per million.

@@ -116,7 +116,7 @@ describe("a call", () => {
     }
   })
 
-  it("waits for room, if asked", async () => {
+  it("waits until it fits, with `wait`", async () => {
     const release = deferred<void>()
     const guard = guardOver(
       async () => {
@@ -126,7 +126,7 @@ describe("a call", () => {
       { limit: { nanoUsd: 100_000 }, wait: { timeoutMs: 10_000 } },
     )
     const calls = [post(guard.fetch), post(guard.fetch)]
-    await vi.waitFor(() => expect(guard.sent).toHaveLength(1))
+    await vi.waitFor(() => expect(guard.sent).toHaveLength(1), 60_000)
     release.resolve(undefined)
     expect((await Promise.all(calls)).map(({ status }) => status)).toEqual([200, 200])
   })
@@ -153,11 +153,11 @@ describe("a call that is not sent", () => {
     expect((await guard.budget.usage.list()).entries).toMatchObject([{ status: "denied", provider: "openai" }])
   })
 
-  it("says when to retry, if other calls have only reserved the room", async () => {
+  it("says when to retry, if only reservations of other calls prevent it", async () => {
     const release = deferred<Response>()
     const guard = guardOver(() => release.promise, { limit: { nanoUsd: 100_000 } })
     const first = post(guard.fetch)
-    await vi.waitFor(() => expect(guard.sent).toHaveLength(1))
+    await vi.waitFor(() => expect(guard.sent).toHaveLength(1), 60_000)
     const { status, headers } = await post(guard.fetch)
     expect([status, headers.get("retry-after"), headers.get("retry-after-ms")]).toEqual([402, "1", "1000"])
     release.resolve(json(COMPLETION))
@@ -235,6 +235,40 @@ describe("a call that is not sent", () => {
     },
   )
 
+  const form = new FormData()
+  form.append("subject", "Hi")
+  it.each([
+    ["https://chat.example.org/api/v10/channels/1/messages", JSON.stringify({ content: "Hi" })],
+    ["https://mail.example.org/v3/domain/messages", form],
+    ["https://forms.example.org/responses", JSON.stringify({ answers: ["Hi"] })],
+  ])("is a call of another service if it has neither a model nor input: %s", async (url, body) => {
+    const passing = guardOver(() => json({}), { unknownEndpoints: "pass" })
+    expect((await passing.fetch(url, { method: "POST", body })).status).toBe(200)
+    expect(passing.attempts).toMatchObject([{ status: "passed", provider: new URL(url).host, model: "unknown" }])
+    const rejecting = guardOver(never)
+    const response = await rejecting.fetch(url, { method: "POST", body })
+    expect([response.status, await response.text()]).toEqual([400, expect.stringContaining("Unknown endpoint POST")])
+  })
+
+  it.each([
+    { Messages: [] },
+    { input: "Hi" },
+    { previous_response_id: "resp_1" },
+    { prompt: { id: "pmpt_1" } },
+    { MODEL: "own-model" },
+  ])("is rejected at an unknown host if it may be a model call: %j", async (body) => {
+    const guard = guardOver(never, { unknownEndpoints: "pass" })
+    for (const path of ["messages", "responses", "chat/completions", "embeddings"]) {
+      const call = { method: "POST", body: JSON.stringify(body) }
+      expect((await guard.fetch(`https://llm.example.org/v1/${path}`, call)).status).toBe(400)
+    }
+    // The content encoding hides the fields.
+    const headers = { "content-encoding": "gzip" }
+    const encoded = { method: "POST", body: "{}", headers }
+    expect((await guard.fetch("https://llm.example.org/v1/messages", encoded)).status).toBe(400)
+    expect(guard.sent).toEqual([])
+  })
+
   it("has status 503 if the store fails", async () => {
     const store = overriddenStore(() => ({ reserve: () => Promise.reject(new Error("down")) }))
     const budget = createBudget({ store, limits: [{ scope: "total", limit: 1 }] })
@@ -251,13 +285,13 @@ describe("a call that is not sent", () => {
     expect(await response.text()).toContain("userId")
   })
 
-  it("rejects with the signal's reason, as fetch does, also while it waits for room", async () => {
+  it("rejects with the signal's reason, as fetch does, also while it waits to fit", async () => {
     const release = deferred<Response>()
     const guard = guardOver(() => release.promise, { limit: { nanoUsd: 100_000 }, wait: { timeoutMs: 60_000 } })
     const reason = new Error("enough")
     await expect(post(guard.fetch, CALL, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     const first = post(guard.fetch)
-    await vi.waitFor(() => expect(guard.sent).toHaveLength(1))
+    await vi.waitFor(() => expect(guard.sent).toHaveLength(1), 60_000)
     const controller = new AbortController()
     const waiting = post(guard.fetch, CALL, { signal: controller.signal })
     setTimeout(() => controller.abort(reason), 10)
@@ -342,12 +376,14 @@ describe("a call that costs more than its upper bound", () => {
     await post(guardOver(() => json(EXPENSIVE)).fetch)
     expect(warn).toHaveBeenCalledTimes(1)
     warn.mockRestore()
-    const throwing = guardOver(() => json(EXPENSIVE), {
-      onWarning: () => {
-        throw new Error("x")
-      },
-    })
-    expect((await post(throwing.fetch)).status).toBe(200)
+    const callback = () => {
+      throw new Error("x")
+    }
+    // A rejection that nobody handles would fail the test run.
+    for (const onWarning of [callback, async () => callback()]) {
+      const throwing = guardOver(() => json(EXPENSIVE), { onWarning, onAttempt: onWarning })
+      expect((await post(throwing.fetch)).status).toBe(200)
+    }
   })
 })
 
@@ -487,7 +523,7 @@ describe("a stream", () => {
     expect(await balance(budget)).toEqual({ spent: COST, reserved: 0 })
   })
 
-  it("stops the provider when its reader leaves, and is charged by `charge.abort`", async () => {
+  it("stops the provider when its reader cancels, and is charged by `charge.abort`", async () => {
     const cancelled = vi.fn()
     const endless = () =>
       new Response(
@@ -515,7 +551,7 @@ describe("a stream", () => {
     expect(cancelled).toHaveBeenCalledTimes(3)
   })
 
-  it("counts as answered if its reader leaves after the answer", async () => {
+  it("counts as answered if its reader cancels after the answer", async () => {
     const open = new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode(EVENTS.join(""))),
     })
@@ -530,7 +566,7 @@ describe("a stream", () => {
   it("is settled although nobody reads it", async () => {
     const guard = guardOver(() => events())
     const response = await post(guard.fetch, STREAMED)
-    await vi.waitFor(() => expect(guard.attempts).toMatchObject([{ status: "succeeded", costNanoUsd: COST }]))
+    await vi.waitFor(() => expect(guard.attempts).toMatchObject([{ status: "succeeded", costNanoUsd: COST }]), 60_000)
     expect(await response.text()).toContain("Hel")
   })
 
@@ -539,7 +575,7 @@ describe("a stream", () => {
     const answer = () => new Response(open, { headers: { "content-type": "text/event-stream" } })
     const guard = guardOver(answer, { bodyIdleMs: 20 })
     const response = await post(guard.fetch, STREAMED)
-    await vi.waitFor(() => expect(guard.attempts).toHaveLength(1))
+    await vi.waitFor(() => expect(guard.attempts).toHaveLength(1), 60_000)
     expect((await balance(guard.budget)).reserved).toBe(0)
     await expect(response.text().then((text) => text)).rejects.toMatchObject({ code: "body-idle" })
   })
@@ -618,6 +654,10 @@ describe("options", () => {
   it.each([
     [{}, "Invalid `budget`: expected a budget of `createBudget`, got undefined."],
     [{ budget, maxTokens: 5 }, "Unknown option `maxTokens`. Did you mean `maxOutputTokens`?"],
+    [
+      { budget, user: "ada" },
+      "Unknown option `user`. It is part of the subject: `subject: { userId, clientId, tags }`.",
+    ],
     [
       { budget, userId: "ada" },
       "Unknown option `userId`. It is part of the subject: `subject: { userId, clientId, tags }`.",

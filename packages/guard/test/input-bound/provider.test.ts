@@ -160,7 +160,7 @@ describe("without a count", () => {
     expect(await balance(budget)).toEqual({ spent: 0, reserved: 0 })
   })
 
-  it("does not ask an endpoint again for a minute after it failed", async () => {
+  it("sends no request to an endpoint for a minute after it failed", async () => {
     let status = 503
     const { call, counts } = counting(() => json({ input_tokens: 2_900 }, { status }))
     await call()
@@ -173,7 +173,7 @@ describe("without a count", () => {
     expect(counts()).toHaveLength(2)
   })
 
-  it.each([400, 401, 403])("asks again after it rejected one call with status %i", async (status) => {
+  it.each([400, 401, 403])("sends the next request after one was rejected with status %i", async (status) => {
     const { call, counts } = counting(({ body }) =>
       json({ input_tokens: 2_900 }, { status: "system" in body ? status : 200 }),
     )
@@ -336,7 +336,7 @@ describe("other wire formats", () => {
   })
 })
 
-it("is no mode of the middleware, which can send only the call itself", () => {
+it("is not a mode of the middleware, which can send only the call itself", () => {
   const { budget } = counting(counted(1))
   expect(() => guardMiddleware({ budget, inputBound: "provider" })).toThrow(InvalidArgumentError)
   expect(() => guardMiddleware({ budget, inputBound: "calibrated" })).not.toThrow()

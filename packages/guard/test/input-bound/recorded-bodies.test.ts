@@ -1,17 +1,11 @@
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { Draw } from "../../fuzz/draw"
 import { CallPlayer, varyCall } from "../../input-bound/call-player"
 import { AGENT_RUN, RECORDED } from "../../input-bound/recorded-bodies"
 import { ANTHROPIC, FORMATS } from "../../input-bound/wire-formats"
 import { MIN_REPORTS } from "../../src/input-bound/calibrated/ratio-classes"
 import { withMargin } from "../../src/input-bound/provider/provider-bounds"
-
-let server: LocalProvider
-beforeAll(async () => {
-  server = await startLocalProvider()
-})
-afterAll(() => server.close())
+import { server } from "../local-server"
 
 describe.each(FORMATS)("$name", (format) => {
   it.each(RECORDED)("bounds the bill: $name", async (recorded) => {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest"
 import { STATED_RISK, simulateCalibration } from "../../input-bound/simulate-calibration"
 
-it("exceeds calibrated bounds within the stated risk, and hard bounds never, while texts and tokenizer change", async () => {
+it("exceeds calibrated bounds within the stated risk, and hard bounds never, while text and tokenizer change", async () => {
   const { calls, calibrated, exceeded, hardExceeded, ratio, hardRatio } = await simulateCalibration({
     calls: 6_000,
     seed: "1",

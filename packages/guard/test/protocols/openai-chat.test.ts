@@ -151,6 +151,20 @@ describe("the service tier of the context", () => {
     },
   )
 
+  it.each([
+    [OPENAI, "gpt-5-mini", { messages }],
+    [OPENAI.replace("chat/completions", "responses"), "gpt-5-mini", { input: "Hi" }],
+    ["https://api.anthropic.com/v1/chat/completions", "claude-sonnet-4-5", { messages }],
+    ["https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", "gemini-2.5-flash", { messages }],
+    ["https://api.x.ai/v1/chat/completions", "grok-4.3", { messages }],
+    [OPENROUTER, "openai/gpt-5-mini", { messages }],
+  ])("cannot be that of a batch, which a provider may ignore: %s", (url, model, prompt) => {
+    const rejection = { status: "rejected", reason: "unbounded-cost", message: expect.stringContaining("batch") }
+    expect(describeCall(callTo(url, { model, ...prompt, service_tier: "batch" }), context)).toMatchObject(rejection)
+    const sent = describeCall(callTo(url, { model, ...prompt }), { ...context, serviceTier: "batch" })
+    expect(sent).toMatchObject(rejection)
+  })
+
   it("is not sent to other providers", () => {
     const call = pricedChat({ model: "deepseek-chat" }, "https://api.deepseek.com/chat/completions", {
       serviceTier: "default",
@@ -246,7 +260,7 @@ describe("the host decides the provider", () => {
   })
 })
 
-/** A rejection reaches logs: it never quotes what the caller sends, apart from names of fields, types and models. */
+/** A rejection reaches logs: it never quotes what the caller sends, except names of fields, types and models. */
 it("quotes no prompt and no key in a rejection", () => {
   const secret = "sk-proj-Secret0Secret1Secret2Secret3"
   const bodies: Record<string, unknown>[] = [
@@ -264,6 +278,7 @@ it("quotes no prompt and no key in a rejection", () => {
     { max_tokens: secret },
     { service_tier: { secret } },
     { tools: [secret] },
+    { tools: [{ type: secret }] },
     { tools: [{ type: "function", function: { name: { secret } } }] },
     { surprise: secret },
     { response_format: { type: "json_schema", json_schema: null, secret } },

@@ -110,7 +110,7 @@ describe("a response", () => {
     expect(readJson(response({ status: "failed", error, usage: null })).receivedOutputTokens).toBe(0)
   })
 
-  it("has the cache writes for 12 hours apart", () => {
+  it("has the cache writes for 12 hours separately", () => {
     const details = {
       cached_tokens: 0,
       cache_write_tokens: 90,

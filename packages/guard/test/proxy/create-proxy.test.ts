@@ -371,7 +371,7 @@ describe("callers", () => {
     expect((await call("/openai/v1/models", { method: "GET" })).status).toBe(400)
   })
 
-  it("that leave before the answer settle", async () => {
+  it("that disconnect before the answer are settled", async () => {
     const controller = new AbortController()
     const { call, attempts, budget } = proxyOver(async ({ init }) => {
       const aborted = new Promise((resolve) => init.signal!.addEventListener("abort", resolve))
@@ -502,7 +502,7 @@ describe("errors", () => {
     expect([response.status, (await errorOf(response)).code]).toEqual([400, "unknown_endpoint"])
     expect(sent).toEqual([])
     const passed = await proxyOver(undefined, { unknownEndpoints: "pass" }).call("/openai/v1/unknown")
-    // Nobody knows its cost.
+    // Its cost is unknown.
     expect([passed.status, passed.headers.get("x-p2-cost-usd")]).toEqual([200, null])
   })
 })
@@ -542,5 +542,32 @@ describe("options", () => {
 
   it("rejects a short token", () => {
     expect(() => acceptToken("short-secret")).toThrow("Invalid `token`: expected at least 16 characters.")
+  })
+})
+
+describe("hints", () => {
+  const endpointOf = (hints: ProxyOptions["hints"]) => proxyOver(undefined, { hints }).call("/openai/v1/videos")
+
+  it("replace what only the developer of the proxy can do", async () => {
+    expect((await errorOf(await endpointOf(undefined))).message).toMatch(/Pass `unknownEndpoints: "pass"`/)
+    expect((await errorOf(await endpointOf({}))).message).toBe(
+      "The cost of this endpoint has no upper bound. p2 does not bound it yet.",
+    )
+    expect((await errorOf(await endpointOf({ unknownEndpoints: "Ask the operator." }))).message).toMatch(
+      / yet\. Ask the operator\.$/,
+    )
+  })
+
+  it("replace a change of the budget in denials", async () => {
+    const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: "0.000001" }] })
+    const { call } = proxyOver(undefined, { budget, hints: { budget: "Start again with more." } })
+    const response = await call(CHAT)
+    expect(response.status).toBe(402)
+    expect((await errorOf(response)).message).toMatch(/remaining \$0\.000001 of \$0\.000001\. Start again with more\.$/)
+  })
+
+  it("have known names and strings", () => {
+    expect(() => proxyOver(undefined, { hints: { budgets: "x" } as never })).toThrow("Unknown option `hints.budgets`")
+    expect(() => proxyOver(undefined, { hints: { budget: 5 } as never })).toThrow("Invalid `hints.budget`")
   })
 })

@@ -1,15 +1,9 @@
 import { createBudget, memoryStore } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { Hono } from "hono"
 import OpenAI from "openai"
-import { afterAll, beforeAll, expect, it } from "vitest"
+import { expect, it } from "vitest"
 import { createProxy } from "../../src/proxy"
-
-let provider: LocalProvider
-beforeAll(async () => {
-  provider = await startLocalProvider()
-})
-afterAll(() => provider.close())
+import { server as provider } from "../local-server"
 
 it("is a handler of a Hono app", async () => {
   const budget = createBudget({ store: memoryStore(), limits: [{ scope: "user", limit: "1.00" }] })

@@ -1,19 +1,13 @@
 import Anthropic from "@anthropic-ai/sdk"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import OpenAI, { toFile } from "openai"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { server as provider } from "../local-server"
 import type { Connection } from "../sdks/integrations"
 import { MEDIA } from "../sdks/media-integrations"
 import { type ProxiedProvider, proxyTo } from "./proxied-provider"
 
-let provider: LocalProvider
 let proxied: ProxiedProvider
-beforeAll(async () => {
-  provider = await startLocalProvider()
-})
-afterAll(() => provider.close())
 beforeEach(async () => {
-  provider.ledger.clear()
   proxied = await proxyTo(provider, "20.00", { maxAudioSeconds: 60, maxSpeechTokens: 5_000 })
 })
 afterEach(() => proxied.server.close())

@@ -56,7 +56,7 @@ function post({ url }: ProxyServer, body: string | object = CALL, init: RequestI
   })
 }
 
-/** Sends bytes on a connection of its own, and returns what the server wrote until it closed the connection. */
+/** Sends bytes on a separate connection, and returns what the server wrote until it closed the connection. */
 async function raw({ host }: ProxyServer, text: string): Promise<string> {
   const socket = open(host)
   let received = ""
@@ -150,11 +150,11 @@ describe("responses", () => {
     })
     const { server, attempts } = await serve()
     await expect(post(server, { ...CALL, stream: true }).then((response) => response.text())).rejects.toThrow()
-    await vi.waitFor(() => expect(attempts).toMatchObject([{ inDoubt: true }]))
+    await vi.waitFor(() => expect(attempts).toMatchObject([{ inDoubt: true }]), 60_000)
   })
 })
 
-describe("a caller that vanishes", () => {
+describe("a caller that disconnects", () => {
   it.each(["before the response", "within a stream"])("%s settles its call", async (when) => {
     const received: IncomingMessage[] = []
     upstream.answer(({ request, response }) => {
@@ -165,23 +165,23 @@ describe("a caller that vanishes", () => {
     const body = JSON.stringify({ ...CALL, stream: true })
     const socket = open(server.host)
     socket.write(head([...START, `Content-Length: ${body.length}`]) + body)
-    await vi.waitFor(() => expect(received).toHaveLength(1))
+    await vi.waitFor(() => expect(received).toHaveLength(1), 60_000)
     if (when === "within a stream") await once(socket, "data")
     const closed = once(received[0]!.socket, "close")
     socket.destroy()
-    await vi.waitFor(() => expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }]))
+    await vi.waitFor(() => expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }]), 60_000)
     expect((await balance()).reserved).toBe(0)
     await closed
-    await vi.waitFor(() => expect(server.pending).toBe(0))
+    await vi.waitFor(() => expect(server.pending).toBe(0), 60_000)
   })
 
   it("within its request reserves nothing", async () => {
     const { server, attempts, balance } = await serve()
     const socket = open(server.host)
     socket.write(`${head([...START, "Content-Length: 1000"])}{"model"`)
-    await vi.waitFor(() => expect(server.pending).toBe(1))
+    await vi.waitFor(() => expect(server.pending).toBe(1), 60_000)
     socket.destroy()
-    await vi.waitFor(() => expect(server.pending).toBe(0))
+    await vi.waitFor(() => expect(server.pending).toBe(0), 60_000)
     expect([attempts, upstream.bodies]).toEqual([[], []])
     expect(await balance()).toEqual({ spent: 0, reserved: 0 })
   })
@@ -289,7 +289,7 @@ describe("close", () => {
     upstream.answer((exchange) => void exchanges.push(exchange))
     const { server, balance } = await serve()
     const answer = post(server)
-    await vi.waitFor(() => expect(exchanges).toHaveLength(1))
+    await vi.waitFor(() => expect(exchanges).toHaveLength(1), 60_000)
     const closing = server.close({ graceMs: 60_000 })
     await expect(post(server)).rejects.toThrow()
     exchanges[0]!.sendJson(200, COMPLETION)
@@ -303,7 +303,7 @@ describe("close", () => {
     upstream.answer((exchange) => void exchanges.push(exchange))
     const { server, attempts, balance } = await serve()
     const answer = expect(post(server)).rejects.toThrow()
-    await vi.waitFor(() => expect(exchanges).toHaveLength(1))
+    await vi.waitFor(() => expect(exchanges).toHaveLength(1), 60_000)
     await server.close({ graceMs: 1 })
     await answer
     expect(attempts).toMatchObject([{ status: "failed", inDoubt: true }])

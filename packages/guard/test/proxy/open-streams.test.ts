@@ -13,7 +13,7 @@ const STREAMS = 25
 /** What each provider writes: 8 MiB, far more than may wait for a reader. */
 const EVENT_BYTES = 64 * 1024
 const EVENTS_EACH = 128
-/** Of the provider, the proxy and the reader together. bench/proxy-streams.mjs measures the proxy alone. */
+/** The memory of the provider, the proxy and the reader together. bench/proxy-streams.mjs measures the proxy alone. */
 const MAX_BYTES_EACH = 2 * 1024 * 1024
 const TOKEN = "token-0123456789abcdef"
 
@@ -54,7 +54,7 @@ async function readAll(response: IncomingMessage): Promise<number> {
   return bytes
 }
 
-it(`${STREAMS} streams with readers that do not read need bounded memory, and settle when they leave`, async () => {
+it(`${STREAMS} streams with readers that do not read need bounded memory, and are settled when the readers disconnect`, async () => {
   const upstream = createServer((request, response) => void request.resume().on("end", () => writeAll(response)))
   await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", 4_096, resolve))
   const { port } = upstream.address() as AddressInfo

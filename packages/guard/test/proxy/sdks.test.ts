@@ -1,21 +1,13 @@
 import type { Limit } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
+import { afterEach, describe, expect, it, vi } from "vitest"
 import { budgetErrorFrom } from "../../src/index"
 import type { ProxyOptions } from "../../src/proxy"
+import { failure } from "../failure"
+import { server as provider } from "../local-server"
 import { type Connection, INTEGRATIONS, type Integration } from "../sdks/integrations"
 import { type ProxiedProvider, proxyTo } from "./proxied-provider"
 
-let provider: LocalProvider
 const opened: ProxiedProvider[] = []
-beforeAll(async () => {
-  provider = await startLocalProvider()
-})
-afterAll(() => provider.close())
-beforeEach(() => {
-  provider.faults.clear()
-  provider.ledger.clear()
-})
 afterEach(async () => {
   await Promise.all(opened.splice(0).map(({ server }) => server.close()))
 })
@@ -38,17 +30,11 @@ async function connect(limit: Limit["limit"], options: Partial<ProxyOptions> = {
 
 /** Every attempt has ended: at least what was billed is spent, and nothing is reserved. */
 async function expectCovered({ attempts, counts, balance }: Awaited<ReturnType<typeof connect>>): Promise<void> {
-  await vi.waitFor(() => expect(attempts).toHaveLength(counts.requests), 10_000)
+  await vi.waitFor(() => expect(attempts).toHaveLength(counts.requests), 60_000)
   const { spent, reserved } = await balance()
   expect(reserved).toBe(0)
   expect(spent).toBeGreaterThanOrEqual(provider.ledger.totalNanoUsd)
 }
-
-const failure = (work: Promise<unknown>): Promise<unknown> =>
-  work.then(
-    () => undefined,
-    (reason: unknown) => reason ?? true,
-  )
 
 const THROUGH_PROXY: readonly Integration[] = INTEGRATIONS.filter(({ name }) => !name.endsWith("middleware"))
 
@@ -65,7 +51,7 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
     expect(await balance()).toEqual({ spent: provider.ledger.totalNanoUsd, reserved: 0 })
   })
 
-  it("asks a denied call once, and recognizes the denial", async () => {
+  it("tries a denied call once, and recognizes the denial", async () => {
     const { connection, counts, balance } = await connect("0.000001")
     for (const call of [() => integration.call(connection), () => integration.stream(connection, () => true)]) {
       counts.requests = 0
@@ -97,19 +83,21 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
     const bound = probe.attempts[0]!.reservedNanoUsd
     provider.ledger.clear()
     const proxied = await connect({ nanoUsd: 10 * bound })
-    provider.faults.always({ delayMs: 300 })
-    const errors = await Promise.all(Array.from({ length: 40 }, () => failure(integration.call(proxied.connection))))
-    const denied = errors.filter((error) => budgetErrorFrom(error) !== undefined)
-    const succeeded = errors.filter((error) => error === undefined)
-    expect(denied.length + succeeded.length).toBe(40)
-    // More than ten fit if the first ones end before the last ones begin.
-    expect(succeeded.length).toBeGreaterThanOrEqual(10)
-    expect(denied.length).toBeGreaterThan(0)
+    let answer = () => {}
+    provider.faults.always({ until: new Promise<void>((resolve) => (answer = resolve)) })
+    const calls = Array.from({ length: 40 }, () => failure(integration.call(proxied.connection)))
+    // The first ones end when the last ones have been denied.
+    const countDenied = () => proxied.attempts.filter(({ status }) => status === "denied").length
+    await vi.waitFor(() => expect(countDenied()).toBe(30), 60_000)
+    answer()
+    const errors = await Promise.all(calls)
+    expect(errors.filter((error) => budgetErrorFrom(error) !== undefined)).toHaveLength(30)
+    expect(errors.filter((error) => error === undefined)).toHaveLength(10)
     expect(provider.ledger.totalNanoUsd).toBeLessThanOrEqual(10 * bound)
     await expectCovered(proxied)
   })
 
-  it("charges a stream that its reader leaves", async () => {
+  it("charges a stream that its reader abandons", async () => {
     const proxied = await connect("1.00")
     provider.faults.always({ chunkDelayMs: 5 })
     await integration.stream(proxied.connection, () => false)
@@ -120,19 +108,19 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
   it.each([
     ["headers", { stall: "headers" }],
     ["body", { stall: "body" }],
-  ] as const)("charges a call whose caller vanishes before its %s", async (_name, fault) => {
+  ] as const)("charges a call whose caller disconnects before its %s", async (_name, fault) => {
     const proxied = await connect("1.00")
     provider.faults.always(fault)
     const controller = new AbortController()
     const failing = failure(integration.call({ ...proxied.connection, signal: controller.signal }))
-    await vi.waitFor(() => expect(provider.ledger.calls).toHaveLength(1), 10_000)
+    await vi.waitFor(() => expect(provider.ledger.calls).toHaveLength(1), 60_000)
     controller.abort()
     expect(await failing).toBeDefined()
     await expectCovered(proxied)
     expect(proxied.attempts).toMatchObject([{ inDoubt: true }])
   })
 
-  it("charges a stream that never ends when its caller vanishes", async () => {
+  it("charges a stream that never ends when its caller disconnects", async () => {
     const proxied = await connect("1.00")
     provider.faults.always({ stall: "stream", afterChunks: 2 })
     const controller = new AbortController()

@@ -3,17 +3,11 @@ import { createOpenAI } from "@ai-sdk/openai"
 import { GoogleGenAI } from "@google/genai"
 import { OpenAIEmbeddings } from "@langchain/openai"
 import { createBudget, memoryStore } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { embed, embedMany } from "ai"
 import OpenAI from "openai"
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { budgetErrorFrom, guardFetch } from "../../src/index"
-
-let server: LocalProvider
-beforeAll(async () => {
-  server = await startLocalProvider()
-})
-afterAll(() => server.close())
+import { server } from "../local-server"
 
 const apiKey = "local"
 const model = "text-embedding-3-small"

@@ -26,7 +26,7 @@ export interface Connection {
   /** The same guard as middleware. */
   middleware: Middleware
   signal?: AbortSignal | undefined
-  /** Of the SDK itself. @defaultValue that of the SDK */
+  /** The retries of the SDK itself. @defaultValue that of the SDK */
   maxRetries?: number | undefined
 }
 
@@ -54,7 +54,7 @@ export interface Integration {
   provider: "openai" | "anthropic" | "gemini"
   /** One call. */
   call(connection: Connection): Promise<unknown>
-  /** A stream; `onPiece` returns false to leave it. */
+  /** A stream; `onPiece` returns false to abandon it. */
   stream(connection: Connection, onPiece: () => boolean): Promise<void>
   /** Two calls or more: the model calls a tool and gets its result. */
   steps(connection: Connection): Promise<unknown>

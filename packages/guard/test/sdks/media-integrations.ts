@@ -10,7 +10,7 @@ import type { Connection } from "./integrations"
 export interface MediaIntegration {
   name: string
   call(connection: Connection): Promise<unknown>
-  /** `onPiece` returns false to leave the stream. */
+  /** `onPiece` returns false to abandon the stream. */
   stream?(connection: Connection, onPiece: () => boolean): Promise<void>
   /** The charge is what was billed. False: the endpoint reports no usage, so the upper bound is charged. @defaultValue true */
   isReported?: boolean
@@ -54,7 +54,7 @@ function images(name: string, SDK: typeof OpenAI6): MediaIntegration[] {
   ]
 }
 
-/** The AI SDK generates images in calls of its own. */
+/** The AI SDK generates images in separate calls. */
 function aiImages(name: string, ai: typeof ai7, create: typeof createOpenAI): MediaIntegration {
   return {
     name,
@@ -125,7 +125,7 @@ function audio(name: string, SDK: typeof OpenAI6): MediaIntegration[] {
           signalOf(c),
         ),
       async stream(c, onPiece) {
-        const request = { model: "gpt-4o-mini-transcribe", file: await wav(), stream: true } as const
+        const request = { model: "gpt-4o-transcribe", file: await wav(), stream: true } as const
         for await (const _ of await openaiClient(SDK, c).audio.transcriptions.create(request, signalOf(c)))
           if (!onPiece()) break
       },

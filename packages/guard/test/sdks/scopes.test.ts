@@ -2,25 +2,15 @@ import { createOpenAI } from "@ai-sdk/openai"
 import { ChatOpenAI } from "@langchain/openai"
 import { Agent, tool as agentsTool, OpenAIProvider, Runner } from "@openai/agents"
 import { createBudget, memoryStore } from "@p2/budget"
-import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import * as ai7 from "ai"
 import { createOpenAI as createOpenAI3 } from "ai-sdk-openai3"
 import * as ai6 from "ai6"
 import OpenAI from "openai7"
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { z } from "zod"
 import { guardFetch, withBudget } from "../../src/index"
+import { server } from "../local-server"
 import { connect, INTEGRATIONS } from "./integrations"
-
-let server: LocalProvider
-beforeAll(async () => {
-  server = await startLocalProvider()
-})
-afterAll(() => server.close())
-beforeEach(() => {
-  server.faults.clear()
-  server.ledger.clear()
-})
 
 function newBudget() {
   return createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: "10.00" }] })

@@ -88,7 +88,7 @@ test("the last event is hidden without its empty line", () => {
   expect(pass(encode(`data: 1\n\n${USAGE.trimEnd()}`), [], true).passed.toString()).toBe("data: 1\n\n")
 })
 
-test("the meter gets names, JSON and text as they are", () => {
+test("the meter gets names, JSON and text unchanged", () => {
   const { events } = pass(
     encode('event: error\ndata: {"type":"error"}\n\ndata: [ERROR] x\n\ndata: [DONE]\n\ndata: {"cut\n\n'),
     [],
@@ -107,7 +107,7 @@ test("a keep-alive comment is passed on at once", () => {
   expect(Buffer.from(observer.add(encode(": wait\n\n"))).toString()).toBe(": wait\n\n")
 })
 
-test("an event that is too large is passed on, and the meter gets an event that is no JSON", () => {
+test("an event that is too large is passed on, and the meter gets an event that is not JSON", () => {
   const { meter, events } = recordingMeter()
   const observer = new EventObserver(meter, { hidesUsage: true })
   const piece = new Uint8Array(1024 * 1024).fill(120)

@@ -21,7 +21,7 @@ test.each(URL_AND_HEADERS)("%s: what fetch rejects is proven not sent", async (u
   watch.end()
 })
 
-test("other errors of fetch are no proof by themselves", async () => {
+test("other errors of fetch are not proof by themselves", async () => {
   const watch = watchSend({ headers: new Headers(), onSecondRequest: () => {} })
   const refused = await thrownBy("http://127.0.0.1:2/")
   const coded = Object.assign(new Error("fetch failed"), { code: "ECONNREFUSED" })

@@ -39,7 +39,7 @@ function open(options: Partial<ReadAheadOptions> = {}) {
   return { upstream, ...ahead, reader: ahead.body.getReader() }
 }
 
-/** Lets what is under way continue. */
+/** Lets pending reads and writes finish. */
 const settle = () => vi.advanceTimersByTimeAsync(0)
 
 async function endOf(end: Promise<BodyEnd>): Promise<BodyEnd | "open"> {
@@ -99,7 +99,7 @@ test("no more than the limit is read ahead, and reading goes on when the reader 
   expect(upstream.pulls).toBeGreaterThan(before)
 })
 
-test("a reader who leaves cancels the upstream", async () => {
+test("a reader who cancels also cancels the upstream", async () => {
   const { upstream, reader, end } = open()
   await reader.cancel("enough")
   expect(await end).toEqual({ status: "cancelled", reason: "enough" })

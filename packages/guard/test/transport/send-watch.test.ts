@@ -102,7 +102,7 @@ const isTls = ({ tls }: Transport) => tls
 const isProxied = ({ proxied }: Transport) => proxied
 const isHttp2 = ({ name }: Transport) => name.includes("HTTP/2")
 
-/** The server behaves so, and the caller may leave when the request has arrived. */
+/** How the server behaves; the caller may abort when the request has arrived. */
 function whenRead(behavior: Behavior, options: { body?: string; abort?: boolean } = {}): Moment["run"] {
   return ({ open, server }) => {
     server.behavior = behavior
@@ -143,7 +143,7 @@ const MOMENTS: Moment[] = [
     expected: "not-sent",
     run: ({ transport, open, server }) => {
       server.stopListening()
-      // Undici connects to a proxy again and again, until the caller leaves.
+      // Undici reconnects to a proxy until the caller aborts.
       return send(open, server.url, { abortAfter: transport.proxied ? soon : undefined })
     },
   },

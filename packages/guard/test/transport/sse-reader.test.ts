@@ -55,7 +55,7 @@ test("bytes cut anywhere, also inside a character or a line end, give the same e
   )
 })
 
-describe("an event that lost bytes is reported as an event that is no JSON, never skipped", () => {
+describe("an event that lost bytes is reported as an event that is not JSON, never skipped", () => {
   const content = (text: string) => JSON.stringify({ choices: [{ index: 0, delta: { content: text } }] })
   const [first, second, third] = ["One", "Two", "Three"].map((text) => `data: ${content(text)}\n\n`) as [
     string,
@@ -100,7 +100,7 @@ test("JSON in a line without a field name is reported as data", () => {
   expect(readData('data: {"a":1}\n\n{"detail":"Not found"}\n\n')).toEqual(['{"a":1}', '{"detail":"Not found"}'])
 })
 
-test("comments are no damage", () => {
+test("comments are not damage", () => {
   expect(readData(": OPENROUTER PROCESSING\n\n:\n\n: ping - 2026-11-30 08:00:00+00:00\n\ndata: 1\n\n")).toEqual(["1"])
 })
 

@@ -67,13 +67,14 @@ function searchesOf(request: ClaudeRequest, fault: Fault): number {
 function answerBlocks(request: ClaudeRequest, fault: Fault): Block[] {
   const text = (value: string): Block[] => [{ type: "text", text: value }]
   if (fault.refusal !== undefined) return text(fault.refusal)
-  if (fault.toolCall !== undefined) return [toolUse(fault.toolCall.name, fault.toolCall.arguments)]
+  const calls = fault.toolCalls ?? []
+  if (calls.length > 0) return calls.map(({ name, arguments: input }, index) => toolUse(name, input, index))
   if (fault.answer !== undefined) return text(fault.answer)
   if (fault.empty) return text("")
   if (fault.invalidJson) return text('{"name": "David Copper')
   const prompt = claudePrompt(request)
   const context = { random: new Random(prompt), subject: subjectOf(prompt) }
-  const tool = toolToCall(request)
+  const tool = fault.toolCalls === undefined ? toolToCall(request) : undefined
   if (tool !== undefined) {
     const input = fault.wrongShape
       ? { unexpected: true }
@@ -85,8 +86,8 @@ function answerBlocks(request: ClaudeRequest, fault: Fault): Block[] {
   return text(schema === undefined ? plausibleText(context) : JSON.stringify(dataForSchema(schema, context)))
 }
 
-function toolUse(name: string, input: unknown): Block {
-  return { type: "tool_use", id: "toolu_local_1", name, input }
+function toolUse(name: string, input: unknown, index = 0): Block {
+  return { type: "tool_use", id: `toolu_local_${index + 1}`, name, input }
 }
 
 /** The tool that must be called, or the first one as long as no result has been sent. */

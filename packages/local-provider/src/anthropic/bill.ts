@@ -4,7 +4,7 @@ import { totalInput } from "./count"
 import { type ClaudeModel, PICO_USD_PER_SEARCH } from "./rates"
 import type { ClaudeRequest } from "./request"
 
-/** The bill of an answer by kinds. */
+/** The bill of an answer, by kind of unit. */
 export function billClaude(request: ClaudeRequest, model: ClaudeModel, answer: ClaudeAnswer): BilledUnits[] {
   const usual = request.speed === "fast" ? (model.fastRates ?? model.rates) : model.rates
   const { above } = model.rates

@@ -26,7 +26,7 @@ const TOKENS_PER_REQUEST = 3
 /** A scan of a page is an image and its text: 1,500 to 3,000 tokens for text, up to 1,600 for the image. */
 const TOKENS_PER_PAGE = 3000 + 1568
 
-/** One part of the prompt, in the order in which the model sees it, with a cache breakpoint after it or not. */
+/** One part of the prompt, in the order in which the model sees it, and whether a cache breakpoint follows it. */
 interface PromptPart {
   tokens: number
   key: string

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { BadRequest } from "../chat-request"
-import { wait } from "../interruption"
+import { delayAnswer } from "../interruption"
 import { readBody, remember, type ServerContext } from "../server-context"
 import { densestNormalizedCount, usualCount } from "../text-count"
 import { answerClaude } from "./answer"
@@ -69,7 +69,7 @@ async function messages(
   if (model === undefined) return sendError(response, 404, `model: ${body.model}`)
   context.calls += 1
   const fault = context.faults.take({ model: body.model, body, number: context.calls })
-  await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  await delayAnswer(response, fault, context.options)
   if (response.destroyed || response.socket?.destroyed) return
   const reject = () =>
     sendError(response, fault.status ?? 500, fault.error?.message ?? "Fault of the local provider.", {

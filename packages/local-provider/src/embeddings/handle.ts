@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { countTokens } from "@p2/tokens"
 import { BadRequest } from "../chat-request"
-import { wait } from "../interruption"
+import { delayAnswer } from "../interruption"
 import { EMBEDDING_RATES } from "../responses/rates"
 import { readBody, remember, type ServerContext } from "../server-context"
 
@@ -24,7 +24,7 @@ export async function handleEmbeddings(
   const counts = inputsOf(body.input).map(tokensOf)
   context.calls += 1
   const fault = context.faults.take({ model, body, number: context.calls })
-  await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  await delayAnswer(response, fault, context.options)
   if (response.destroyed || response.socket?.destroyed) return
   const reject = () =>
     sendError(

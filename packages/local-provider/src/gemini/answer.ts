@@ -49,7 +49,8 @@ export function answerGemini(
   const thoughtTokens = Math.min(fault.reasoningTokens ?? (thinks ? 20 : 0), limit)
   const room = limit - thoughtTokens
   const parts = answerParts(request, fault)
-  const wanted = countText(String(parts[0]?.text ?? JSON.stringify(parts[0]?.functionCall)))
+  const texts = parts.map(({ text, functionCall }) => String(text ?? JSON.stringify(functionCall)))
+  const wanted = texts.reduce((sum, text) => sum + countText(text), 0)
   const isCut = wanted > room || fault.fillOutput === true
   const usual = isCut ? "MAX_TOKENS" : "STOP"
   return {
@@ -62,15 +63,15 @@ export function answerGemini(
 }
 
 function answerParts(request: GeminiRequest, fault: Fault): Part[] {
-  if (fault.toolCall !== undefined)
-    return [{ functionCall: { name: fault.toolCall.name, args: fault.toolCall.arguments } }]
+  const calls = fault.toolCalls ?? []
+  if (calls.length > 0) return calls.map(({ name, arguments: args }) => ({ functionCall: { name, args } }))
   if (fault.answer !== undefined) return [{ text: fault.answer }]
   if (fault.empty) return [{ text: "" }]
   if (fault.invalidJson) return [{ text: '{"name": "David Copper' }]
   if (fault.wrongShape) return [{ text: '{"unexpected": true}' }]
   const prompt = geminiPrompt(request)
   const context = { random: new Random(prompt), subject: subjectOf(prompt) }
-  const declaration = functionToCall(request)
+  const declaration = fault.toolCalls === undefined ? functionToCall(request) : undefined
   if (declaration !== undefined) {
     const schema = declaration.parameters ?? declaration.parametersJsonSchema ?? { type: "object" }
     const args = dataForSchema(lowerCaseTypes(schema) as Record<string, unknown>, context)

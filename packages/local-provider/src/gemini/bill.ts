@@ -3,7 +3,7 @@ import type { GeminiAnswer } from "./answer"
 import { totalInput } from "./count"
 import type { GeminiModel } from "./rates"
 
-/** The bill of an answer by kinds. Images and video cost as text. */
+/** The bill of an answer, by kind of unit. Images and video cost as much as text. */
 export function billGemini(model: GeminiModel, answer: GeminiAnswer): BilledUnits[] {
   const { input, toolInput } = answer
   const isLong = model.longRates !== undefined && totalInput(input) + toolInput > 200_000

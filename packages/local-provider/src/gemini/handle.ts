@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { BadRequest } from "../chat-request"
 import type { Fault } from "../faults"
-import { wait } from "../interruption"
+import { delayAnswer } from "../interruption"
 import type { BilledCall, BilledUnits } from "../ledger"
 import { readBody, remember, type ServerContext } from "../server-context"
 import { densestCount, usualCount } from "../text-count"
@@ -88,13 +88,13 @@ async function generate(call: MethodCall, delivery: Delivery): Promise<void> {
   await sendGemini(response, { answer, line, fault, ledger: context.ledger, delivery })
 }
 
-/** Takes the fault of the call; undefined if an error that is not billed was sent, or the caller has left. */
+/** Takes the fault of the call; undefined if an error that is not billed was sent, or the caller has disconnected. */
 async function nextFault(call: MethodCall, body: Record<string, unknown>): Promise<Fault | undefined> {
   const { context, request, response, name } = call
   remember(context, request, body)
   context.calls += 1
   const fault = context.faults.take({ model: name, body, number: context.calls })
-  await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  await delayAnswer(response, fault, context.options)
   if (response.destroyed || response.socket?.destroyed) return undefined
   if (fault.status === undefined || fault.billed) return fault
   reject(response, fault)

@@ -4,7 +4,7 @@ import { integerOf, isTrue, type MediaRequest } from "./fields"
 import { IMAGE_RATES, type ImageRates, OWN_SIZES, tokensOfImage, tokensOfInputImage } from "./rates"
 import { BadRequest, type MediaAnswer } from "./send"
 
-/** Tokens of text that were billed beside the prompt, and for each edited image. */
+/** Text tokens that are billed in addition to the prompt, and for each edited image. */
 const PROMPT_TOKENS = 6
 const TEXT_TOKENS_PER_IMAGE = 41
 
@@ -17,7 +17,7 @@ interface Tokens {
   textOutput: number
 }
 
-/** Generates or edits images. The images of a call are billed like calls of their own. */
+/** Generates or edits images. The images of a call are billed like separate calls. */
 export function answerImages({ fields, files }: MediaRequest, fault: Fault): MediaAnswer {
   const model = String(fields.model).replace(/-20\d\d-\d\d-\d\d$/, "")
   const rates = IMAGE_RATES[model]

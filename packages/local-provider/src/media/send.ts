@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { BadRequest } from "../chat-request"
 import type { Fault } from "../faults"
-import { closed, flushed, wait } from "../interruption"
+import { closed, delayAnswer, flushed, wait } from "../interruption"
 import type { BilledCall, BilledUnits } from "../ledger"
 import { remember, type ServerContext } from "../server-context"
 import { type MediaRequest, readMediaRequest } from "./fields"
@@ -14,7 +14,7 @@ export interface MediaAnswer {
   units: BilledUnits[]
   promptTokens: number
   completionTokens: number
-  /** Whether the response says what is billed. */
+  /** Whether the response reports what is billed. */
   isReported: boolean
   body:
     | { kind: "json"; value: Record<string, unknown> }
@@ -39,7 +39,7 @@ export async function handleMedia(
   const model = String(fields.model)
   context.calls += 1
   const fault = context.faults.take({ model, body: fields, number: context.calls })
-  await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  await delayAnswer(response, fault, context.options)
   if (response.destroyed || response.socket?.destroyed) return
   const fail = () =>
     sendError(

@@ -14,7 +14,7 @@ export const MAX_SPEECH_TOKENS = 5_000
 
 const CHUNKS = 6
 
-/** Speaks a text: as an audio file, or in events with the usage at their end. */
+/** Converts text to speech: as an audio file, or as events with the usage at the end. */
 export function answerSpeech({ fields }: MediaRequest, fault: Fault): MediaAnswer {
   const model = String(fields.model)
   const text = String(fields.input)

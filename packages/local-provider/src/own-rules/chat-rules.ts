@@ -59,7 +59,7 @@ const TOKENS_PER_RESULT = 1_500
 
 type Fields = Record<string, unknown>
 
-/** Counts a prompt. It shares no rule with `@p2/tokens` but the vocabulary. */
+/** Counts a prompt. It shares only the vocabulary with `@p2/tokens`. */
 export function countByOwnRules(request: ChatRequest): number {
   const { messages, tools = [], functions = [], response_format: format, tool_choice: choice } = request
   const definitions = [...tools, ...(functions as unknown[])]
@@ -105,7 +105,7 @@ function partTokens(part: Fields, model: string): number {
   }
 }
 
-/** The largest images: https://developers.openai.com/api/docs/guides/images-vision (2026-11-23), others by their pages. */
+/** The largest images: https://developers.openai.com/api/docs/guides/images-vision (2026-11-23), or the model's page. */
 function largestImage(model: string): number {
   if (/gpt-4o-mini/.test(model)) return 2833 + 8 * 5667
   if (/^gpt-4/.test(model)) return 85 + 8 * 170
@@ -123,7 +123,7 @@ function resultsOf({ plugins }: ChatRequest): number {
   return web === undefined ? 0 : Number(web.max_results ?? 5)
 }
 
-/** The bill of a call by kinds. */
+/** The bill of a call, by kind of unit. */
 export function ownBill(
   request: ChatRequest,
   own: OwnModel,

@@ -38,9 +38,8 @@ export function answerResponses(
 ): ResponsesAnswer {
   const limit = Math.min(request.max_output_tokens ?? model.maxOutputTokens, model.maxOutputTokens)
   const reasoningTokens = Math.min(fault.reasoningTokens ?? (model.reasons ? 64 : 0), limit)
-  const item = answerItem(request, fault)
-  const text = textOf(item)
-  const wanted = countText(text)
+  const items = answerItems(request, fault)
+  const wanted = items.reduce((sum, item) => sum + countText(textOf(item)), 0)
   const room = limit - reasoningTokens
   const isCut = wanted > room || fault.fillOutput === true
   const hosted = hostedCalls(request, fault)
@@ -48,7 +47,7 @@ export function answerResponses(
     output: [
       ...(reasoningTokens > 0 ? [reasoningItem(request, reasoningTokens)] : []),
       ...hosted.items,
-      isCut ? cutItem(item, room) : item,
+      ...(isCut ? [cutItem(items[0]!, room)] : items),
     ],
     isCut,
     // Each pass after a hosted call reads the prompt and all results so far again.
@@ -120,7 +119,7 @@ function gigabytesOf({ container }: Item): number {
   return Number.parseInt(limit, 10)
 }
 
-function answerItem(request: ResponsesRequest, fault: Fault): Item {
+function answerItems(request: ResponsesRequest, fault: Fault): Item[] {
   const message = (part: Item): Item => ({
     id: idOf("msg"),
     type: "message",
@@ -128,33 +127,38 @@ function answerItem(request: ResponsesRequest, fault: Fault): Item {
     role: "assistant",
     content: [part],
   })
-  const text = (value: string) => message({ type: "output_text", text: value, annotations: [], logprobs: [] })
-  if (fault.refusal !== undefined) return message({ type: "refusal", refusal: fault.refusal })
-  if (fault.toolCall !== undefined) return toolCallOf(fault.toolCall)
+  const text = (value: string) => [message({ type: "output_text", text: value, annotations: [], logprobs: [] })]
+  if (fault.refusal !== undefined) return [message({ type: "refusal", refusal: fault.refusal })]
+  const calls = fault.toolCalls ?? []
+  if (calls.length > 0) return calls.map(toolCallOf)
   if (fault.answer !== undefined) return text(fault.answer)
   if (fault.empty) return text("")
   if (fault.invalidJson) return text('{"name": "David Copper')
   const prompt = promptOf(request)
   const context = { random: new Random(prompt), subject: subjectOf(prompt) }
-  const tool = toolToCall(request)
+  const tool = fault.toolCalls === undefined ? toolToCall(request) : undefined
   if (tool !== undefined)
-    return functionCall(String(tool.name), dataForSchema((tool.parameters ?? { type: "object" }) as never, context))
+    return [functionCall(String(tool.name), dataForSchema((tool.parameters ?? { type: "object" }) as never, context))]
   const schema = request.text?.format?.schema
   return text(schema === undefined ? plausibleText(context) : JSON.stringify(dataForSchema(schema, context)))
 }
 
-function toolCallOf({ name, arguments: input }: NonNullable<Fault["toolCall"]>): Item {
-  if (typeof input !== "string") return functionCall(name, input)
-  return { id: idOf("ctc"), type: "custom_tool_call", status: "completed", name, call_id: "call_local_1", input }
+function toolCallOf({ name, arguments: input }: NonNullable<Fault["toolCalls"]>[number], index: number): Item {
+  if (typeof input !== "string") return functionCall(name, input, index)
+  return { id: idOf("ctc"), type: "custom_tool_call", status: "completed", name, call_id: callIdOf(index), input }
 }
 
-function functionCall(name: string, values: unknown): Item {
+function callIdOf(index: number): string {
+  return `call_local_${index + 1}`
+}
+
+function functionCall(name: string, values: unknown, index = 0): Item {
   return {
     id: idOf("fc"),
     type: "function_call",
     status: "completed",
     name,
-    call_id: "call_local_1",
+    call_id: callIdOf(index),
     arguments: JSON.stringify(values),
   }
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Fault } from "../faults"
-import { wait } from "../interruption"
+import { delayAnswer } from "../interruption"
 import type { BilledUnits } from "../ledger"
 import { readBody, remember, type ServerContext } from "../server-context"
 import { answerResponses, idOf, type ResponsesAnswer } from "./answer"
@@ -32,7 +32,7 @@ export async function handleResponses(
   sendJson(response, poll(stored))
 }
 
-/** A background response ends after its polls. What was generated is billed, also when it is cancelled. */
+/** A background response ends after its polls. What was generated is billed, even if the response is cancelled. */
 function poll(stored: StoredResponse): Record<string, unknown> {
   const { call } = stored
   if (stored.isCancelled) return responseBody(call, "cancelled")
@@ -62,7 +62,7 @@ async function create(
     })
   context.calls += 1
   const fault = context.faults.take({ model: body.model, body, number: context.calls })
-  await wait(response, (fault.delayMs ?? 0) + (context.options.latencyMs ?? 0))
+  await delayAnswer(response, fault, context.options)
   if (response.destroyed || response.socket?.destroyed) return
   const reject = () =>
     sendError(
@@ -106,7 +106,10 @@ async function create(
   await sendResponse(response, call)
 }
 
-/** Search results are a fixed block for these models, beside the reported input: the same page as the prices. */
+/**
+ * For these models, search results are billed as a fixed number of tokens in addition to the reported input; from the
+ * page of the prices.
+ */
 const FIXED_SEARCH = { models: /^gpt-4(o|\.1)-mini/, tokens: 8_000 }
 
 function billOf(answer: ResponsesAnswer, rates: ResponsesModel["tiers"][string], model: string): BilledUnits[] {

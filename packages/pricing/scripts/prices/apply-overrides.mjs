@@ -266,7 +266,7 @@ const VERCEL_VENDORS = { openai: "openai", anthropic: "anthropic", google: "goog
 const VERCEL_TIERS = { batch: "batch", fast: "priority" }
 
 /**
- * Vercel's gateway lists batch and fast mode of some vendors as models of their own, at the vendor's price. Copies them where its
+ * Vercel's gateway lists batch and fast mode of some vendors as separate models, at the vendor's price. Copies them where its
  * standard price is the vendor's too.
  */
 function addVendorTiers(row, rows) {
@@ -289,8 +289,9 @@ function addVendorTiers(row, rows) {
 const OUTPUT_KINDS = new Set(["output", "reasoning", "audioOutput", "imageOutput"])
 
 /**
- * Completes the rates of a service tier: a kind that it does not name keeps its proportion to the input or output, so an hour in
- * Claude's cache is twice the input of the tier. Rates per piece stay, and a cache read becomes no cheaper than a source states.
+ * Completes the rates of a service tier: a kind that it does not name keeps its proportion to the input or output, so
+ * an hour in Claude's cache is twice the input of the tier. Rates per piece stay, and a cache read never becomes
+ * cheaper than a source states.
  */
 function inProportion(standardRates, rates) {
   const full = { ...standardRates, ...rates }

@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url)
 const { findProvider, TieredPrices } = require("@pydantic/genai-prices")
 
 /** Its version and the day of its publication on npm. */
-export const GENAI_PRICES = { version: "0.1.8", day: "2026-09-23", licence: "MIT" }
+export const GENAI_PRICES = { version: "0.1.8", day: "2026-09-23", license: "MIT" }
 
 /** Its provider ids, and ours. */
 const PROVIDERS = {

@@ -2,7 +2,7 @@
 // hand, as overrides.mjs: each entry has the URL where it was read and the day. USD per million tokens or per piece, as strings.
 
 const OPENAI_MODELS = "https://developers.openai.com/api/docs/models"
-/** A price map that many tools read; MIT licence. */
+/** A price map that many tools read; MIT license. */
 const LITELLM = "https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json"
 /** The day on which the stored copies of pages without a day were read. */
 const READ = "2026-11-30"

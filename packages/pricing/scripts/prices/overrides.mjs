@@ -4,7 +4,7 @@
 
 /** OpenAI's own model page of a model that is newer than both packages. Ultrafast has two dated prices. */
 const GPT_6_2_SOL = "https://developers.openai.com/api/docs/models/gpt-6.2-sol"
-/** DeepSeek's price page; the copy that was read carries the query check=20261115. */
+/** DeepSeek's price page; the stored copy has the query check=20261115. */
 const DEEPSEEK = "https://api-docs.deepseek.com/quick_start/pricing"
 const OPENAI_PRIORITY = "https://openai.com/api-priority-processing/"
 const OPENAI_PRICING = "https://developers.openai.com/api/docs/pricing"
@@ -336,8 +336,9 @@ export const MEDIA_RATES = [
 ]
 
 /**
- * Models that search with every request and bill it beside the tokens, by the size of the search context: the most expensive one applies. `bound` is
- * a higher price that another source states. The request fee already covers the search that a usage counts.
+ * Models that search with every request and bill the search in addition to the tokens, by the size of the search
+ * context: the most expensive one applies. `bound` is a higher price that another source states. The request fee
+ * already covers the search that a usage counts.
  */
 export const OWN_SEARCH = [
   { names: /^(openrouter\/)?perplexity\/sonar(-reasoning)?$/, request: "0.012", url: PERPLEXITY_PRICING },

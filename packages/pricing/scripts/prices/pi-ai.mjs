@@ -7,11 +7,11 @@ import { join } from "node:path"
 import { parseJsonNumbersAsText, scaledUp } from "./decimal.mjs"
 import { thresholdOf } from "./thresholds.mjs"
 
-/** The version, the digest of its tarball on npm, and its licence. */
+/** The version, the digest of its tarball on npm, and its license. */
 export const PI_AI = {
   version: "1.5.2",
   integrity: "sha512-2tWPSnV3qzfiDIY3aWluBag3vC++Vs+VsXt/UquSU5onPMohPih72FUhIhaqmDdMYubOgB3Byl9uF4Vk40JLvQ==",
-  licence: "MIT",
+  license: "MIT",
 }
 
 /** Kinds of its cost objects, with the decimal places from USD per million tokens to pico-USD per token. */

@@ -241,7 +241,7 @@ function outputKinds(options: BoundOptions): RateKind[] {
   return withModalities(["output", "reasoning"], modalities, "audioOutput", "imageOutput")
 }
 
-/** Validates the modalities: a misspelt modality would omit its rates. */
+/** Validates the modalities: a misspelled modality would omit its rates. */
 function readModalities(
   options: BoundOptions,
   argument: "inputModalities" | "outputModalities",

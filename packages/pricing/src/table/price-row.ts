@@ -64,7 +64,7 @@ export interface PriceRow {
   readonly regions?: readonly RegionalUplift[]
   /** Maximum tokens of input and output together. */
   readonly contextWindow?: number
-  /** Maximum tokens of the input, if the provider states it apart from the context window. */
+  /** Maximum tokens of the input, if the provider states it in addition to the context window. */
   readonly maxInputTokens?: number
   /** Maximum tokens of one answer. */
   readonly maxOutputTokens?: number

@@ -58,21 +58,22 @@ function readChat(fields: UsageFields, reasoningPosition: "inside" | "beside"): 
   const prompt = new DetailFields(fields, ["prompt_tokens_details", "input_tokens_details", "prompt_token_details"])
   const output = new DetailFields(fields, ["completion_tokens_details", "output_tokens_details"])
   prompt.ignore("text_tokens")
-  output.ignore("text_tokens", "accepted_prediction_tokens", "rejected_prediction_tokens")
+  output.ignore("text_tokens")
   const cache = readCache(fields, prompt)
   const audioInput = prompt.largest("audio_tokens")
   const imageInput = prompt.largest("image_tokens") + prompt.largest("video_tokens")
   const audioOutput = output.largest("audio_tokens")
   const imageOutput = output.largest("image_tokens")
+  const prompted = fields.required("prompt_tokens")
+  const predicted = output.largest("accepted_prediction_tokens") + output.largest("rejected_prediction_tokens")
+  const stated = Math.max(fields.required("completion_tokens"), fields.count("output_tokens"))
+  // OpenAI counts the tokens of a prediction inside the output.
+  const predictedBeside = predicted > stated ? predicted : 0
   const missed = fields.count("prompt_cache_miss_tokens")
   const totals = inclusiveTotals({
     // Some gateways repeat the counts under the names of the Responses API.
-    input: Math.max(
-      fields.required("prompt_tokens"),
-      fields.count("input_tokens"),
-      missed > 0 ? cache.hits + missed : 0,
-    ),
-    output: Math.max(fields.required("completion_tokens"), fields.count("output_tokens")),
+    input: Math.max(prompted, fields.count("input_tokens"), missed > 0 ? cache.hits + missed : 0),
+    output: stated + predictedBeside,
     total: fields.optional("total_tokens"),
     cacheRead: cache.read,
     cacheWrite: cache.write,
@@ -91,7 +92,10 @@ function readChat(fields: UsageFields, reasoningPosition: "inside" | "beside"): 
     audioOutputTokens: audioOutput,
     imageOutputTokens: imageOutput,
     webSearches: fields.inner("server_tool_use").count("web_search_requests"),
-    assumptions: totals.assumptions,
+    assumptions:
+      predictedBeside === 0
+        ? totals.assumptions
+        : [...totals.assumptions, "tokens of a prediction exceed the output, so they were counted beside it"],
   })
   return withTierAndRegion(usage, fields)
 }
@@ -117,10 +121,8 @@ function readCache(fields: UsageFields, prompt: DetailFields): CacheCounts {
   // This field identifies LiteLLM, whose prompt count includes cached tokens.
   const isLiteLLM = prompt.has("cache_creation_token_details") || fields.has("cache_creation_token_details")
   const details = [
-    ...prompt.inner("cache_creation_token_details"),
-    ...prompt.inner("cache_creation"),
-    fields.inner("cache_creation_token_details"),
-    fields.inner("cache_creation"),
+    ...prompt.inner("cache_creation_token_details", "cache_creation"),
+    ...fields.innerObjects("cache_creation_token_details", "cache_creation"),
   ]
   // The names with `claude` are new-api's: https://github.com/QuantumNous/new-api/blob/main/dto/openai_response.go
   const writeHour = Math.max(
@@ -152,20 +154,22 @@ class DetailFields {
   readonly #details: readonly UsageFields[]
 
   constructor(fields: UsageFields, names: readonly string[]) {
-    this.#details = names.map((name) => fields.inner(name))
+    this.#details = fields.innerObjects(...names)
   }
 
   /** The largest count under any of these names. */
   largest(...names: string[]): number {
-    return Math.max(...this.#details.flatMap((each) => names.map((name) => each.count(name))))
+    let largest = 0
+    for (const each of this.#details) for (const name of names) largest = Math.max(largest, each.count(name))
+    return largest
   }
 
   has(name: string): boolean {
     return this.#details.some((each) => each.has(name))
   }
 
-  inner(name: string): readonly UsageFields[] {
-    return this.#details.map((each) => each.inner(name))
+  inner(...names: string[]): readonly UsageFields[] {
+    return this.#details.flatMap((each) => each.innerObjects(...names))
   }
 
   ignore(...names: string[]): void {

@@ -10,7 +10,7 @@ type ReadCounts = (fields: UsageFields) => Usage
 /** The usage of a call, as the provider reported it. */
 export interface ReportedUsage {
   usage: Usage
-  /** The charge that the provider reports; undefined: none, or an implausible one. */
+  /** The charge that the provider reports; undefined: there is none, or it is implausible. */
   cost: ReportedCost | undefined
 }
 
@@ -47,7 +47,7 @@ export function readStrictly(
   return { ...usage, raw: value }
 }
 
-/** Reads a usage for a meter. A reported cost includes unknown fields, so they are no problem then. */
+/** Reads a usage for a meter. A reported cost includes unknown fields, so they are ignored then. */
 export function readForMeter(value: unknown, cost: ReportedCost | undefined, read: ReadCounts): UsageReading {
   const fields = new UsageFields(value)
   const usage: Usage = { raw: boundedRaw(value), ...read(fields) }

@@ -2,7 +2,7 @@ import type { ReportedCost } from "../cost/cost-options"
 
 /** A reported cost above one million USD is ignored: no call costs that much. */
 const MAX_COST_USD = 1_000_000
-/** A longer string is no amount. */
+/** A longer string is not an amount. */
 const MAX_DIGITS = 60
 
 /**

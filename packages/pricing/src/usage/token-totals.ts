@@ -1,4 +1,4 @@
-/** The counts of one call. It may be open which of them include others. */
+/** The counts of one call. Which of them include others may be unknown. */
 export interface OpenCounts {
   /** The provider's count of the input or prompt. */
   readonly input: number
@@ -47,7 +47,7 @@ export function inclusiveTotals(counts: OpenCounts): InclusiveTotals {
   const beside = besideInput(counts, excess, assumptions)
   let inputTokens = counts.input + beside.tokens
   if (counts.mediaInput > inputTokens) {
-    assumptions.push("audio and image tokens exceed the input, so they were counted beside it")
+    assumptions.push("audio and image tokens exceed the input, so they were counted in addition to it")
     inputTokens += counts.mediaInput
   }
   const rest = excess - beside.explained
@@ -77,12 +77,12 @@ function besideInput(counts: OpenCounts, excess: number, assumptions: string[]):
   const inside = sum(open.filter(({ isInside }) => isInside))
   if (inside > counts.input) {
     tokens += inside
-    assumptions.push("cached tokens exceed the input, so they were counted beside it")
+    assumptions.push("cached tokens exceed the input, so they were counted in addition to it")
     if (mayBeInTotal(inside)) explained += inside
   }
   if (outside.length > 0) {
     if (mayBeInTotal(sum(outside))) explained += sum(outside)
-    else assumptions.push("cached tokens may be part of the input or not, so they were counted beside it")
+    else assumptions.push("cached tokens may be part of the input or not, so they were counted in addition to it")
   }
   return { tokens, explained }
 }
@@ -116,7 +116,7 @@ function outputTotals(
   const isContained = rest > 0 || reasoningPosition === "inside" || total === input + output
   if (reasoningTokens > outputTokens || !isContained) outputTokens += reasoning
   if (reasoningTokens + mediaOutput > outputTokens) {
-    assumptions.push("audio, image and reasoning tokens exceed the output, so they were counted beside it")
+    assumptions.push("audio, image and reasoning tokens exceed the output, so they were counted in addition to it")
     outputTokens += mediaOutput
   }
   return { outputTokens, reasoningTokens }

@@ -164,6 +164,11 @@ export class UsageFields {
     return this.#child(this.#fields[name] ?? {}, `${this.#path}.${name}`)
   }
 
+  /** The readers of the inner objects that are present. */
+  innerObjects(...names: readonly string[]): readonly UsageFields[] {
+    return names.filter((name) => this.has(name)).map((name) => this.inner(name))
+  }
+
   /** The readers of the objects in an inner array; none if it is absent. */
   innerArray(name: string): readonly UsageFields[] {
     this.#unread.delete(name)

@@ -8,7 +8,7 @@ type UsagePart = Exclude<keyof Usage, "raw" | "inputTokens" | "outputTokens" | "
 export type UsageParts = { [part in UsagePart]?: number | undefined } & { assumptions?: readonly string[] | undefined }
 
 /**
- * Creates a usage with the parts that are above 0. Parts that exceed their total are counted beside it, the more expensive
+ * Creates a usage with the parts that are above 0. Parts that exceed their total are counted in addition to it, the more expensive
  * reading, so that `costOf` accepts every usage that is read.
  */
 export function usageOf(
@@ -25,7 +25,7 @@ export function usageOf(
   const assumptions = [...given]
   const containing = (total: number, sum: number, names: string) => {
     if (sum <= total) return total
-    assumptions.push(`${names}, so they were counted beside it`)
+    assumptions.push(`${names}, so they were counted in addition to it`)
     return total + sum
   }
   const input = containing(inputTokens, cached, "cached tokens exceed the input")

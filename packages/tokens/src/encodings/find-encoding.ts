@@ -15,7 +15,7 @@ export function encodingByName(encoding: EncodingName | Encoding): Encoding {
   if (found !== undefined) return found
   throw new InvalidArgumentError(
     "encoding",
-    `${ENCODINGS.map(({ name }) => `"${name}"`).join(", ")} or the \`encoding\` of a sub-path`,
+    `${ENCODINGS.map(({ name }) => `"${name}"`).join(", ")} or the \`encoding\` of a sub-path; for a model write { model }`,
     encoding,
   )
 }

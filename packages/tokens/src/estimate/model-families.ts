@@ -13,7 +13,7 @@ export interface ModelFamily {
 /**
  * A vocabulary that is byte-level or has byte fallback produces at most one token per byte. As of 2026-11-30, according to
  * the `tokenizer.json` that each family publishes:
- * - Qwen and Command (Cohere) normalize with NFC.
+ * - Qwen, Command (Cohere) and GPT-NeoX normalize with NFC. GPT-SW3 is bounded like unknown models.
  * - Llama 3, DeepSeek, Mistral (Tekken and SentencePiece), gpt-oss and Gemma do not normalize. Google states that Gemini
  *   uses Gemma's tokenizer: https://ai.google.dev/gemma/docs/core/model_card_3 and the local tokenizer of its SDKs.
  * - Anthropic has published nothing about the tokenizer of Claude 3 and later. Claude 2's tokenizer normalizes with NFKC (npm
@@ -26,7 +26,7 @@ const FAMILIES: readonly ModelFamily[] = [
   { name: "Gemini", pattern: /(^|\/)(gemini|gemma)-/i, strength: 0.3, normalization: undefined, tokensPerByte: 1 },
   {
     name: "Qwen, Command",
-    pattern: /(^|[/.-])(qwen|qwq|qvq|command-|c4ai|cohere)/i,
+    pattern: /(^|[/.-])(qwen|qwq|qvq|command-|c4ai|cohere|gpt-neox)/i,
     strength: 0.3,
     normalization: "NFC",
     tokensPerByte: 1,
@@ -34,7 +34,7 @@ const FAMILIES: readonly ModelFamily[] = [
   {
     name: "byte-level",
     pattern:
-      /(^|[/.])(gpt|o\d|chatgpt|llama|meta-llama|deepseek|mistral|ministral|mixtral|magistral|codestral|devstral|pixtral)/i,
+      /(^|[/.])(gpt(?!-sw3)|o\d|chatgpt|llama|meta-llama|deepseek|mistral|ministral|mixtral|magistral|codestral|devstral|pixtral)/i,
     strength: 0.3,
     normalization: undefined,
     tokensPerByte: 1,

@@ -1,7 +1,8 @@
 import { type CustomToolCall, InvalidArgumentError, type Message, type ToolCall } from "@p2/core"
 import { UnboundedInputError } from "../errors"
 import { about, type Counted } from "./counted"
-import { jsonOf, stringAt } from "./field-checks"
+import { stringAt } from "./field-checks"
+import { otherFieldTokens } from "./other-fields"
 import { type AnyPart, partTokens } from "./part-tokens"
 import { type RequestModel, textTokens } from "./request-model"
 
@@ -19,8 +20,9 @@ const ROLES: readonly string[] = [
 ] satisfies Message["role"][]
 const EXPECTED_ROLE = '"system", "developer", "user", "assistant" or "tool"'
 
-/** Message fields that have a rule of their own. */
+/** Fields that have their own rule, of a message and of a tool call. */
 const COUNTED_FIELDS = new Set(["role", "name", "content", "refusal", "tool_calls", "tool_call_id"])
+const CALL_FIELDS = new Set(["id", "type", "index", "function", "custom", "name", "arguments", "input"])
 
 /**
  * Counts the parts of one message by OpenAI's published formula: 3 tokens, the role, the content, and 1 for a name.
@@ -32,12 +34,13 @@ export function messageTokens(model: RequestModel, message: Message, path: strin
   if (typeof message !== "object" || message === null) throw new InvalidArgumentError(path, "a message", message)
   const { role } = message
   if (!ROLES.includes(role)) throw new InvalidArgumentError(`${path}.role`, EXPECTED_ROLE, role)
+  checkAudio(message, path)
   return [
     { tokens: 3, upperBound: 3 + MESSAGE_MARGIN },
     textTokens(model, role),
     ...nameTokens(model, message, path),
     ...contentTokens(model, message, path),
-    ...otherFieldTokens(model, message, path),
+    ...otherFieldTokens(model, message, COUNTED_FIELDS, path),
     ...toolFieldTokens(model, message, path),
   ]
 }
@@ -57,15 +60,9 @@ function contentTokens(model: RequestModel, { role, content }: Message, path: st
   return content === "" ? [] : [textTokens(model, content)]
 }
 
-/** Other fields may reach the model, such as `function_call` in older requests. Twice their JSON is the bound. */
-function otherFieldTokens(model: RequestModel, message: Message, path: string): Counted[] {
-  return Object.entries(message).flatMap(([name, value]) => {
-    if (COUNTED_FIELDS.has(name) || value === undefined || value === null) return []
-    if (name === "audio")
-      throw new UnboundedInputError(`${path}.audio`, "the audio of an earlier response", "Send its transcript instead.")
-    const json = textTokens(model, jsonOf({ [name]: value }, `${path}.${name}`))
-    return [about("other", json.tokens, 2 * json.upperBound)]
-  })
+function checkAudio(message: Message, path: string): void {
+  if ("audio" in message && (message.audio ?? undefined) !== undefined)
+    throw new UnboundedInputError(`${path}.audio`, "the audio of an earlier response", "Send its transcript instead.")
 }
 
 function toolFieldTokens(model: RequestModel, message: Message, path: string): Counted[] {
@@ -79,7 +76,10 @@ function toolFieldTokens(model: RequestModel, message: Message, path: string): C
     const at = `${path}.tool_calls[${index}]`
     const [name, input] = callTokens(model, call, at)
     const id = textTokens(model, stringAt(call.id, `${at}.id`))
-    return [name, input, about("tools", 4, id.upperBound + CALL_MARGIN)]
+    const others = [call, call.type === "custom" ? call.custom : call.function].flatMap((object) =>
+      otherFieldTokens(model, object, CALL_FIELDS, at),
+    )
+    return [name, input, about("tools", 4, id.upperBound + CALL_MARGIN), ...others]
   })
   return [...refusal, ...calls]
 }

@@ -4,6 +4,7 @@ import { stringAt } from "./field-checks"
 import { imageRuleFor } from "./image-rules"
 import { imageSizeOf } from "./image-size"
 import { imageTokens } from "./image-tokens"
+import { otherFieldTokens } from "./other-fields"
 import { pcmBytesPerSecond } from "./pcm-rate"
 import { type RequestModel, textTokens, windowOf } from "./request-model"
 
@@ -29,8 +30,16 @@ const AUDIO = { tokensPerSecond: 32, usualTokensPerSecond: 10, usualBytesPerSeco
  */
 const FILE = { tokensPerPage: 2_250, bytesPerPage: 100_000 }
 
+/** Fields of a part that have their own rule. A cache breakpoint is not input. */
+const PART_FIELDS = new Set(["type", "text", "refusal", "image_url", "input_audio", "file", "cache_control"])
+
 /** Counts the tokens of one content part. @throws InvalidArgumentError; UnboundedInputError */
 export function partTokens(model: RequestModel, part: AnyPart, path: string): Counted[] {
+  const counted = ownTokens(model, part, path)
+  return [...counted, ...otherFieldTokens(model, part, PART_FIELDS, path)]
+}
+
+function ownTokens(model: RequestModel, part: AnyPart, path: string): Counted[] {
   switch (part?.type) {
     case "text":
       return [textTokens(model, stringAt(part.text, `${path}.text`)), { tokens: 0, upperBound: SEPARATOR_MARGIN }]

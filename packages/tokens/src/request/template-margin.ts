@@ -15,7 +15,7 @@ const DEFAULT_SYSTEM_PROMPT = 1024
 /** Models whose vendor reports a few tokens for a short message, and publishes examples of that. */
 const WITHOUT_TEMPLATE = /^(claude|gemini|gemma)-/
 
-/** Returns the tokens that the chat template of a model may add to a request, beside those of each message. */
+/** Returns the tokens that the chat template of a model may add to a request, in addition to those of each message. */
 export function templateMargin({ name, encoding }: RequestModel): number {
   if (encoding?.name === "o200k_harmony") return HARMONY
   return encoding !== undefined || WITHOUT_TEMPLATE.test(name) ? 0 : DEFAULT_SYSTEM_PROMPT

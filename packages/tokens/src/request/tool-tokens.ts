@@ -36,7 +36,8 @@ export function toolTokens(model: RequestModel, tools: readonly AnyTool[]): Coun
 
 /** Providers do not publish how an answer format is sent to the model. Its JSON is the estimate, twice that is the bound. */
 export function formatTokens(model: RequestModel, answerFormat: AnswerFormat): Counted {
-  const sent = answerFormat?.type === "json_schema" ? answerFormat.json_schema : (answerFormat ?? undefined)
+  const { type, json_schema: schema, ...others } = { json_schema: undefined, ...answerFormat }
+  const sent = type === "json_schema" && Object.keys(others).length === 0 ? schema : (answerFormat ?? undefined)
   const counted = textTokens(model, jsonOf(sent, "answerFormat"))
   return about("format", counted.tokens + FORMAT_INSTRUCTIONS, 2 * counted.upperBound + FORMAT_MARGIN)
 }

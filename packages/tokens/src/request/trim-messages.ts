@@ -9,7 +9,7 @@ export interface TrimOptions<Input = Message> {
   model: string
   /** The most input tokens that the messages may have, as `countRequestTokens` counts them. */
   maxTokens: number
-  /** Selects messages that are never dropped, beside the system and developer messages. @defaultValue none */
+  /** Selects messages that are never dropped, in addition to system and developer messages. @defaultValue none */
   keep?: ((message: Input, index: number) => boolean) | undefined
 }
 
@@ -23,9 +23,9 @@ interface Block {
 }
 
 /**
- * Drops the oldest turns of a conversation until the rest has at most `maxTokens` input tokens. A turn is dropped whole, so
- * that the rest begins with a question. In the last turn, the oldest steps of its tool calls are dropped. A tool call is never
- * parted from its results.
+ * Drops the oldest turns of a conversation until the rest has at most `maxTokens` input tokens. A turn is dropped
+ * whole, so that the rest begins with a question. In the last turn, the oldest steps of its tool calls are dropped. A
+ * tool call is never separated from its results.
  *
  * System and developer messages, the last question, and the last message always remain, even if they exceed `maxTokens`.
  *

@@ -118,7 +118,7 @@ export interface SplitOptions {
 
 /**
  * Splits text into parts of at most `maxTokens` tokens each. Without overlap, the joined parts equal the text. Never splits a
- * code point; a code point that has more than `maxTokens` tokens is a part of its own.
+ * code point; a code point that has more than `maxTokens` tokens is a separate part.
  */
 export function splitText(measure: TextMeasure, text: string, options: SplitOptions): string[] {
   checkText(text)

@@ -74,6 +74,7 @@ export function forEachBlock(
     buffer.append(from === 0 && to === text.length ? text : text.substring(from, to))
     from = to
     const isLast = from >= text.length
+    // The bytes before this block have no boundary, except perhaps at their last characters, which were incomplete.
     const cut = isLast ? buffer.length : tokenizer.cut(buffer.bytes, Math.max(before - 8, 0), buffer.length)
     if (cut > 0 && !visit(buffer.bytes, buffer.view, cut)) break
     if (isLast) break

@@ -2,7 +2,7 @@ import { hashOf, sameBytes } from "./vocabulary"
 
 const SLOT_BITS = 16
 
-/** Numbers of a slot: the first 8 bytes of the piece as two words, length · 256 + count, and the position of its other bytes. */
+/** A slot has four numbers: the first 8 bytes of the piece as two words, length · 256 + count, and the position of its other bytes. */
 const SLOT = 4
 
 const BUFFER_BYTES = 1 << 19

@@ -10,7 +10,7 @@ import {
   SPACE,
   UPPER,
 } from "./char-classes"
-import { BacktrackingMatcher, mergeBytes } from "./match"
+import { BacktrackingMatcher, FOUR_BYTES, mergeBytes } from "./match"
 import { PieceCache } from "./piece-cache"
 import type { RankData } from "./rank-data"
 import type { Scan } from "./scan"
@@ -21,7 +21,7 @@ export const PADDING = 8
 
 const QUOTE = 0x27
 
-/** Longest piece for which merging takes less time than matching. */
+/** Longest piece, in bytes, for which merging takes less time than matching. */
 const LONGEST_MERGED = 8
 
 export interface TokenizerOptions {
@@ -74,7 +74,8 @@ export class Tokenizer {
     for (let at = start; at < end && count <= max; ) {
       const to = scan(this.#classes, bytes, at, end)
       const length = to - at
-      // A piece of three bytes that begins and ends with ASCII has no other characters.
+      // Three kinds of pieces need no hash: one byte (always a token), two bytes (looked up in `pairs`), and short
+      // numbers. A piece of three bytes that begins and ends with ASCII has no other characters.
       const isNumber = length <= 3 && isDigit(bytes[at]!) && isDigit(bytes[to - 1]!)
       if (length === 1 || (isNumber && hasAllShortNumbers)) count++
       else if (length === 2) count += pairs[view.getUint16(at)] === -1 ? 2 : 1
@@ -107,14 +108,14 @@ export class Tokenizer {
 
   /** Splits a piece that is not a token into tokens; returns their number and appends them to `out`. */
   #split(view: DataView, start: number, end: number, out?: number[]): number {
-    if (end - start <= LONGEST_MERGED && view.getUint8(start) < 0xf0)
+    if (end - start <= LONGEST_MERGED && view.getUint8(start) < FOUR_BYTES)
       return mergeBytes(this.vocabulary, view, start, end, out)
     return this.#matcher.match(view, start, end, out)
   }
 
   /**
    * Returns the last position between `start` and `end` that stays a piece boundary whatever text follows, or −1 if there is
-   * none: after a letter or a number, and before white space or punctuation other than an apostrophe.
+   * none: after a letter or a number, and before white space or punctuation other than an apostrophe, which may begin `'s`.
    */
   cut(bytes: Uint8Array, start: number, end: number): number {
     let after = -1

@@ -37,7 +37,10 @@ export class Vocabulary {
   /** Where each token's bytes begin in `view`. */
   readonly offsets: Int32Array
   readonly #slots: Int32Array
-  /** Lengths of the tokens that begin with the same bytes, one bit for each; bit 31 for all above 30. */
+  /**
+   * By `startHash`: the lengths of the tokens that begin with these bytes, one bit for each; bit 31 for all above 30. A
+   * collision of the hash adds lengths, for which `find` then returns −1.
+   */
   readonly #lengthsByStart = new Int32Array(1 << START_BITS)
   /** Lengths above 30, longest first, of the tokens that begin with these four bytes. */
   readonly #longLengths = new Map<number, number[]>()
@@ -80,6 +83,7 @@ export class Vocabulary {
 
   /** Returns the longest token of at most `max` bytes at `at`. There is always one, because every byte is a token. */
   longestAt(view: DataView, at: number, max: number): number {
+    // Looks up only the lengths that tokens with these first bytes have, the longest first.
     const word = view.getInt32(at, true)
     let lengths = this.#lengthsByStart[startHash(word)]!
     if (lengths < 0 && max > LONGEST_BIT)

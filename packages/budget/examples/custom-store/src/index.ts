@@ -1,1 +1,1 @@
-export { openJsonFileStorage } from "./json-file-storage"
+export { createJsonFileStorage } from "./json-file-storage"

@@ -1,5 +1,5 @@
 import { readFile, rename, writeFile } from "node:fs/promises"
-import { type RecordKind, type Storage, StoreError, type Write } from "@p2/budget/store"
+import { type Found, type Reads, type RecordKind, type Storage, StoreError, type Write } from "@p2/budget/store"
 
 /** One record of the file: partition, kind and key say which. */
 interface FileRecord extends Write {
@@ -12,16 +12,12 @@ type FileState = Map<string, FileRecord>
 
 const recordId = (partition: string, kind: RecordKind, key: string) => JSON.stringify([partition, kind, key])
 
-/**
- * Text records in one JSON file, which is read whole and replaced whole. For one process: nothing locks the file.
- *
- * @throws StoreError when the file can neither be read nor created.
- */
-export async function openJsonFileStorage(path: string, options: { now?: () => number } = {}): Promise<Storage> {
+/** Text records in one JSON file, which is read whole and replaced whole. For one process: nothing locks the file. */
+export function createJsonFileStorage(path: string, options: { now?: () => number } = {}): Storage {
   const { now = Date.now } = options
   let last: Promise<unknown> = Promise.resolve()
 
-  /** One task after the other, so that nobody writes between what a task reads and what it writes. */
+  /** Runs one task at a time, so that no other write falls between a task's read and its write. */
   function runAlone<T>(task: () => Promise<T>): Promise<T> {
     const result = last.then(task)
     last = result.catch(() => undefined)
@@ -53,35 +49,34 @@ export async function openJsonFileStorage(path: string, options: { now?: () => n
   const recordsOf = (state: FileState, partition: string, kind: RecordKind) =>
     [...state.values()].filter((record) => record.partition === partition && record.kind === kind)
 
-  // After this, a missing file is a fault, not an empty budget.
-  await writeFile(path, "[]", { flag: "wx" }).catch((cause) => {
-    if (cause.code === "EEXIST") return
-    throw new StoreError(`Cannot create ${path}.`, { code: "store-misconfigured", applied: "no", cause })
-  })
+  function find(state: FileState, partition: string, { records, due }: Reads): Found {
+    const clock = now()
+    const reservations = recordsOf(state, partition, "reservation")
+    const ended = sortByTime(reservations.filter(({ at }) => at !== undefined && at <= clock))
+    return {
+      clock,
+      records: records.flatMap(({ kind, key }) => state.get(recordId(partition, kind, key)) ?? []),
+      due: ended.slice(0, due).map(({ key }) => key),
+    }
+  }
 
   return {
     name: "json-file",
     shared: false,
     clock: "process",
-    transaction: (partition, body) =>
+    // After this, a missing file is a fault, not an empty budget.
+    open: () =>
+      writeFile(path, "[]", { flag: "wx" }).catch((cause) => {
+        if (cause.code === "EEXIST") return
+        throw new StoreError(`Cannot create ${path}.`, { code: "store-misconfigured", applied: "no", cause })
+      }),
+    transaction: (partition, reads, decide) =>
       runAlone(async () => {
         const state = await load()
-        const clock = now()
-        const { result, writes } = await body({
-          clock,
-          get: async (kind, keys) => {
-            const records = keys.map((key) => [key, state.get(recordId(partition, kind, key))?.value] as const)
-            return new Map(records.filter((record): record is [string, string] => record[1] !== undefined))
-          },
-          due: async (limit) => {
-            const due = recordsOf(state, partition, "reservation").filter(({ at }) => at !== undefined && at <= clock)
-            return sortByTime(due)
-              .slice(0, limit)
-              .map(({ key }) => key)
-          },
-        })
+        const found = find(state, partition, reads)
+        const { result, writes } = decide(found)
         if (writes.length === 0) return result
-        for (const [id, { forgetAt }] of state) if (forgetAt !== undefined && forgetAt <= clock) state.delete(id)
+        for (const [id, { forgetAt }] of state) if (forgetAt !== undefined && forgetAt <= found.clock) state.delete(id)
         for (const { value, ...write } of writes) {
           const id = recordId(partition, write.kind, write.key)
           if (value === null) state.delete(id)
@@ -90,14 +85,17 @@ export async function openJsonFileStorage(path: string, options: { now?: () => n
         await save(state)
         return result
       }),
-    async *scan(partition, { filter, newestFirst, after }) {
+    read: async (partition, reads) => find(await runAlone(load), partition, reads),
+    async entries(partition, { filter, newestFirst, after, limit }) {
       const sorted = sortByTime(recordsOf(await runAlone(load), partition, "entry"))
-      for (const { at, key, value } of newestFirst ? sorted.reverse() : sorted) {
-        const order = after === undefined ? 1 : compare([at!, key], [after.at, after.key])
-        if (newestFirst && after !== undefined ? order >= 0 : order <= 0) continue
-        // Optional: the caller filters in any case.
-        if ((filter.from ?? 0) <= at! && at! < (filter.to ?? Number.POSITIVE_INFINITY)) yield value
-      }
+      const direction = newestFirst ? -1 : 1
+      const behind = sorted.filter((entry) => direction * compare([entry.at!, entry.key], [after.at, after.key]) > 0)
+      // Optional: the caller filters in any case.
+      const matching = behind.filter(
+        ({ at }) => (filter.from ?? 0) <= at! && at! < (filter.to ?? Number.POSITIVE_INFINITY),
+      )
+      const page = (newestFirst ? matching.reverse() : matching).slice(0, limit)
+      return page.map(({ at, key, value }) => ({ at: at!, key, value }))
     },
     async keys(partition, kind, { after, limit }) {
       const keys = recordsOf(await runAlone(load), partition, kind).map(({ key }) => key)
@@ -106,13 +104,14 @@ export async function openJsonFileStorage(path: string, options: { now?: () => n
         .sort()
         .slice(0, limit)
     },
-    prune: (partition, before) =>
+    prune: (partition, before, limit) =>
       runAlone(async () => {
         const state = await load()
         const old = recordsOf(state, partition, "entry").filter(({ at }) => at! < before)
-        for (const { key } of old) state.delete(recordId(partition, "entry", key))
+        const some = old.slice(0, limit)
+        for (const { key } of some) state.delete(recordId(partition, "entry", key))
         await save(state)
-        return old.length
+        return some.length
       }),
   }
 }

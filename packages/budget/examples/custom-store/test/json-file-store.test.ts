@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { createStore } from "@p2/budget/store"
 import { defineStoreSuite, type StoreReport } from "@p2/budget/testing"
 import { afterAll, describe, expect, it } from "vitest"
-import { openJsonFileStorage } from "../src/index"
+import { createJsonFileStorage } from "../src/index"
 
 let report: StoreReport | undefined
 
@@ -14,10 +14,13 @@ defineStoreSuite(
     const folder = await mkdtemp(join(tmpdir(), "p2-json-"))
     const path = join(folder, "budget.json")
     let time = Date.UTC(2026, 0, 31, 23)
-    const open = async () => createStore(await openJsonFileStorage(path, { now: () => time }))
+    const open = () => createStore(createJsonFileStorage(path, { now: () => time }))
     const readRecords = async () => JSON.parse(await readFile(path, "utf8")) as [string, { kind: string }][]
+    const store = open()
+    // Creates the file, so that a fault hits an operation.
+    await store.read({ partition: "nobody", counters: [] })
     return {
-      store: await open(),
+      store,
       clock: {
         now: () => time,
         advance: (ms) => {
@@ -38,7 +41,7 @@ defineStoreSuite(
           )
           await writeFile(path, JSON.stringify(records))
         },
-        restart: open,
+        restart: async () => open(),
       },
       close: () => rm(folder, { recursive: true }),
     }

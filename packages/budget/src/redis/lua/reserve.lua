@@ -4,9 +4,7 @@
 --       none), 7 ledgerRetentionMs (0: no ledger), 8 pending entry; per counter: name, "amount onExpire 0"; then per counter:
 --       amount, limit ('' for null), keep (see forgetTime)
 -- Reply: status, now, due, detail, then per counter: { spent, reserved, granted, … }
---- @include "shared/counter"
---- @include "shared/reservation"
---- @include "shared/entry"
+--- @include "shared/records"
 local FIRST_KEY, FIRST_FIELD = 6, 9
 local count = #KEYS - FIRST_KEY + 1
 local FIRST_AMOUNT = FIRST_FIELD + 2 * count

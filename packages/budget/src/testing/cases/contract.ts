@@ -233,7 +233,7 @@ export const settleCases = defineCases({ level: "contract", rule: "States" }, (t
   })
 
   test("listCounters lists every counter at least once, page by page, with its state", {
-    rule: "scan, keys, prune",
+    rule: "entries, keys, prune",
   }, async (t) => {
     const { store, partition } = t
     for (let index = 0; index < 30; index++) {

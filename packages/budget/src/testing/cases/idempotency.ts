@@ -1,7 +1,6 @@
 import { equal, expectReply, valuesOf } from "../expect"
 import { counter, DAY_MS, LEASE_MS, usageEntry } from "../requests"
 import { defineCases } from "../store-case"
-import { advanceAndWrite } from "./housekeeping"
 
 /** The same call once more: after a lost reply, out of order, or with other content. */
 export const idempotencyCases = defineCases({ level: "idempotency", rule: "States" }, (test) => {
@@ -127,7 +126,7 @@ export const idempotencyCases = defineCases({ level: "idempotency", rule: "State
       if (state !== "expired") await t.settle("r1", [3], { outcome: state })
       await t.clock.advance(LEASE_MS)
       await t.sweep()
-      await advanceAndWrite(t, 2 * t.retentionMs + 8 * DAY_MS)
+      await t.advanceAndWrite(2 * t.retentionMs + 8 * DAY_MS)
       equal(valuesOf(await t.attempts("r1"), "state"), [state], "the entry, which is kept longer than the key")
       await expectReply(t.tryReserve("r1"), `resolved: ${state}`)
       await expectReply(t.settle("r1", [5], { expiresAt: null }), "forgotten")

@@ -1,7 +1,6 @@
 import { equal, expectReply, match, ok, valuesOf } from "../expect"
 import { counter, DAY_MS, LARGEST, LEASE_MS } from "../requests"
 import { defineCases } from "../store-case"
-import { advanceAndWrite } from "./housekeeping"
 
 /** Counters that are charged these amounts on expiry. */
 const countersCharging = (amounts: Record<string, number>) =>
@@ -157,7 +156,7 @@ export const leaseCases = defineCases({ level: "leases", rule: "States", needs: 
     await t.reserve("long", [counter("a", 10, 100, { onExpire: 3 })], { leaseMs })
     await t.reserve("extended", [counter("a", 20, 100, { onExpire: 4 })], { leaseMs: 1_000 })
     await expectReply(t.extend("extended", leaseMs), "held")
-    await advanceAndWrite(t, leaseMs - 1_000)
+    await t.advanceAndWrite(leaseMs - 1_000)
     await t.expectSwept()
     await t.expectCounters({ a: { reserved: 30 } })
     await expectReply(t.settle("long", [5]), "settled")

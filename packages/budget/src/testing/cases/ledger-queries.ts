@@ -1,4 +1,4 @@
-import { nextTurn } from "../../store/next-turn"
+import { nextTurn } from "../../store/batch-queue"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../../usage/entry"
 import type { UsageGroup, UsageTotals } from "../../usage/ledger"
 import { canonical, equal, match, ok, sumOf, usageError, valuesOf } from "../expect"
@@ -20,7 +20,7 @@ const SIMILAR_STRINGS = [
 ]
 
 /** Pages. */
-const pageCases = defineCases({ level: "ledger", rule: "scan, keys, prune", needs: ["ledger"] }, (test) => {
+const pageCases = defineCases({ level: "ledger", rule: "entries, keys, prune", needs: ["ledger"] }, (test) => {
   test("pages join without a gap or a repetition, oldest and newest first", async (t) => {
     for (const index of range(25)) await t.spend(`r${index % 7}.${index}`, index)
     const whole = await t.entries()
@@ -81,7 +81,7 @@ const pageCases = defineCases({ level: "ledger", rule: "scan, keys, prune", need
 })
 
 /** Filters. */
-const filterCases = defineCases({ level: "ledger", rule: "scan, keys, prune", needs: ["ledger"] }, (test) => {
+const filterCases = defineCases({ level: "ledger", rule: "entries, keys, prune", needs: ["ledger"] }, (test) => {
   test("every filter matches exactly, and together", async (t) => {
     await t.spend("r1", 1, { userId: "u1", clientId: "c1", model: "m1", provider: "p1", ...team("x") })
     await t.spend("r2", 2, { userId: "u2", clientId: "c1", model: "m1", provider: "p2", ...team("y") })
@@ -335,7 +335,7 @@ const totalCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledge
   })
 
   test("three thousand entries in order, each once, with their sum, and one prune for all of them", {
-    rule: "scan, keys, prune",
+    rule: "entries, keys, prune",
   }, async (t) => {
     const amounts = range(3_000).map((index) => 1 + (index % 3))
     for (const first of range(30).map((hundred) => hundred * 100))
@@ -357,7 +357,9 @@ const totalCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledge
     equal(await t.entries(), [], "entries after the prune")
   })
 
-  test("totals during writes are of whole entries: cost and count agree", { rule: "scan, keys, prune" }, async (t) => {
+  test("totals during writes are of whole entries: cost and count agree", {
+    rule: "entries, keys, prune",
+  }, async (t) => {
     let working = true
     const writes = (async () => {
       for (const index of range(40)) await Promise.all([t.spend(`a${index}`, 5), t.spend(`b${index}`, 5)])

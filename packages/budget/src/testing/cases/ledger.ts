@@ -1,4 +1,4 @@
-import { nextTurn } from "../../store/next-turn"
+import { nextTurn } from "../../store/batch-queue"
 import type { StoredEntry, UsageEntry, UsageFilter } from "../../usage/entry"
 import type { CaseContext } from "../case-context"
 import { equal, expectReply, match, ok, valuesOf } from "../expect"
@@ -221,7 +221,7 @@ const expiryEntryCases = defineCases({ level: "ledger", rule: "Ledger", needs: [
   })
 })
 
-/** Every filter by a value of this entry finds so many entries, in pages and in totals. */
+/** Every filter by a value of this entry finds this many entries, in pages and in totals. */
 async function expectFoundBy(
   t: CaseContext,
   { model, provider, userId, tags }: UsageEntry,
@@ -291,7 +291,7 @@ const recordCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledg
   })
 })
 
-/** Counters and entries agree at every moment, and entries that leave change no counter. */
+/** Counters and entries agree at every moment, and deleting entries changes no counter. */
 const sumCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"] }, (test) => {
   test("money and entry are one step: a reader never sees one without the other", {
     rule: "transaction",
@@ -360,7 +360,7 @@ const sumCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"
 
   test("prune removes older entries, and changes no counter", {
     needs: ["clock"],
-    rule: "scan, keys, prune",
+    rule: "entries, keys, prune",
   }, async (t) => {
     const start = t.clock.now()
     for (const index of range(6)) {
@@ -393,7 +393,7 @@ const sumCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"
     await t.expectCounters({ a: { spent: 3 } }, "counters, a month later")
   })
 
-  test("partitions have ledgers of their own", { rule: "scan, keys, prune" }, async (t) => {
+  test("each partition has its own ledger", { rule: "entries, keys, prune" }, async (t) => {
     const [other, longer] = [t.inPartition("other"), t.inPartition("otherlonger")]
     for (const [index, one] of [t, other, longer].entries()) await one.spend("r1", index + 1)
     const expectCost = async (one: CaseContext, cost: number[]) => {

@@ -3,7 +3,6 @@ import type { CaseContext } from "../case-context"
 import { equal, expectReply, fail, ok, outcomeOf } from "../expect"
 import { counter, DAY_MS, LEASE_MS } from "../requests"
 import { defineCases } from "../store-case"
-import { advanceAndWrite, writeElsewhere } from "./housekeeping"
 
 /** Longer than a wrong clock may be ahead: what was forgotten before may be deleted by now. */
 const MARGIN_MS = 8 * DAY_MS
@@ -13,7 +12,7 @@ async function expectChargedOnce(t: CaseContext, keptMs: number, settle: () => P
   const first = await settle()
   ok(first.status === "settled" && !first.replayed, `the first settle: expected settled, got ${outcomeOf(first)}`)
   for (let step = 1; step <= 12; step++) {
-    await advanceAndWrite(t, Math.floor(keptMs / 8), 20)
+    await t.advanceAndWrite(Math.floor(keptMs / 8), 20)
     const outcome = outcomeOf(await settle())
     const expected = outcome === "settled, replayed" || outcome === "forgotten"
     ok(expected, `${step} eighths later: expected replayed or forgotten, got ${outcome}`)
@@ -39,7 +38,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await t.charge("r1", [long, short], [5, 5], { leaseMs: 1_000 })
     await t.clock.advance(10_000 + t.retentionMs - 1_000)
     await t.expectCounters({ long: { spent: 5 }, short: { spent: 5 } }, "shortly before the end of the retention")
-    await advanceAndWrite(t, 2 * t.retentionMs)
+    await t.advanceAndWrite(2 * t.retentionMs)
     await t.expectCounters({ long: { spent: 5 }, short: {} }, "shortly before keepMs ends")
     await t.clock.advance(2_000)
     await t.expectCounters({ long: {} }, "shortly after keepMs ended")
@@ -54,14 +53,14 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await t.expectCounters({ idle: { spent: 6 } }, "touched in between")
     await t.clock.advance(2 * t.retentionMs)
     await t.expectCounters({ idle: {} }, "untouched for longer than keepMs")
-    await advanceAndWrite(t, MARGIN_MS)
+    await t.advanceAndWrite(MARGIN_MS)
     await t.expectCounters({ forever: { spent: 5 } })
   })
 
   test("keepMs may be sixty days", async (t) => {
     // More milliseconds than 32 bits hold.
     await t.charge("r1", [counter("idle", 5, null, { keepMs: 60 * DAY_MS })], [5])
-    await advanceAndWrite(t, 59 * DAY_MS)
+    await t.advanceAndWrite(59 * DAY_MS)
     await t.expectCounters({ idle: { spent: 5 } }, "after 59 days")
     await t.clock.advance(2 * DAY_MS)
     await t.expectCounters({ idle: {} }, "after 61 days")
@@ -75,7 +74,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await t.adjust("c2", "w", "spent", 4, window)
     await t.reserve("r1", [counter("idle", 2, 9, idle), counter("w", 2, 9, window)], { leaseMs })
     await t.reserve("r2", [counter("idle", 1, 9, idle)], { leaseMs })
-    await advanceAndWrite(t, t.retentionMs + 2 * MARGIN_MS)
+    await t.advanceAndWrite(t.retentionMs + 2 * MARGIN_MS)
     await t.expectCounters({ idle: { spent: 4, reserved: 3 }, w: { spent: 4, reserved: 2 } })
     await expectReply(t.tryReserve("r3", [counter("idle", 3, 9, idle)]), "exceeded: 0")
     await expectReply(t.settle("r1", [2, 2]), "settled")
@@ -88,7 +87,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     const closing = counter("w", 5, 10, { ...window, onExpire: 3 })
     await t.reserve("r1", [closing, counter("endless", 5, 10, { onExpire: 3 })], { leaseMs })
     // No call is made until long after lease, window, retention and margin.
-    await advanceAndWrite(t, leaseMs + 3 * t.retentionMs + MARGIN_MS)
+    await t.advanceAndWrite(leaseMs + 3 * t.retentionMs + MARGIN_MS)
     await t.expectCounters({ w: { reserved: 5 } }, "the closed window before its lease is expired")
     await t.expectSwept("r1")
     await t.expectCounters({ endless: { spent: 3 } })
@@ -101,7 +100,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await t.reserve("r2", [counter("idle", 7, null, { ...idle, onExpire: 7 })], { leaseMs: 1 })
     await t.clock.advance(1)
     await t.sweep()
-    await advanceAndWrite(t, t.retentionMs - 1_000)
+    await t.advanceAndWrite(t.retentionMs - 1_000)
     await t.expectCounters({ idle: { spent: 12 } })
     await expectReply(t.settle("r1", [6], { revision: 1 }), "settled")
     await expectReply(t.settle("r2", [1]), "settled, late")
@@ -115,7 +114,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await t.reserve("expired", [counter("a", 10, null, { onExpire: 1 })], { leaseMs: 1 })
     await t.clock.advance(1)
     await t.sweep()
-    await advanceAndWrite(t, t.retentionMs - 1_000)
+    await t.advanceAndWrite(t.retentionMs - 1_000)
     for (const state of ["settled", "released", "expired"]) await expectReply(t.tryReserve(state), `resolved: ${state}`)
     await expectReply(t.settle("settled", [3]), "settled, replayed")
     await expectReply(t.settle("expired", [4]), "settled, late")
@@ -124,7 +123,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
 
   test("a key that was resolved and forgotten long ago is reported, not charged again", async (t) => {
     await t.charge("r1", [counter("a", 10)], [3])
-    await advanceAndWrite(t, 2 * t.retentionMs + LEASE_MS + MARGIN_MS)
+    await t.advanceAndWrite(2 * t.retentionMs + LEASE_MS + MARGIN_MS)
     await expectReply(t.settle("r1", [3]), "forgotten")
     await t.expectCounters({ a: { spent: 3 } })
   })
@@ -152,14 +151,14 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
   test("a released key that was unknown is known for the retention, so that a late reserve is not admitted", async (t) => {
     t.prepare("r1", [counter("a", 10)])
     await t.release("r1")
-    await advanceAndWrite(t, t.retentionMs - 1_000)
+    await t.advanceAndWrite(t.retentionMs - 1_000)
     await expectReply(t.tryReserve("r1"), "resolved: released")
     await t.expectCounters({ a: {} })
   })
 
   test("a held key is never forgotten, however long no call comes", async (t) => {
     await t.reserve("r1", [counter("a", 10, null, { onExpire: 4 })])
-    await advanceAndWrite(t, 5 * t.retentionMs + 2 * MARGIN_MS)
+    await t.advanceAndWrite(5 * t.retentionMs + 2 * MARGIN_MS)
     await t.expectCounters({ a: { reserved: 10 } })
     await t.expectSwept("r1")
     await t.expectCounters({ a: { spent: 4 } })
@@ -181,7 +180,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     const window = { startsAt: t.clock.now(), endsAt: t.clock.now() + 1_000 }
     const counters = [counter("day.1", 5, 10, window), counter("a", 5)]
     await t.charge("r1", counters, [3, 3], { leaseMs: 500 })
-    await advanceAndWrite(t, 1_000 + t.retentionMs + MARGIN_MS)
+    await t.advanceAndWrite(1_000 + t.retentionMs + MARGIN_MS)
     t.prepare("r2", counters)
     await expectReply(t.settle("r2", [4, 4]), "settled, recovered, 1 forgotten")
     await t.expectCounters({ "day.1": {}, a: { spent: 7 } })
@@ -194,7 +193,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     const window = { startsAt: t.clock.now(), endsAt: t.clock.now() + 1_000 }
     const adjust = () => t.tryAdjust("a1", "w", "granted", 5, window)
     await expectReply(adjust(), "ok", { applied: 5 })
-    await advanceAndWrite(t, t.retentionMs)
+    await t.advanceAndWrite(t.retentionMs)
     await expectReply(adjust(), "ok, replayed", { applied: 5 })
     await t.expectCounters({ w: { granted: 5 } })
   })
@@ -205,7 +204,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     const grant = () => t.tryAdjust("a1", "a", "granted", 5)
     const correct = () => t.tryAdjust("a2", "idle", "spent", 5, { keepMs: 1_000 })
     for (const adjust of [grant, correct]) await expectReply(adjust(), "ok")
-    await advanceAndWrite(t, Math.max(90 * DAY_MS, t.retentionMs) - 1_000)
+    await t.advanceAndWrite(Math.max(90 * DAY_MS, t.retentionMs) - 1_000)
     for (const adjust of [grant, correct]) await expectReply(adjust(), "ok, replayed", { applied: 5 })
     await t.expectCounters({ a: { granted: 5 }, idle: {} })
   })
@@ -228,7 +227,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
       await t.clock.advance(3 * t.retentionMs + MARGIN_MS)
     }
     // A store may delete records during calls.
-    await writeElsewhere(t)
+    await t.writeElsewhere()
     const found = await t.target.size!(t.partition)
     // The 150 keys of the last writes and their counter remain; of the 1,600 records before, a few may.
     ok(found <= 151 + 40, `size: expected about 151 records, at most 191, got ${found}`)

@@ -3,7 +3,6 @@ import type { CaseContext } from "../case-context"
 import { equal, expectReply, match, ok } from "../expect"
 import { counter, DAY_MS, LEASE_MS, settleRequest } from "../requests"
 import { defineCases } from "../store-case"
-import { writeElsewhere } from "./housekeeping"
 
 const HOUR_MS = 3_600_000
 
@@ -89,7 +88,7 @@ const windowCases = defineCases({ level: "time", rule: "Time", needs: ["clock"] 
       const tomorrow = { startsAt: today.endsAt, endsAt: today.endsAt! + DAY_MS }
       const { expiresAt } = await t.reserve("r1", [counter("day.1", 5, 10, today), counter("a", 5)])
       await t.clock.advance(1_000)
-      // The budget computes the windows anew; the fingerprint covers the amounts, not the windows.
+      // The budget computes the windows again; the fingerprint covers the amounts, not the windows.
       const retry = { ...t.requestOf("r1"), counters: [counter("day.2", 5, 10, tomorrow), counter("a", 5)] }
       const states = [
         { name: "day.2", spent: 0, reserved: 0, granted: 0 },
@@ -193,9 +192,9 @@ const clockCases = defineCases({ level: "time", rule: "Time", needs: ["clock"] }
     await clock.advance(2 * DAY_MS)
     equal((await t.settle("zero", [0])).status, "settled", "settle of a reservation of 0")
     await t.reserve("r3", [counter("day.3", 4, 10, later)])
-    await writeElsewhere(t)
+    await t.writeElsewhere()
     await clock.advance(-2 * DAY_MS)
-    await writeElsewhere(t)
+    await t.writeElsewhere()
 
     // Until the clock catches up, the later window is the open one.
     await expectReply(t.tryReserve("r4", [counter("day.1", 1, 10, today)]), "stale-window: 0")
@@ -242,7 +241,7 @@ const clockCases = defineCases({ level: "time", rule: "Time", needs: ["clock"] }
     await t.clock.advance(2 * DAY_MS)
     await expectReply(t.settle("r1", [3]), "settled")
     await t.clock.advance(-2 * DAY_MS)
-    await writeElsewhere(t)
+    await t.writeElsewhere()
     await expectReply(t.settle("r1", [3]), "settled, replayed")
     await t.store.acceptClock({ partition: t.partition })
     await expectReply(t.settle("r1", [3]), "settled, replayed")

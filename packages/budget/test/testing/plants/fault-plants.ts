@@ -1,87 +1,55 @@
 import { StoreError } from "../../../src/store/store-error"
 import type { ModelReservation } from "../../../src/testing/model-state"
-import { connectThroughLine } from "../model-target"
-import { connectionPlant, meanwhile, plant } from "./plant"
+import { connectionPlant, hide, meanwhile, plant } from "./plant"
 
-/** Hides a property from a copy of the state, which is what a restart makes. */
-function hide(record: object, property: string): void {
-  const value = (record as Record<string, unknown>)[property]
-  Object.defineProperty(record, property, { value, enumerable: false, configurable: true, writable: true })
-}
+const zeros = (names: string[]) => names.map((name) => ({ name, spent: 0, reserved: 0, granted: 0 }))
 
 /** What goes wrong when something is broken. */
 export const faultPlants = [
   connectionPlant(
     "admitting while the state cannot be reached",
     ["every member rejects with store-unavailable"],
-    (store, line) => {
-      const right = connectThroughLine(store, line)
-      return {
-        ...right,
-        reserve: async (request) => {
-          try {
-            return await right.reserve(request)
-          } catch {
-            const counters = request.counters.map(({ name }) => ({ name, spent: 0, reserved: 0, granted: 0 }))
-            return { now: 0, due: false, counters, status: "ok", replayed: false, expiresAt: request.leaseMs }
-          }
-        },
-      }
-    },
+    (right) => ({
+      reserve: (request) =>
+        right.reserve(request).catch(() => {
+          const counters = zeros(request.counters.map(({ name }) => name))
+          return { now: 0, due: false, counters, status: "ok", replayed: false, expiresAt: request.leaseMs }
+        }),
+    }),
   ),
   connectionPlant(
     "zeros while the state cannot be reached",
     ["every member rejects with store-unavailable"],
-    (store, line) => {
-      const right = connectThroughLine(store, line)
-      const zeros = (names: string[]) => names.map((name) => ({ name, spent: 0, reserved: 0, granted: 0 }))
-      return {
-        ...right,
-        read: async (request) =>
-          right.read(request).catch(() => ({ now: 0, due: false, counters: zeros(request.counters) })),
-      }
-    },
+    (right) => ({
+      read: (request) => right.read(request).catch(() => ({ now: 0, due: false, counters: zeros(request.counters) })),
+    }),
   ),
   connectionPlant(
     "an empty ledger while the state cannot be reached",
     ["every member rejects with store-unavailable"],
-    (store, line) => {
-      const right = connectThroughLine(store, line)
-      return {
-        ...right,
-        ledger: { ...right.ledger!, totals: async (request) => right.ledger!.totals(request).catch(() => []) },
-      }
-    },
+    ({ ledger }) => ({ ledger: { ...ledger!, totals: (request) => ledger!.totals(request).catch(() => []) } }),
   ),
   connectionPlant(
     "a lost reply reported as not applied",
     ["a reserve whose reply is lost is applied once"],
-    (store, line) => {
-      const right = connectThroughLine(store, line)
-      return {
-        ...right,
-        reserve: (request) =>
-          right.reserve(request).catch((error) => {
-            throw new StoreError(error.message, { code: "store-unavailable", applied: "no" })
-          }),
-      }
-    },
+    (right) => ({
+      reserve: (request) =>
+        right.reserve(request).catch((error) => {
+          throw new StoreError(error.message, { code: "store-unavailable", applied: "no" })
+        }),
+    }),
   ),
   connectionPlant(
     "a lost settle sent again under another revision",
     ["a settle whose reply is lost is applied once"],
-    (store, line) => {
-      const right = connectThroughLine(store, line)
-      return {
-        ...right,
-        settle: async (request) => {
-          if (!line.losesNextReply) return right.settle(request)
-          line.losesNextReply = false
-          await right.settle(request)
-          return right.settle(request)
-        },
-      }
-    },
+    (right, line) => ({
+      settle: async (request) => {
+        if (!line.losesNextReply) return right.settle(request)
+        line.losesNextReply = false
+        await right.settle(request)
+        return right.settle(request)
+      },
+    }),
   ),
   plant("damage read as zero", ["a damaged counter is reported", "a damaged counter fails only"], {
     counterIsDamaged(base, partition, name) {
@@ -166,7 +134,7 @@ export const faultPlants = [
       return [...this.state.values()].some((partition) => base(partition, name))
     },
   }),
-  // ── What a restart forgets ──
+  // ── State that a restart loses ──
   plant("extends that a restart forgets", ["a restart keeps extended leases"], {
     async extend(base, request) {
       const reservation = this.partition(request.partition).reservations.get(request.key)

@@ -1,6 +1,6 @@
 import type { CounterRef } from "../../../src/store/budget-store"
 import type { ModelStore } from "../../../src/testing/model"
-import { type Change, LARGEST_INT32, meanwhile, plant } from "./plant"
+import { type Change, hide, LARGEST_INT32, meanwhile, memberPlant, plant } from "./plant"
 
 const DAY_MS = 86_400_000
 
@@ -73,23 +73,20 @@ export const leasePlants = [
       return reply
     },
   }),
-  plant("a reserve that ends leases", ["no call but expire ends another key's lease"], {
-    async reserve(base, request) {
-      const partition = this.partition(request.partition)
-      for (const key of this.dueKeys(partition))
-        if (key !== request.key)
-          this.expireHeld(partition, key, partition.reservations.get(key)!, this.now(request.partition))
-      return base(request)
-    },
-  }),
-  plant("a read that ends leases", ["no call but expire ends another key's lease"], {
-    async read(base, request) {
-      const partition = this.partition(request.partition)
-      for (const key of this.dueKeys(partition))
-        this.expireHeld(partition, key, partition.reservations.get(key)!, this.now(request.partition))
-      return base(request)
-    },
-  }),
+  ...(["reserve", "read"] as const).map((member) =>
+    memberPlant(
+      `a ${member} that ends leases`,
+      ["no call but expire ends another key's lease"],
+      member,
+      async function (base, request) {
+        const partition = this.partition(request.partition)
+        for (const key of this.dueKeys(partition))
+          if (key !== request.key)
+            this.expireHeld(partition, key, partition.reservations.get(key)!, this.now(request.partition))
+        return base(request)
+      },
+    ),
+  ),
   plant("a denial that does not report that leases are due", ["no call but expire ends another key's lease"], {
     async reserve(base, request) {
       const reply = await base(request)
@@ -188,21 +185,18 @@ export const leasePlants = [
       return { ...(await base(request)), due: replies.flatMap(({ due }) => due).slice(0, request.limit) }
     },
   }),
-  plant("a settle in every partition", ["leases end in their own partition"], {
-    async settle(base, request) {
-      const reply = await base(request)
-      for (const partition of this.state.keys())
-        if (partition !== request.partition) await base({ ...request, partition })
-      return reply
-    },
-  }),
-  plant("an extend in every partition", ["leases end in their own partition"], {
-    async extend(base, request) {
-      for (const partition of this.state.keys())
-        if (partition !== request.partition) await base({ ...request, partition })
-      return base(request)
-    },
-  }),
+  ...(["a settle", "an extend"] as const).map((what) =>
+    memberPlant(
+      `${what} in every partition`,
+      ["leases end in their own partition"],
+      what === "a settle" ? "settle" : "extend",
+      async function (base, request) {
+        for (const partition of this.state.keys())
+          if (partition !== request.partition) await base({ ...request, partition })
+        return base(request)
+      },
+    ),
+  ),
 ]
 
 /** Moves `startsAt` and `endsAt` before the window is checked. */
@@ -275,36 +269,35 @@ export const timePlants = [
     },
   }),
   ...(["reserve", "settle", "expire", "adjust"] as const).map((member) =>
-    plant(`a time that ${member} does not write`, ["each admitted reserve, settle, expire and adjust"], {
-      async [member](base: (request: { partition: string }) => Promise<unknown>, request: { partition: string }) {
+    memberPlant(
+      `a time that ${member} does not write`,
+      ["each admitted reserve, settle, expire and adjust"],
+      member,
+      async function (base, request) {
         const partition = this.partition(request.partition)
         const { time } = partition
         const reply = await base(request)
         partition.time = time
         return reply
       },
-    } as Change<ModelStore> & ThisType<ModelStore>),
+    ),
   ),
-  plant("a time that denials write", ["each admitted reserve, settle, expire and adjust"], {
-    async reserve(base, request) {
-      const reply = await base(request)
-      this.writeTime(this.partition(request.partition), reply.now)
-      return reply
-    },
-  }),
-  plant("a time that read writes", ["each admitted reserve, settle, expire and adjust"], {
-    async read(base, request) {
-      const reply = await base(request)
-      this.writeTime(this.partition(request.partition), reply.now)
-      return reply
-    },
-  }),
+  ...(["denials write", "read writes"] as const).map((what) =>
+    memberPlant(
+      `a time that ${what}`,
+      ["each admitted reserve, settle, expire and adjust"],
+      what === "read writes" ? "read" : "reserve",
+      async function (base, request) {
+        const reply = await base(request)
+        this.writeTime(this.partition(request.partition), reply.now)
+        return reply
+      },
+    ),
+  ),
   plant("a time that a restart forgets", ["a restart keeps the partition's latest time"], {
     writeTime(base, partition, now) {
       base(partition, now)
-      const { time } = partition
-      // A copy of the state, as a restart makes it, leaves out what is not enumerable.
-      Object.defineProperty(partition, "time", { value: time, enumerable: false, configurable: true, writable: true })
+      hide(partition, "time")
     },
   }),
   plant("what is forgotten is deleted at once", ["a clock that jumps two days ahead and back"], {

@@ -24,7 +24,7 @@ const withMatch = (
   },
 })
 
-/** Ignores something of the request of totals. */
+/** Ignores a field of the request of totals. */
 const withTotals = (change: (request: RequestOf<"totals">) => RequestOf<"totals">): LedgerChange => ({
   totals: (base, request) => base(change(request)),
 })
@@ -271,7 +271,7 @@ export const ledgerPlants: Plant[] = [
       return attempts.sort((a, b) => (String(a.attempt) < String(b.attempt) ? -1 : 1))
     },
   }),
-  ledgerPlant("requests of every partition", ["partitions have ledgers of their own"], (store) => ({
+  ledgerPlant("requests of every partition", ["each partition has its own ledger"], (store) => ({
     async get(base, request) {
       const all = [...store.state.keys()].map((partition) => base({ ...request, partition }))
       return (await Promise.all(all)).flat()
@@ -450,7 +450,7 @@ export const ledgerPlants: Plant[] = [
       return before.map((row, index) => ({ ...row, costNanoUsd: after[index]!.costNanoUsd }))
     },
   }),
-  // ── What leaves ──
+  // ── Entries that are deleted ──
   ledgerPlant("prune that takes one more", ["prune removes older entries"], {
     prune: async (base, request) => base({ ...request, before: request.before + 1 }),
   }),
@@ -470,17 +470,13 @@ export const ledgerPlants: Plant[] = [
       return base(request)
     },
   }),
-  ledgerPlant(
-    "prune of every partition whose name begins alike",
-    ["partitions have ledgers of their own"],
-    (store) => ({
-      async prune(base, request) {
-        const alike = [...store.state.keys()].filter((name) => name.startsWith(request.partition))
-        for (const partition of alike) await base({ ...request, partition })
-        return base(request)
-      },
-    }),
-  ),
+  ledgerPlant("prune of every partition whose name begins alike", ["each partition has its own ledger"], (store) => ({
+    async prune(base, request) {
+      const alike = [...store.state.keys()].filter((name) => name.startsWith(request.partition))
+      for (const partition of alike) await base({ ...request, partition })
+      return base(request)
+    },
+  })),
   ledgerPlant("entries kept for ever", ["the ledger's retention removes entries"], {
     entryAt: (_base, partition, key) => partition.entries.get(key),
   }),

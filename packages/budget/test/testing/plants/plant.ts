@@ -1,6 +1,7 @@
+import type { BudgetStore } from "../../../src/store/budget-store"
 import { type ModelOptions, ModelStore } from "../../../src/testing/model"
 import type { ModelLedger } from "../../../src/testing/model-ledger"
-import type { Connect, ModelClass } from "../model-target"
+import { type Connect, connectThroughLine, type Line, type ModelClass } from "../model-target"
 
 /** Replacements of methods. `base` is the method that is replaced. */
 export type Change<Owner> = {
@@ -23,6 +24,20 @@ export interface Plant {
 /** The correct store with some methods changed. */
 export const plant = (name: string, caughtBy: readonly string[], changes: Changes<ModelStore>): Plant =>
   plantIn((store) => store, name, caughtBy, changes)
+
+type PartitionRequest = { partition: string; key?: string }
+
+/** The correct store with one member changed, in the way in which others are. */
+export const memberPlant = (
+  name: string,
+  caughtBy: readonly string[],
+  member: "reserve" | "settle" | "extend" | "expire" | "adjust" | "read",
+  changed: (
+    this: ModelStore,
+    base: (request: PartitionRequest) => Promise<{ now: number }>,
+    request: PartitionRequest,
+  ) => Promise<{ now: number }>,
+): Plant => plant(name, caughtBy, { [member]: changed } as Change<ModelStore>)
 
 /** The correct store with some methods of its ledger changed. */
 export const ledgerPlant = (name: string, caughtBy: readonly string[], changes: Changes<ModelLedger>): Plant =>
@@ -51,13 +66,24 @@ function apply<Owner extends object>(owner: Owner, change: Change<Owner>): void 
   }
 }
 
-/** The correct store behind a connection that is wrong. */
-export const connectionPlant = (name: string, caughtBy: readonly string[], connect: Connect): Plant => ({
-  name,
-  caughtBy,
-  Store: ModelStore,
-  connect,
-})
+/** The correct store behind a connection of which some members are wrong. */
+export const connectionPlant = (
+  name: string,
+  caughtBy: readonly string[],
+  wrong: (right: BudgetStore, line: Line) => Partial<BudgetStore>,
+): Plant => {
+  const connect: Connect = (store, line) => {
+    const right = connectThroughLine(store, line)
+    return { ...right, ...wrong(right, line) }
+  }
+  return { name, caughtBy, Store: ModelStore, connect }
+}
+
+/** Hides a property from a copy of the state, which is what a restart makes. */
+export function hide(record: object, property: string): void {
+  const value = (record as Record<string, unknown>)[property]
+  Object.defineProperty(record, property, { value, enumerable: false, configurable: true, writable: true })
+}
 
 /** Some turns of the queue of microtasks: as long as a server takes to reply. */
 export async function meanwhile(turns = 1): Promise<void> {

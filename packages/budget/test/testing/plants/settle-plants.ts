@@ -1,6 +1,6 @@
-import type { SettleReply, SettleRequest } from "../../../src/store/budget-store"
+import type { AdjustReply, AdjustRequest, SettleReply, SettleRequest } from "../../../src/store/budget-store"
 import type { ModelStore } from "../../../src/testing/model"
-import type { ModelShare } from "../../../src/testing/model-state"
+import type { ModelReservation, ModelShare } from "../../../src/testing/model-state"
 import { type Change, LARGEST_INT32, meanwhile, plant } from "./plant"
 
 type Resolved = Extract<SettleReply, { status: "settled" | "released" }>
@@ -23,6 +23,41 @@ const withoutThreshold = (reply: Resolved): Resolved => ({
 /** Changes a request that is about to be settled. */
 function withRequest(change: (request: SettleRequest) => SettleRequest): Change<ModelStore> {
   return { settle: async (base, request) => base(change(request)) }
+}
+
+/** Resolves a key, whatever its state, when the test says so. */
+function resolvesIf(test: (reservation: ModelReservation, request: SettleRequest) => boolean): Change<ModelStore> {
+  return {
+    settleExisting(base, partition, request, reservation, now) {
+      if (!test(reservation, request)) return base(partition, request, reservation, now)
+      return this.resolve(partition, request, reservation, now)
+    },
+  }
+}
+
+/** Charges a key in this state on top of what it was charged before. */
+function chargesOnTopOf(state: ModelReservation["state"]): Change<ModelStore> {
+  return {
+    resolve(base, partition, request, reservation, now, how) {
+      const free = reservation && {
+        ...reservation,
+        shares: reservation.shares.map((share) => ({ ...share, charge: 0 })),
+      }
+      return base(partition, request, reservation?.state === state ? free : reservation, now, how)
+    },
+  }
+}
+
+type Adjusted = Extract<AdjustReply, { status: "ok" }>
+
+/** Changes the replies of adjustments that were applied. */
+function withAdjusted(change: (reply: Adjusted, request: AdjustRequest) => Adjusted): Change<ModelStore> {
+  return {
+    async adjust(base, request) {
+      const reply = await base(request)
+      return reply.status === "ok" ? change(reply, request) : reply
+    },
+  }
 }
 
 /** What goes wrong in settle, release and adjust. */
@@ -109,45 +144,27 @@ export const settlePlants = [
   plant(
     "a late settle on top of the expiry's charge",
     ["a key that is expired: settle of less", "a late settle replaces the charge"],
-    {
-      resolve(base, partition, request, reservation, now, how) {
-        const free =
-          reservation?.state === "expired"
-            ? { ...reservation, shares: reservation.shares.map((share) => ({ ...share, charge: 0 })) }
-            : reservation
-        return base(partition, request, free, now, how)
-      },
-    },
+    chargesOnTopOf("expired"),
   ),
   plant(
     "late not reported",
     ["a key that is expired: release"],
     withReply((reply) => ({ ...reply, late: false })),
   ),
-  plant("a release after the settle", ["a key that is settled: release", "a settle and a release of one key at once"], {
-    settleExisting(base, partition, request, reservation, now) {
-      if (reservation.state !== "settled" || request.outcome !== "released")
-        return base(partition, request, reservation, now)
-      return this.resolve(partition, request, reservation, now)
-    },
-  }),
-  plant("a settle after the release", ["a key that is released: settle"], {
-    settleExisting(base, partition, request, reservation, now) {
-      if (reservation.state !== "released" || request.outcome !== "settled")
-        return base(partition, request, reservation, now)
-      return this.resolve(partition, request, reservation, now)
-    },
-  }),
+  plant(
+    "a release after the settle",
+    ["a key that is settled: release", "a settle and a release of one key at once"],
+    resolvesIf(({ state }, { outcome }) => state === "settled" && outcome === "released"),
+  ),
+  plant(
+    "a settle after the release",
+    ["a key that is released: settle"],
+    resolvesIf(({ state }, { outcome }) => state === "released" && outcome === "settled"),
+  ),
   plant(
     "a lower revision that replaces",
     ["a key that is settled: settle of a lower revision", "revisions replace upwards only"],
-    {
-      settleExisting(base, partition, request, reservation, now) {
-        if (reservation.state !== "settled" || request.revision >= reservation.revision)
-          return base(partition, request, reservation, now)
-        return this.resolve(partition, request, reservation, now)
-      },
-    },
+    resolvesIf(({ state, revision }, request) => state === "settled" && request.revision < revision),
   ),
   plant("a lower revision replied as a replay", ["a key that is settled: settle of a lower revision"], {
     settleExisting(base, partition, request, reservation, now) {
@@ -156,15 +173,7 @@ export const settlePlants = [
       return base(partition, request, reservation, now)
     },
   }),
-  plant("a revision that adds", ["a key that is settled: settle of a higher revision"], {
-    resolve(base, partition, request, reservation, now, how) {
-      const free =
-        reservation?.state === "settled"
-          ? { ...reservation, shares: reservation.shares.map((share) => ({ ...share, charge: 0 })) }
-          : reservation
-      return base(partition, request, free, now, how)
-    },
-  }),
+  plant("a revision that adds", ["a key that is settled: settle of a higher revision"], chargesOnTopOf("settled")),
   plant(
     "a higher revision with the same amounts treated as a replay",
     ["a key that is settled: settle of a higher revision", "a replayed settle writes no second entry"],
@@ -280,20 +289,22 @@ export const settlePlants = [
       },
     }),
   ),
-  plant("a reset that forgets the peak before it", ["a reset makes spent and peak zero"], {
-    async adjust(base, request) {
-      const reply = await base(request)
-      if (reply.status !== "ok" || request.kind !== "reset") return reply
-      return { ...reply, counter: { ...reply.counter, peakBefore: 0 } }
-    },
-  }),
-  plant("a correction that crosses no threshold", ["a correction moves spent up and down"], {
-    async adjust(base, request) {
-      const reply = await base(request)
-      if (reply.status !== "ok" || request.kind !== "spent") return reply
-      return { ...reply, counter: { ...reply.counter, peakBefore: reply.counter.peak } }
-    },
-  }),
+  plant(
+    "a reset that forgets the peak before it",
+    ["a reset makes spent and peak zero"],
+    withAdjusted((reply, { kind }) => ({
+      ...reply,
+      counter: { ...reply.counter, ...(kind === "reset" && { peakBefore: 0 }) },
+    })),
+  ),
+  plant(
+    "a correction that crosses no threshold",
+    ["a correction moves spent up and down"],
+    withAdjusted((reply, { kind }) => {
+      const { counter } = reply
+      return kind === "spent" ? { ...reply, counter: { ...counter, peakBefore: counter.peak } } : reply
+    }),
+  ),
   plant("grants without a sign", ["grants below zero"], {
     applyAdjustment(base, partition, request, now) {
       const { granted } = this.stateOf(partition, request.counter.name, now)
@@ -301,18 +312,16 @@ export const settlePlants = [
       return base(partition, { ...request, delta }, now)
     },
   }),
-  plant("`applied` as requested, not as done", ["`applied` is what changed"], {
-    async adjust(base, request) {
-      const reply = await base(request)
-      return reply.status === "ok" && request.kind !== "reset" ? { ...reply, applied: request.delta } : reply
-    },
-  }),
-  plant("`applied` of a replay in single precision", ["`applied` is what changed"], {
-    async adjust(base, request) {
-      const reply = await base(request)
-      return reply.status === "ok" && reply.replayed ? { ...reply, applied: Math.fround(reply.applied) } : reply
-    },
-  }),
+  plant(
+    "`applied` as requested, not as done",
+    ["`applied` is what changed"],
+    withAdjusted((reply, { kind, delta }) => (kind === "reset" ? reply : { ...reply, applied: delta })),
+  ),
+  plant(
+    "`applied` of a replay in single precision",
+    ["`applied` is what changed"],
+    withAdjusted((reply) => (reply.replayed ? { ...reply, applied: Math.fround(reply.applied) } : reply)),
+  ),
   plant("a grant on every retry", ["an adjustment sent again applies once"], {
     async adjust(base, request) {
       const reply = await base(request)

@@ -61,7 +61,7 @@ function ThemeButton() {
     storeTheme(next)
     setTheme(next)
   }
-  const label = `Colours: ${THEME_NAMES[theme]}. Change to ${THEME_NAMES[next]}`
+  const label = `Colors: ${THEME_NAMES[theme]}. Change to ${THEME_NAMES[next]}`
   return (
     <button type="button" class="icon-button" aria-label={label} title={label} onClick={change}>
       <svg viewBox="0 0 24 24" aria-hidden="true">

@@ -59,7 +59,7 @@ function LimitCard({ limit }: { limit: LimitView }) {
         {share === null ? null : <span class="limit-share">{percent(share)}</span>}
       </div>
       {allowed === null ? null : (
-        // The amounts beside it say the same in words.
+        // The amounts next to it state the same in words.
         <div class="meter" aria-hidden="true">
           <span class="meter-spent" style={{ width: widthOf(spent, allowed) }} />
           <span class="meter-reserved" style={{ width: widthOf(reserved, allowed) }} />

@@ -238,6 +238,11 @@ function axisDollars(tick: number): string {
   return `$${tick >= 1 ? tick.toLocaleString("en-US") : Number(tick.toPrecision(3))}`
 }
 
+/** The color that a variable has now: the variable itself has both themes. */
 function cssColor(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name)
+  const probe = document.documentElement.appendChild(document.createElement("i"))
+  probe.style.color = `var(${name})`
+  const { color } = getComputedStyle(probe)
+  probe.remove()
+  return color
 }

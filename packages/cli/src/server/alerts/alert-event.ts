@@ -1,6 +1,9 @@
 import type { BudgetAlert } from "@p2/budget"
 
-/** The body of a webhook: a threshold that was crossed. Amounts in nano-USD are exact; `limit` and its like are dollars, tokens or requests. */
+/**
+ * The body of a webhook: a threshold that was crossed. Amounts in nano-USD are exact; `limit` and the other amounts are
+ * dollars, tokens or requests.
+ */
 export function alertEvent(alert: BudgetAlert, now: number): Record<string, unknown> {
   const { startsAt, resetsAt, value, ...status } = alert
   return {

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { dirname, isAbsolute, join } from "node:path"
 import { createBudget, type Limit, memoryStore } from "@p2/budget"
-import { describeName, describeValue, hideString, InvalidArgumentError, nearestIds } from "@p2/core"
+import { describeName, describeValue, hideString, InvalidArgumentError, nearestIds, plural } from "@p2/core"
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser"
 import type { z } from "zod"
 import { readStoreAddress } from "../../store/store-address"
@@ -79,7 +79,7 @@ function rejectSecrets(value: unknown, path: string): void {
 
 interface FoundString {
   place: string
-  /** The last name of the place. */
+  /** The last name in the path of a place. */
   name: string
   text: string
 }
@@ -105,7 +105,7 @@ function formatPath(path: readonly PropertyKey[]): string {
 function describeIssues(issues: readonly z.core.$ZodIssue[], value: unknown): string {
   const [first] = issues
   const others = issues.length - 1
-  return `${describeIssue(first!, value)}${others === 0 ? "" : ` (${others} more)`}`
+  return `${describeIssue(first!, value)}${others === 0 ? "" : ` (and ${plural(others, "more error")})`}`
 }
 
 function describeIssue(issue: z.core.$ZodIssue, value: unknown): string {

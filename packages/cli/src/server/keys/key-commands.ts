@@ -3,8 +3,11 @@ import { hideString, InvalidArgumentError } from "@p2/core"
 import { readDuration } from "../../duration"
 import { nameOptions } from "../../output/name-options"
 import { renderTable } from "../../output/table"
+import { nameStore } from "../../store/name-store"
 import { openStore } from "../../store/open-store"
+import { shownAddress } from "../../store/store-address"
 import { configKeys } from "../config/config-keys"
+import type { ServeConfig } from "../config/config-schema"
 import { missingScope } from "../config/missing-scope"
 import { refuseInsideRun } from "../inside-run"
 import { checkPresent } from "../ledger/subject-options"
@@ -53,9 +56,14 @@ export async function createKeyCommand(given: CreateKeyArguments, now: number = 
   if (given.json === true) return print(JSON.stringify(shown, null, 2))
   if (given.configEntry === true)
     return print(`Key (shown once): ${key}\nEntry of \`keys\`:   ${JSON.stringify(entryOf(record))}`)
-  print(
-    `Key (shown once): ${key}\nId:               ${record.id}\n\nUse it as the API key of an SDK, with the base URL of the server.`,
-  )
+  print(`Key (shown once): ${key}\nId:               ${record.id}\nStore:            ${shownAddress(address)}\n`)
+  print(`Use it as the API key of an SDK, with the base URL of the server${config ? `: ${baseURLOf(config)}` : ""}`)
+}
+
+/** The base URL of the first upstream, as an SDK expects it. */
+function baseURLOf({ listen, upstreams }: ServeConfig): string {
+  const [name] = Object.keys(upstreams)
+  return `http://${listen}/${name}${name === "openai" ? "/v1" : ""}`
 }
 
 /** `p2 keys list` */
@@ -116,11 +124,17 @@ async function withKeys<T>(
   { address, config }: CommandStore,
   work: (keys: KeyStore, configured: readonly KeyRecord[]) => Promise<T>,
 ): Promise<T> {
+  return nameStore(address, () =>
+    withOpenKeys(address, (keys) => work(keys, config === undefined ? [] : configKeys(config))),
+  )
+}
+
+async function withOpenKeys<T>(address: string, work: (keys: KeyStore) => Promise<T>): Promise<T> {
   const store = await openStore(address)
   try {
     const keys = await openKeyStore(address, store.store)
     try {
-      return await work(keys, config === undefined ? [] : configKeys(config))
+      return await work(keys)
     } finally {
       await keys.close()
     }

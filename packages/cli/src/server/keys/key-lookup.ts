@@ -2,7 +2,9 @@ import { LruMap } from "@p2/core"
 import type { KeyStore } from "./key-store"
 import { hashKey, isKeyForm, type KeyRecord, keyState } from "./virtual-key"
 
-/** How long an instance caches a key, so that it sees a revocation within two seconds, a slow look-up included. */
+/** How long a look-up may take. With the cache, an instance sees a revocation within this time. */
+export const LOOK_UP_TIMEOUT_MS = 2_000
+/** How long an instance caches a key. */
 const CACHE_MS = 1_000
 /** Maximum number of cached keys. Unknown keys are cached too, so that a program with a wrong key does not read the database for each call. */
 const MAX_CACHED = 10_000

@@ -19,7 +19,7 @@ export function readRecord(json: string): KeyRecord {
     const record: unknown = JSON.parse(json)
     if (isRecord(record)) return record
   } catch {
-    // The error below says so.
+    // The error below reports it.
   }
   throw new P2Error(
     "A stored virtual key is damaged. Delete it from the database (table p2_keys or hash p2:keys), and create a new key.",

@@ -1,11 +1,12 @@
 import pg from "pg"
+import { STORE_TIMEOUT_MS } from "../../store/open-store"
+import { LOOK_UP_TIMEOUT_MS } from "./key-lookup"
 import { type KeyStore, keyStoreFailure, readRecord, sortRecords } from "./key-store"
 
 const TABLE = "p2_budget.p2_keys"
-const TIMEOUT_MS = 2_000
 /**
- * Processes that start at the same time create the table one after the other. If it exists, nothing is created, which a user of the
- * database may not be allowed to do.
+ * Processes that start at the same time create the table one after another. If it exists, nothing is created, which a
+ * user of the database may not be allowed to do.
  */
 const CREATE = `DO $$ BEGIN
   IF to_regclass('${TABLE}') IS NULL THEN
@@ -19,8 +20,8 @@ export async function openPostgresKeys(address: string): Promise<KeyStore> {
   const pool = new pg.Pool({
     connectionString: address,
     max: 2,
-    connectionTimeoutMillis: TIMEOUT_MS,
-    query_timeout: TIMEOUT_MS,
+    connectionTimeoutMillis: LOOK_UP_TIMEOUT_MS,
+    query_timeout: LOOK_UP_TIMEOUT_MS,
   })
   pool.on("error", () => {})
   const query = async (text: string, values: unknown[] = []): Promise<{ record: string }[]> => {
@@ -31,7 +32,7 @@ export async function openPostgresKeys(address: string): Promise<KeyStore> {
     }
   }
   try {
-    await pool.query(CREATE)
+    await pool.query({ text: CREATE, query_timeout: STORE_TIMEOUT_MS } as pg.QueryConfig)
   } catch (error) {
     await pool.end()
     throw keyStoreFailure(error)

@@ -1,9 +1,9 @@
 import { Redis } from "ioredis"
+import { LOOK_UP_TIMEOUT_MS } from "./key-lookup"
 import { type KeyStore, keyStoreFailure, readRecord, sortRecords } from "./key-store"
 
 /** A hash: field is the hash of a virtual key, value its record. */
 const NAME = "p2:keys"
-const TIMEOUT_MS = 2_000
 
 /** Sets `revokedAt` once. KEYS: the hash. ARGV: the field, the record with `revokedAt`, the record that was read. */
 const REPLACE = `if redis.call("HGET", KEYS[1], ARGV[1]) ~= ARGV[3] then return 0 end
@@ -14,8 +14,8 @@ return 1`
 export function openRedisKeys(address: string): KeyStore {
   const client = new Redis(address, {
     lazyConnect: true,
-    commandTimeout: TIMEOUT_MS,
-    connectTimeout: TIMEOUT_MS,
+    commandTimeout: LOOK_UP_TIMEOUT_MS,
+    connectTimeout: LOOK_UP_TIMEOUT_MS,
     maxRetriesPerRequest: 1,
   })
   // Failures reject the command; without a listener, ioredis prints the address.

@@ -22,7 +22,7 @@ const OVERLAP_MS = 2_000
 /** `p2 calls` */
 export async function printCalls(given: CallsArguments): Promise<void> {
   const left = new AbortController()
-  // The reader of the output left, as `head` does.
+  // The reader of the output closed it, as `head` does.
   process.stdout.on("error", () => left.abort())
   const limit = readCount(given.rows, "--rows")
   const filter = readFilter(given, Date.now())
@@ -85,7 +85,7 @@ async function createFollower(budget: Budget, filter: UsageFilter): Promise<Foll
   return { skip, read: unseen }
 }
 
-/** One line: when, whose, which model, how it ended, tokens, cost. */
+/** One line: time, subject, model, outcome, tokens, cost. */
 export function describeCall(entry: StoredEntry): string {
   const { at, userId, tags = {}, model, status, tokens, costNanoUsd, count, errorCode, inDoubt } = entry
   const time = new Date(at).toISOString().slice(0, 19).replace("T", " ")

@@ -25,7 +25,7 @@ export async function exportLedger(given: ExportArguments, stdout: Writable = pr
     // Only the user can read the file, because the ledger contains who called what.
     const target = output === undefined ? stdout : createWriteStream(output, { mode: 0o600, flags: "wx" })
     await pipeline(Readable.from(lines), target, { end: output !== undefined }).catch((error: unknown) => {
-      // The reader of the output left, as `head` does.
+      // The reader of the output closed it, as `head` does.
       if (output === undefined && (error as NodeJS.ErrnoException).code === "EPIPE") return
       throw output === undefined ? error : fileError(error, output)
     })

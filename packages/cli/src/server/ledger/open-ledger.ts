@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { type Budget, createBudget, type Limit } from "@p2/budget"
 import { P2Error } from "@p2/core"
+import { nameStore } from "../../store/name-store"
 import { openStore } from "../../store/open-store"
 import { filePath, shownAddress } from "../../store/store-address"
 import type { ServeConfig } from "../config/config-schema"
@@ -30,7 +31,7 @@ export async function withLedger<T>(given: StoreArguments, work: (ledger: OpenLe
   const { store, budget, close } = await openStore(address, { limits: [], ...quiet })
   const budgetWith = (limits: readonly Limit[]) => createBudget({ store, limits, ...quiet })
   try {
-    return await work({ address, config, budget, budgetWith })
+    return await nameStore(address, () => work({ address, config, budget, budgetWith }))
   } finally {
     await close()
   }

@@ -54,7 +54,7 @@ function checkLimitOptions({ limit, per, timeZone }: StatusArguments): void {
     if (value !== undefined) throw new InvalidArgumentError(name, "absent, because there is no `--limit`", value)
 }
 
-/** Active keys with limits of their own. Only a server has keys. */
+/** Active keys with their own limits. Only a server has keys. */
 async function keysOf({ config, address, budget }: OpenLedger): Promise<KeyRecord[]> {
   if (config === undefined) return []
   const store = await openKeyStore(address, budget.store)
@@ -82,7 +82,7 @@ async function statusOfSubject(
   return [...rows, ...(await Promise.all(own.map((key) => statusOfKey(ledger, key)))).flat()]
 }
 
-/** A limit for every value of its scope that the ledger has in the current window, the most expensive first. */
+/** A limit, for each value of its scope in the ledger of the current window, the most expensive first. */
 async function statusOfLimit(ledger: OpenLedger, limit: Limit, rows: number): Promise<StatusRow[]> {
   const { scope } = limit
   const budget = ledger.budgetWith([limit])

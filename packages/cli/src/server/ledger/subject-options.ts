@@ -14,7 +14,7 @@ export interface SubjectArguments {
   tag?: string[]
 }
 
-/** A limit, as the program that set it was given it. */
+/** A limit, as it was stated for the program. */
 export interface LimitArguments {
   scope?: string
   limit?: string

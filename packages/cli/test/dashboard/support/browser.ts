@@ -1,11 +1,40 @@
+import { existsSync, mkdtempSync, renameSync, rmSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
 import chromium from "@sparticuz/chromium"
 import { type Browser, chromium as playwright } from "playwright-core"
 
-/**
- * A real Chromium, from its npm package: it unpacks itself into the temporary folder. Not with the arguments of that package, which
- * turn the browser's own protection of origins off.
- */
+/** A machine that is busy starts a browser slowly. */
+const START_TIMEOUT_MS = 110_000
+
+/** A real Chromium. Not with the arguments of its npm package, which turn the browser's own protection of origins off. */
 export async function launchBrowser(): Promise<Browser> {
-  const executablePath = await chromium.executablePath()
-  return playwright.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"], headless: true })
+  const executablePath = await unpackBrowser()
+  const args = ["--no-sandbox", "--disable-gpu"]
+  return playwright.launch({ executablePath, args, headless: true, timeout: START_TIMEOUT_MS })
+}
+
+/**
+ * Unpacks the browser once, into the folder of its npm package. The package itself unpacks into the temporary folder and takes a file
+ * that another process is still writing for complete.
+ */
+async function unpackBrowser(): Promise<string> {
+  const folder = join(dirname(createRequire(import.meta.url).resolve("@sparticuz/chromium")), "..", "unpacked")
+  if (!existsSync(folder)) {
+    const own = mkdtempSync(`${folder}-`)
+    const { TMPDIR } = process.env
+    try {
+      process.env.TMPDIR = own
+      await chromium.executablePath()
+      renameSync(own, folder)
+    } catch (error) {
+      rmSync(own, { recursive: true, force: true })
+      // Another process may have been first.
+      if (!existsSync(folder)) throw error
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR
+      else process.env.TMPDIR = TMPDIR
+    }
+  }
+  return join(folder, "chromium")
 }

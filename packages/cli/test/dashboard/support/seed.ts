@@ -29,7 +29,8 @@ async function budget(): Promise<Budget> {
   let now = end - 23 * 3_600_000
   const budget = createBudget({ store: memoryStore({ now: () => now }), limits })
   for (let index = 0; index < 340; index++) {
-    const hour = new Date(now).getUTCHours()
+    // Of a day that ends now, so that the figures do not depend on the time of day.
+    const hour = 24 - (end - now) / 3_600_000
     // Slower at night, and as many calls as bring the clock to its end.
     const pause = ((end - now) / (345 - index)) * (hour > 6 && hour < 20 ? 0.7 : 1.9)
     now += Math.floor(pause * 2 * random())

@@ -51,7 +51,7 @@ function completionOf({ id, model, content, stop_reason }: Fields): Fields {
   return { id, model, choices: [{ index: 0, message, finish_reason: stop_reason }] }
 }
 
-/** An event of a stream. Undefined: it has nothing of the answer. */
+/** An event of a stream. Undefined: it has no part of the answer. */
 function chunkOf(event: Fields): Fields | undefined {
   const { index, message, content_block: block, delta } = event
   switch (event.type) {
@@ -73,7 +73,7 @@ function contentOf(delta: Fields, index: unknown): Fields | undefined {
   if (delta.type === "text_delta") return deltaOf({ content: delta.text })
   if (delta.type === "input_json_delta")
     return deltaOf({ tool_calls: [{ index, function: { arguments: delta.partial_json } }] })
-  // Thinking is content for the deadlines, and no part of the answer.
+  // Thinking counts as content for the deadlines, but is not part of the answer.
   return delta.type === "thinking_delta" ? deltaOf({ reasoning_content: delta.thinking }) : undefined
 }
 

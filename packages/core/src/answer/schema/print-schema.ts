@@ -97,7 +97,7 @@ export class SchemaPrinter {
   }
 }
 
-/** Strict mode allows no keyword beside `$ref`, so a description wraps it. */
+/** Strict mode allows no other keyword in an object with `$ref`, so a description wraps it. */
 function described(json: JsonSchema, note: string | undefined): JsonSchema {
   if (note === undefined) return json
   if (json.$ref !== undefined) return { description: note, anyOf: [json] }

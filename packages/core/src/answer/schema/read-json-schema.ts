@@ -1,3 +1,4 @@
+import { describeValue } from "../../errors"
 import { isRecord } from "../../json"
 import { UnsupportedSchemaError } from "../answer-errors"
 import {
@@ -20,8 +21,8 @@ const MAX_NESTING = 200
 const NUMBER_BOUNDS = ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"] as const
 
 /**
- * Converts a JSON Schema (draft 2020-12 or 7) to the shape of its values on the wire. Keywords that strict mode has no room
- * for (`not`, `minLength`, …) become words or are omitted: the validator checks them.
+ * Converts a JSON Schema (draft 2020-12 or 7) to the shape of its values on the wire. Keywords that strict mode does
+ * not have (`not`, `minLength`, …) become sentences or are omitted: the validator checks them.
  */
 export class JsonSchemaReader {
   readonly #root: JsonSchema
@@ -43,7 +44,7 @@ export class JsonSchemaReader {
     const node = { path } as AnswerNode
     this.#nodes.set(schema, node)
     const content = this.#read(schema, path, depth + 1)
-    // A description belongs to this place, and the definition that it refers to has its own.
+    // The description is that of this place; the definition that it refers to can have another one.
     const isShared = isOpen(content) || content.recursive !== undefined
     const note = sentence([textOf(schema.description), defaultNote(schema)])
     if (isShared && note === undefined) {
@@ -111,7 +112,7 @@ export class JsonSchemaReader {
       case "object":
         return this.#object(schema, path, depth)
       default:
-        throw unsupported(path, `the type ${JSON.stringify(type.slice(0, 60))}`, "Use a type of JSON.")
+        throw unsupported(path, `the type ${describeValue(type)}`, "Use a type of JSON.")
     }
   }
 
@@ -132,7 +133,7 @@ export class JsonSchemaReader {
     return { kind: "fields", fields, tuple: true }
   }
 
-  /** An object without known keys is a record. Beside known keys, others are not requested. */
+  /** An object without known keys is a record. If there are known keys, additional keys are not requested. */
   #object(schema: JsonSchema, path: string, depth: number): AnswerNode {
     const properties = isRecord(schema.properties) ? schema.properties : {}
     const required = listOf(schema.required).map(String)

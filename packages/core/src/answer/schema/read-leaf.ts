@@ -113,7 +113,7 @@ function isPortable({ source, flags }: Pick<RegExp, "source" | "flags">): boolea
   return source.length <= 500 && /^[udgy]*$/.test(flags) && !/\(\?[=!<]|\\[1-9kpP]/.test(source)
 }
 
-/** The values of an enum or a literal, grouped by type, because strict mode requires one type beside each `enum`. */
+/** The values of an enum or a literal, grouped by type, because strict mode requires one type for each `enum`. */
 export function readValues(values: readonly unknown[]): AnswerNode | undefined {
   const typeOf = (value: unknown) => (value === null ? "null" : typeof value)
   const nodes = [...new Set(values.map(typeOf))].map((type): AnswerNode | undefined => {

@@ -70,7 +70,7 @@ export class JsonValidator {
     const existing = known.get(value)
     if (existing !== undefined) return existing
     this.#known.set(schema, known)
-    // A schema that refers to itself for the same value says nothing more about it.
+    // A schema that refers to itself for the same value adds no constraint.
     known.set(value, [])
     const issues = this.#check(schema, value).slice(0, MAX_ISSUES)
     known.set(value, issues)

@@ -8,7 +8,7 @@ import { invalidBody, rejected } from "../../protocols/rejection"
 import type { Fields, LanguageCall } from "../specification"
 import { addFile } from "./file-input"
 
-/** Tokens of the instructions with which some providers ask for JSON, such as a tool that stands for the schema. */
+/** Tokens of the instructions with which some providers ask for JSON, such as a tool in place of the schema. */
 const FORMAT_TOKENS = 1_024
 
 /** Converts the prompt, the function tools and the format of a call to the form in which tokens are counted. */
@@ -98,7 +98,7 @@ function toolCall({ toolCallId, toolName, input }: Fields): ToolCall {
   return { id: String(toolCallId), type: "function", function: { name: String(toolName), arguments: json } }
 }
 
-/** The result of a tool: text, JSON, or a list of texts and files. */
+/** The result of a tool: text, JSON, or a list of text and files. */
 function addResult(
   input: CountableInput,
   shown: ContentPart[],

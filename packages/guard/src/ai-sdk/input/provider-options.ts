@@ -31,7 +31,7 @@ const OPENAI: BodyFields = {
       remedy: "Set `maxOutputTokens` of the call.",
     },
     prediction: {
-      because: "rejected predictions are billed beside the answer",
+      because: "rejected predictions are billed in addition to the answer",
       remedy: "Use `guardFetch` as `fetch` of the provider.",
     },
     contextManagement: {
@@ -79,7 +79,7 @@ const BEDROCK: BodyFields = {
   free: words("cachePoint citations reasoningConfig serviceTier"),
   counted: words("redactedData signature"),
   rejected: {
-    guardrailConfig: { because: "guardrails are billed apart", remedy: "Omit it." },
+    guardrailConfig: { because: "guardrails are billed separately", remedy: "Omit it." },
   },
 }
 
@@ -110,7 +110,7 @@ const LIMIT_INCLUDES_REASONING = words(
   "openai azure gemini groq xai mistral deepseek cerebras perplexity together fireworks moonshotai",
 )
 
-/** The options of one provider, and where in the call they stand. */
+/** The options of one provider, and their place in the call. */
 interface FoundOptions {
   namespace: string
   options: Fields
@@ -155,14 +155,14 @@ const OWN_NAMESPACES: Readonly<Record<string, readonly string[]>> = {
   "amazon-bedrock": ["amazonBedrock", "bedrock", "anthropic"],
 }
 
-/** The options of the call that its provider reads: what they lower, no other provider's options may lower. */
+/** The options of the call that its provider reads. Options of other providers must not lower the bound. */
 function ownOptions(found: readonly FoundOptions[], provider: string): Fields {
   const ofCall = found.filter(({ path }) => path === "providerOptions")
   const names = OWN_NAMESPACES[provider] ?? [provider]
   return names.map((name) => ofCall.find(({ namespace }) => namespace === name)?.options).find(isGiven) ?? {}
 }
 
-/** The most levels of a call in which options stand: a part of the output of a tool's result. */
+/** The deepest level of a call that has options: a part of the output of a tool's result. */
 const MAX_DEPTH = 8
 
 function optionsIn(value: unknown, path: string, depth = 0): FoundOptions[] {

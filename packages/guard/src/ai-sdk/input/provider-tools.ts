@@ -7,7 +7,7 @@ import { shownName } from "../../protocols/identifier"
 import { readTools as readOpenAITools } from "../../protocols/openai-responses/hosted-tools"
 import { type PromptPart, recordsIn } from "../../protocols/prompt-parts"
 import type { CallTerms, Rejection } from "../../protocols/protocol"
-import { invalidBody, unbounded } from "../../protocols/rejection"
+import { invalidBody, unbounded, unknownWindow } from "../../protocols/rejection"
 import type { CalledModel } from "../../protocols/variants/called-model"
 import type { Fields } from "../specification"
 
@@ -118,11 +118,7 @@ function readGoogle(tools: readonly WireTool[], input: CountableInput, model: Ca
 
 function withWindow(tools: ProviderTools, { window }: CalledModel): ProviderTools | Rejection {
   if (tools.passes === 1 || window !== undefined) return tools
-  return unbounded(
-    "tools that the provider runs",
-    "the context window of the model is unknown",
-    "Add `contextWindow` to a price of your own with createPriceTable.",
-  )
+  return unknownWindow("tools that the provider runs", "Omit them.")
 }
 
 function addParts(input: CountableInput, parts: readonly PromptPart[]): Rejection | undefined {

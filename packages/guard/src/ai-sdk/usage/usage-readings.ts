@@ -24,8 +24,8 @@ export interface UsageContext {
 }
 
 /**
- * Reads a usage of the AI SDK. Its `raw` usage, if it has a known form, says more: cache writes of an hour, audio, searches,
- * and reported costs. Among the readings that the usage allows, the most expensive one is taken.
+ * Reads a usage of the AI SDK. Its `raw` usage, if it has a known form, has more details: one-hour cache writes, audio,
+ * searches, and reported costs. Among the readings that the usage allows, the most expensive one is taken.
  */
 export function readModelUsage(usage: unknown, context: UsageContext): UsageReading {
   const sdk = readSdkUsage(usage)
@@ -48,7 +48,7 @@ export function readModelUsage(usage: unknown, context: UsageContext): UsageRead
 function readSdkUsage(usage: unknown): Usage | undefined {
   try {
     const read = usageFromAISDK(usage)
-    // No prompt has no tokens: some providers report 0 if they do not know.
+    // Every prompt has tokens: some providers report 0 if they do not know.
     return read.inputTokens === 0 ? undefined : read
   } catch {
     return undefined
@@ -82,7 +82,10 @@ function withPieces(usage: Usage, { boundOptions }: CallTerms, isRead: boolean):
   return { ...usage, ...pieces }
 }
 
-/** Anthropic's raw usage may lack the times of its cache writes: then all may be of an hour, if the call requested any. */
+/**
+ * Anthropic's raw usage may lack the times of its cache writes: then all may be one-hour writes, if the call requested
+ * any.
+ */
 function withHourWrites(readings: ReportedUsage[], usage: unknown, { described }: UsageContext): ReportedUsage[] {
   const raw = (usage as { raw?: unknown }).raw
   const hasTimes = isRecord(raw) && isRecord(raw.cache_creation)
@@ -96,7 +99,9 @@ function hourWrites({ usage, cost }: ReportedUsage): ReportedUsage[] {
   return [{ usage: { ...others, cacheWrite1hTokens: cacheWrite1hTokens + cacheWriteTokens }, cost }]
 }
 
-/** A usage without details may be of every modality that the call allows, and its cache writes of an hour. */
+/**
+ * A usage without details may be of every modality that the call allows, and its cache writes may be one-hour writes.
+ */
 function dearerReadings(reading: ReportedUsage, { described }: UsageContext): ReportedUsage[] {
   const { cacheWrites, inputModalities, outputModalities } = described.boundOptions
   const { usage, cost } = reading

@@ -84,7 +84,10 @@ export function circuitStatus(guarded: readonly GuardedLimit[], counters: readon
   }
 }
 
-/** What a success clears is granted, so that what became doubtful after its call was sent stays. */
+/**
+ * What was spent minus what was granted. A success grants the amount that was in doubt when its call was sent; amounts
+ * that became doubtful later remain.
+ */
 export function inDoubt({ unit, spent, granted, spentNanoUsd, grantedNanoUsd }: LimitStatus): number {
   return unit === "usd" ? (spentNanoUsd ?? 0) - (grantedNanoUsd ?? 0) : spent - granted
 }
@@ -106,7 +109,7 @@ export function allowedInDoubt(
       return step.every === undefined ? [share] : [share, limitOf(tag, { per: step.every }, boundNanoUsd)]
     }
     const every = beyondShares(limit, { doubtful, failedProbes: status.failedProbes[index]!, boundNanoUsd })
-    // Denies until the end of the own window.
+    // Denies until the end of the limit's window.
     if (every === undefined) return [limitOf(tag, own, Math.min(doubtful, nanoUsd - boundNanoUsd))]
     return [limitOf(tag, { per: every }, boundNanoUsd)]
   })

@@ -135,7 +135,7 @@ export class Circuits {
     const endsAt = this.#now() + MAX_WAIT_MS
     let limitsBefore: string | undefined
     for (let delayMs = MIN_DELAY_MS; ; ) {
-      if (signal?.aborted) throw new AbortedError("waiting for the circuit breaker", signal)
+      if (signal?.aborted) throw new AbortedError("The wait for the circuit breaker", signal)
       if (circuit.isProven) return undefined
       const status = await this.#read(counters)
       if (status.isHealthy && circuit.trustOthers()) return undefined
@@ -149,7 +149,7 @@ export class Circuits {
         delayMs = Math.min(MAX_DELAY_MS, delayMs * 2)
         continue
       }
-      // Other calls may have failed since the status was read: the limits of the next step decide then.
+      // If other calls failed after the status was read, the limits of the next step decide.
       const limitsNow = JSON.stringify(limits)
       if (limitsNow === limitsBefore) return openError(call, guarded, status, result.error.retryAfterMs ?? MAX_WAIT_MS)
       limitsBefore = limitsNow

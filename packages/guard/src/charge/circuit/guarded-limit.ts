@@ -31,7 +31,8 @@ const PERIOD_MS: Partial<Record<WindowPeriod, number>> = {
 
 /**
  * The limits of a call that the circuit breaker guards: those in dollars, at most `max` and then the smallest ones. The
- * budget of one request is not among them: nothing is gained by keeping a part of it after all its attempts have failed.
+ * budget of one request is not among them: after all attempts of a request have failed, the rest of its budget is
+ * useless.
  */
 export function guardedLimits(statuses: readonly LimitStatus[], subject: Subject, max: number): GuardedLimit[] {
   return statuses

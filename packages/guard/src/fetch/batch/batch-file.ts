@@ -63,7 +63,7 @@ function callOf(line: string, { origin }: URL, headers: Headers): ProviderCall |
   if (repeated !== undefined)
     return rejected("invalid-body", `The field ${shownField(repeated)} occurs twice in one object. Send it once.`)
   const unknown = Object.keys(value).find((name) => !LINE_FIELDS.has(name))
-  if (unknown !== undefined) return unknownField(unknown)
+  if (unknown !== undefined) return unknownField(unknown, { place: "next to `body`" })
   return {
     method: "POST",
     url: new URL(value.url, origin),
@@ -80,10 +80,10 @@ function boundOfCall(guard: Guard, call: ProviderCall, endpoint: string | undefi
       "invalid-body",
       "A batch has one endpoint. Send the calls of each endpoint in a batch of their own.",
     )
-  // What the guard adds to a call of its own is not in the file.
+  // What the guard adds to a separate call is not in the file.
   const described = describeCall(call, { ...guard, serviceTier: undefined, maxToolCalls: undefined })
   if (described.status === "rejected") return described
   if (described.status === "priced") return boundInBatch(guard.prices, described)
   if (described.status === "free" && pathname === "/v1/moderations") return NO_CALLS
-  return rejected("unknown-endpoint", `A call of this kind (${described.status}) cannot run in a batch.`)
+  return rejected("unknown-endpoint", "Only calls of models and moderations can run in a batch.")
 }

@@ -9,7 +9,7 @@ import type { PolledBatch } from "./polled-batch"
 
 type Batch = Readonly<Record<string, unknown>>
 
-/** What the output of a batch says. */
+/** The content of the output of a batch. */
 export interface BatchOutput {
   /** Undefined: the output does not say what every call cost. */
   costNanoUsd: number | undefined

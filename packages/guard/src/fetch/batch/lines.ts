@@ -1,7 +1,7 @@
 /** The longest line of a batch file, in characters: an image as base64. */
 const MAX_LINE = 64 * 1024 * 1024
 
-/** The lines of a text that are not empty. @throws RangeError if a line is too long */
+/** The non-empty lines of a string. @throws RangeError if a line is too long */
 export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const decoder = new TextDecoder()
   const reader = stream.getReader()

@@ -1,12 +1,9 @@
-import { isBudgetError, type Reservation } from "@p2/budget"
+import type { Reservation } from "@p2/budget"
 import { isRecord, parseJson } from "@p2/core"
-import { settleAttempt } from "../../charge/attempt"
 import type { Charge } from "../../charge/charge"
-import { started } from "../background"
 import type { Guard } from "../guard-options"
 import { readWhole, responseOf } from "../read-response"
-import { inCurrentScope, mergeSubjects } from "../scope/scope"
-import { chargedFields, reportAttempt } from "../settle-call"
+import { settleResumed } from "../settle-resumed"
 import { type BatchOutput, readOutput } from "./batch-output"
 import type { PolledBatch } from "./polled-batch"
 
@@ -22,61 +19,36 @@ export async function pollBatch(guard: Guard, poll: PolledBatch): Promise<Respon
   return responseOf(response, body)
 }
 
-/** Never rejects for the budget: the answer matters more, and an unsettled reservation is charged when its lease ends. */
 async function settleBatch(guard: Guard, poll: PolledBatch, batch: Batch): Promise<void> {
-  const { idempotencyKey } = poll.described
-  const { budget, subject } = inCurrentScope(guard.budget, guard.subject)
-  try {
-    const owner = mergeSubjects(subject, poll.subject)
-    const reservation = started.get(idempotencyKey) ?? (await budget.resume(idempotencyKey, { subject: owner }))
+  const { idempotencyKey, provider, format } = poll.described
+  await settleResumed(guard, { idempotencyKey, provider, subject: poll.subject }, async ({ amount }) => {
     const output = await readOutput(guard, poll, batch)
     // A file that does not arrive is read by a later poll.
-    if (output === undefined) return
-    await settle(guard, poll, { reservation, batch, output })
-    started.delete(idempotencyKey)
-  } catch (error) {
-    // An earlier poll settled it, it was never reserved here, or the store failed.
-    if (!isBudgetError(error)) throw error
-    if (error.code === "reservation-resolved") started.delete(idempotencyKey)
-  }
+    if (output === undefined) return undefined
+    const { inputTokens, outputTokens, model } = output
+    return {
+      charge: chargeOf(output, amount),
+      status: format.isCompleted(batch) ? "succeeded" : "failed",
+      model,
+      generationId: String(batch.id).slice(0, 200),
+      tokens: { inputTokens, outputTokens },
+    }
+  })
 }
 
-async function settle(
-  guard: Guard,
-  { described }: PolledBatch,
-  { reservation, batch, output }: { reservation: Reservation; batch: Batch; output: BatchOutput },
-): Promise<void> {
-  const { nanoUsd: reservedNanoUsd = 0, tokens: reservedTokens = 0 } = reservation.amount
-  const { costNanoUsd, leastNanoUsd, inputTokens, outputTokens, model } = output
+function chargeOf(
+  { costNanoUsd, leastNanoUsd, inputTokens, outputTokens }: BatchOutput,
+  reserved: Reservation["amount"],
+): Charge {
   const isKnown = costNanoUsd !== undefined
   const tokens = inputTokens + outputTokens
-  const charge: Charge = {
+  return {
     status: "charged",
-    costNanoUsd: isKnown ? costNanoUsd : Math.max(reservedNanoUsd, leastNanoUsd),
-    tokens: isKnown ? tokens : Math.max(reservedTokens, tokens),
+    costNanoUsd: isKnown ? costNanoUsd : Math.max(reserved.nanoUsd ?? 0, leastNanoUsd),
+    tokens: isKnown ? tokens : Math.max(reserved.tokens ?? 0, tokens),
     costSource: isKnown ? (costNanoUsd === 0 ? "none" : "table") : "bound",
     tableCostNanoUsd: undefined,
     inDoubt: !isKnown,
     health: "unknown",
   }
-  const { provider, format } = described
-  const status = format.isCompleted(batch) ? "succeeded" : "failed"
-  const settlement = await settleAttempt({ reservation }, charge, {
-    status,
-    provider,
-    modelUsed: model,
-    generationId: String(batch.id).slice(0, 200),
-    tokens: { inputTokens, outputTokens },
-  })
-  if (settlement.status === "settled" && settlement.replayed) return
-  const called = { provider, model: model ?? "unknown" }
-  reportAttempt(guard, called, {
-    status,
-    httpStatus: 200,
-    reservedNanoUsd,
-    limits: reservation.limits,
-    ...chargedFields(guard, called, { charge, reservedNanoUsd, settlement }),
-    inputTokens,
-    outputTokens,
-  })
 }

@@ -1,7 +1,7 @@
 import { isRecord, parseJson } from "@p2/core"
 import type { BatchStart, PricedCall, ProviderCall, Rejection } from "../../protocols/protocol"
 import { rejected, unbounded } from "../../protocols/rejection"
-import { BatchMeter } from "../../protocols/variants/batch-meter"
+import { pricedBatch, UNKNOWN_MODEL } from "../../protocols/variants/batch-price"
 import type { Guard } from "../guard-options"
 import type { ReadCall } from "../read-call"
 import { readWhole, responseOf } from "../read-response"
@@ -30,8 +30,6 @@ function fileKey({ origin }: URL, fileId: string): string {
   return `${origin} ${fileId}`
 }
 
-const UNKNOWN_MODEL = "unknown"
-
 /** Describes a batch by the bound of its file, or by the one that the options state. */
 export function describeStart(
   guard: Guard,
@@ -48,25 +46,10 @@ export function describeStart(
       known ??
       unbounded(
         "a batch",
-        "its calls are in a file that this guard did not upload",
-        "Upload the file with this guard, in the same process, or pass `batchUpperBound` with the most that one batch may cost.",
+        "this guard did not upload the file with its calls",
+        "Upload the file through the same guard or proxy, while it runs. Or pass `batchUpperBound` with the most that one batch may cost.",
       )
     )
-  const { nanoUsd, tokens, models } = isBounded ? known : { nanoUsd: stated!, tokens: 0, models: [UNKNOWN_MODEL] }
-  const model = models.at(-1) ?? UNKNOWN_MODEL
-  return {
-    status: "priced",
-    provider,
-    model,
-    models,
-    priceKey: `${provider}/${model}`,
-    input: { estimate: 0, upperBound: tokens },
-    maxOutputTokens: 0,
-    minOutputTokens: 0,
-    boundOptions: {},
-    fixedBound: { nanoUsd, tokens },
-    streamed: false,
-    bodyToSend: () => ({ ...(body.kind === "json" ? body.value : {}) }),
-    createMeter: () => new BatchMeter({ leaseMs }),
-  }
+  const bound = isBounded ? known : { nanoUsd: stated!, tokens: 0, models: [UNKNOWN_MODEL] }
+  return pricedBatch(provider, bound, { body: body.kind === "json" ? body.value : {}, leaseMs })
 }

@@ -57,6 +57,7 @@ const shared = globalThis as { [STORAGE]?: ScopeStorage }
 export function withBudget<T>(options: ScopeOptions, fn: () => T): T {
   checkOptions(options, SCOPE_NAMES, "options", ADVICE)
   const { budget, limit, subject } = options
+  if (typeof fn !== "function") throw new InvalidArgumentError("fn", "a function, such as () => agent.run(task)", fn)
   if (budget === undefined && limit === undefined && subject === undefined)
     throw new InvalidArgumentError("options", "at least one of `budget`, `limit` and `subject`", options)
   if (budget !== undefined && typeof budget?.reserve !== "function")

@@ -9,7 +9,7 @@ type RunInScope = <R>(fn: () => R) => R
  */
 export function keepInScope<T>(value: T, run: RunInScope): T {
   if (typeof value !== "object" || value === null) return value
-  // Not subclasses, which have methods of their own, such as the promises of the SDKs.
+  // Not subclasses, which have their own methods, such as the promises of the SDKs.
   if (Object.getPrototypeOf(value) === Promise.prototype)
     return (value as unknown as Promise<unknown>).then((resolved) => keepInScope(resolved, run)) as T
   if (value instanceof ReadableStream) return (value.locked ? value : scopedStream(value, run)) as T

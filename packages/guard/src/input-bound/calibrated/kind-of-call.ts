@@ -34,7 +34,7 @@ function hasFormat({ response_format, output_format, output_config, text, genera
 
 const MEDIA = words("image image_url input_image input_audio input_file document file inlineData inline_data")
 
-/** Whether a part of a message is no text. Schemas and results of tools are not searched. */
+/** Whether a part of a message is not text. Schemas and results of tools are not searched. */
 function hasMedia({ messages, input, contents }: Record<string, unknown>): boolean {
   return [messages, input, contents].some((turns) => Array.isArray(turns) && turns.some((turn) => hasMediaPart(turn)))
 }

@@ -19,13 +19,13 @@ const MIN_GAIN_TOKENS = 500
 /** New turns are bounded without a request while their hard bound exceeds their estimate by at most this share of the prompt. */
 const MAX_ADDED_SHARE = 0.25
 
-/** An endpoint that did not count is not asked again for this long. */
+/** After an endpoint failed to count, no request is sent to it for this long. */
 const PAUSE_MS = 60_000
 
 /** Bounds prompts by the counts of the provider. */
 export class ProviderBounds implements InputBounds {
   readonly #prefixes = new PrefixCounts()
-  /** When each endpoint may be asked again. */
+  /** When a request may be sent to each endpoint again. */
   readonly #pausedUntil = new LruMap<string, number>(1_000)
 
   async bound(call: CallToBound): Promise<TightenedCall> {

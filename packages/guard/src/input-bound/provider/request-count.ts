@@ -10,7 +10,7 @@ const MAX_ANSWER_BYTES = 64 * 1024
 
 export type CountOutcome =
   | { status: "counted"; tokens: number }
-  /** This call has no count: its body or its key is to blame. */
+  /** This call has no count, because of its body or its key. */
   | { status: "rejected" }
   /** The endpoint does not answer, or has no counts. */
   | { status: "unavailable" }
@@ -52,7 +52,7 @@ export async function requestCount(
   }
 }
 
-/** A prompt without tokens does not exist, so a count of 0 is no count. */
+/** Every prompt has tokens, so a count of 0 is invalid. */
 function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0
 }

@@ -1,9 +1,8 @@
 import { isRecord } from "@p2/core"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody, unbounded } from "../rejection"
+import { invalidBody, noJSON, unbounded } from "../rejection"
 import { BATCH_MARGIN_MS } from "../variants/batch-key"
-import { BatchMeter } from "../variants/batch-meter"
-import { addBounds, type BatchBound, boundInBatch, inBatch, NO_CALLS } from "../variants/batch-price"
+import { addBounds, type BatchBound, boundInBatch, inBatch, NO_CALLS, pricedBatch } from "../variants/batch-price"
 import { unknownField } from "../variants/body-fields"
 import { providerOf } from "../variants/called-model"
 
@@ -24,30 +23,14 @@ export function describeMessageBatch(
       "only the price of Anthropic's own batches is listed",
       "Send the calls one by one.",
     )
-  if (call.body.kind !== "json") return invalidBody("body", "a JSON object")
+  if (call.body.kind !== "json") return noJSON("a message batch")
   const { value: body } = call.body
   const unknown = Object.keys(body).find((name) => name !== "requests")
   if (unknown !== undefined) return unknownField(unknown)
   if (!Array.isArray(body.requests)) return invalidBody("requests", "an array of calls")
   const bound = boundOfCalls(call, context, body.requests, describe)
   if (bound.status === "rejected") return bound
-  const { nanoUsd, tokens, models } = bound
-  const model = models.at(-1) ?? "unknown"
-  return {
-    status: "priced",
-    provider: "anthropic",
-    model,
-    models,
-    priceKey: `anthropic/${model}`,
-    input: { estimate: 0, upperBound: tokens },
-    maxOutputTokens: 0,
-    minOutputTokens: 0,
-    boundOptions: {},
-    fixedBound: { nanoUsd, tokens },
-    streamed: false,
-    bodyToSend: () => ({ ...body }),
-    createMeter: () => new BatchMeter({ leaseMs: COMPLETION_WINDOW_MS + BATCH_MARGIN_MS }),
-  }
+  return pricedBatch("anthropic", bound, { body, leaseMs: COMPLETION_WINDOW_MS + BATCH_MARGIN_MS })
 }
 
 function boundOfCalls(

@@ -1,9 +1,10 @@
 import { isRecord } from "@p2/core"
 import { jsonPart, type PromptPart, type PromptTokens, sumParts, tokensPart, unseenPart } from "../prompt-parts"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody, unbounded } from "../rejection"
+import { noJSON, unbounded } from "../rejection"
 import { checkFields, unknownField } from "../variants/body-fields"
 import { type CalledModel, calledModel } from "../variants/called-model"
+import { pricedCall } from "../variants/priced-call"
 import { describeMessageBatch } from "./batch"
 import { cacheWritesOf } from "./cache-writes"
 import { contentParts, messageParts } from "./content"
@@ -22,7 +23,7 @@ export function describeAnthropic(call: ProviderCall, context: ProtocolContext):
   if (target.status === "other") return undefined
   if (target.status === "decided") return target.description
   if (target.status === "batch") return describeMessageBatch(call, context, describeAnthropic)
-  if (call.body.kind !== "json") return invalidBody("body", "a JSON object")
+  if (call.body.kind !== "json") return noJSON("a message")
   const body = call.body.value
   const model = calledModel(call, { model: target.model ?? body.model }, { ...context, ...target.seller })
   if (model.status === "rejected") return model
@@ -52,11 +53,7 @@ function describeMessage(call: ProviderCall, body: Body, model: CalledModel): Pr
   const uncontrolled = long ?? checkContextManagement(body.context_management, input.upperBound)
   if (uncontrolled !== undefined) return uncontrolled
   const cacheWrites = cacheWritesOf(body, { runsTools: tools.runs.size > 0 })
-  return {
-    status: "priced",
-    provider: model.provider.name,
-    model: model.model,
-    priceKey: model.priceKey,
+  return pricedCall(model, {
     input: {
       estimate: input.estimate,
       upperBound: input.upperBound,
@@ -78,7 +75,7 @@ function describeMessage(call: ProviderCall, body: Body, model: CalledModel): Pr
     bodyToSend: ({ maxOutputTokens = limits.maxOutputTokens }) =>
       maxOutputTokens === undefined ? { ...body } : { ...body, max_tokens: maxOutputTokens },
     createMeter: () => new MessageMeter({ model: model.countedAs, cacheWrites }),
-  }
+  })
 }
 
 /** Checks the fields of objects in the body. */
@@ -138,7 +135,7 @@ function windowOf({ window }: CalledModel, betas: ReadonlySet<string>): number |
   return window !== undefined && betas.has("context-1m") ? Math.max(window, LONG_CONTEXT_TOKENS) : window
 }
 
-/** Rows for 200,000 tokens do not say what more of them cost; Sonnet 4.5 has a price for bounds. */
+/** Prices for 200,000 tokens do not state the cost of more tokens; Sonnet 4.5 has a price for bounds. */
 function checkLongContext(input: PromptTokens, model: CalledModel, betas: ReadonlySet<string>): Rejection | undefined {
   const { window = 0, price } = model
   const isPriced = window >= LONG_CONTEXT_TOKENS || price.tiers.length > 1 || /claude-sonnet-4-5/.test(price.model)

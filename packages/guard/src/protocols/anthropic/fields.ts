@@ -57,7 +57,7 @@ export function checkBetas(betas: ReadonlySet<string>): Rejection | undefined {
 const COMPACT_FROM_TOKENS = 150_000
 
 /**
- * Checks `context_management`. Clearing only shortens the input. Compaction is a pass of its own that no field limits, so the
+ * Checks `context_management`. Clearing only shortens the input. Compaction is a separate pass that no field limits, so the
  * input must stay below its threshold.
  */
 export function checkContextManagement(value: unknown, inputUpperBound: number): Rejection | undefined {

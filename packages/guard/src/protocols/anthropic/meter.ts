@@ -129,8 +129,8 @@ export class MessageMeter implements Meter {
 }
 
 /**
- * The usage as it is priced: reserved capacity has the standard price, and code ran beside a web tool, where it has no fee. A
- * call without one is rejected.
+ * The usage as it is priced: reserved capacity has the standard price, and code execution has no fee, because it ran
+ * together with a web tool. A call without one is rejected.
  */
 function usageOf(reading: UsageReading | undefined): ReportedUsage | undefined {
   if (reading === undefined || reading.status === "none") return undefined

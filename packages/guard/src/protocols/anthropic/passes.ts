@@ -1,5 +1,6 @@
-import { type PromptTokens, unknownWindow } from "../prompt-parts"
+import type { PromptTokens } from "../prompt-parts"
 import type { Rejection } from "../protocol"
+import { unknownWindow } from "../rejection"
 import type { ClaudeTools } from "./tools"
 
 /**

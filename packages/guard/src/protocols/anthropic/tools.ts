@@ -25,7 +25,7 @@ const INSTRUCTIONS = tokensPart(500, 1024)
 const MARKUP = tokensPart(12, 64)
 
 /**
- * Tools with a schema of Anthropic's that the caller runs, with their published tokens, and half as many again in the bound.
+ * Tools with a schema of Anthropic's that the caller runs, with their published tokens, and 1.5 times these in the bound.
  * @see https://platform.claude.com/docs/en/about-claude/pricing#specific-tool-pricing (as of 2026-09)
  */
 const CLIENT_TOOLS: readonly (readonly [type: RegExp, tokens: number])[] = [
@@ -129,7 +129,7 @@ function unknownTool(type: string): Rejection {
 }
 
 /**
- * Whether code execution has no fee beside this tool.
+ * Whether code execution has no fee in a call with this tool.
  * @see https://platform.claude.com/docs/en/agents-and-tools/tool-use/code-execution-tool#usage-and-pricing (as of 2026-09)
  */
 function isFreeOfCodeFees(type: unknown): boolean {

@@ -1,8 +1,10 @@
 import { jsonPart, sumParts, tokensPart, unseenPart } from "../prompt-parts"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody } from "../rejection"
+import { invalidBody, noJSON } from "../rejection"
 import { checkFields } from "../variants/body-fields"
 import { type CalledModel, calledModel } from "../variants/called-model"
+import { pricedCall } from "../variants/priced-call"
+import { rejectsBatchTier } from "../variants/service-tier"
 import { camelKeys } from "./camel-keys"
 import { contentParts, contentsParts, type GeminiPart } from "./content"
 import { describeEmbedding } from "./embeddings"
@@ -17,7 +19,7 @@ type Body = Readonly<Record<string, unknown>>
 export function describeGemini(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   const target = targetOf(call, context)
   if (target.status !== "method") return target.status === "other" ? undefined : target.description
-  if (call.body.kind !== "json") return invalidBody("body", "a JSON object")
+  if (call.body.kind !== "json") return noJSON("a call of `generateContent`")
   const model = calledModel(call, { model: target.model }, { ...context, ...target.seller })
   if (model.status === "rejected") return model
   const called = { ...model, ...target.region }
@@ -50,6 +52,9 @@ function describeContent(
   if (modalities.status === "rejected") return modalities
   const limits = readLimits(config)
   if (limits.status === "rejected") return limits
+  const serviceTier = serviceTierOf(call, body)
+  const wrongTier = rejectsBatchTier(serviceTier)
+  if (wrongTier !== undefined) return wrongTier
   const parts: GeminiPart[] = [
     REQUEST,
     ...contentParts(body.systemInstruction, "systemInstruction"),
@@ -60,15 +65,11 @@ function describeContent(
   ]
   const prompt = sumParts(parts, model)
   if (prompt.status === "rejected") return prompt
-  return {
-    status: "priced",
-    provider: model.provider.name,
-    model: model.model,
-    priceKey: model.priceKey,
+  return pricedCall(model, {
     input: {
       estimate: prompt.estimate,
       upperBound: prompt.upperBound,
-      // Cached contents, and what tools of Google add, are in no count.
+      // No count includes cached contents and what Google's tools add.
       prompt: prompt.isShown ? { isShown: true, passes: 1 } : undefined,
     },
     maxOutputTokens: limits.maxOutputTokens,
@@ -76,8 +77,7 @@ function describeContent(
     boundOptions: {
       choices: limits.candidates,
       webSearches: tools.webSearches,
-      serviceTier: serviceTierOf(call, body),
-      region: model.region,
+      serviceTier,
       inputModalities: parts.some(({ mayHaveAudio }) => mayHaveAudio) ? undefined : ["text", "image"],
       outputModalities: modalities.modalities,
     },
@@ -85,7 +85,7 @@ function describeContent(
     bodyToSend: ({ maxOutputTokens = limits.maxOutputTokens ?? certainMaximum(model) }) =>
       withLimit(original, config, maxOutputTokens),
     createMeter: () => new ContentMeter({ model: model.countedAs, candidates: limits.candidates }),
-  }
+  })
 }
 
 function cachedPart(): GeminiPart {

@@ -4,6 +4,7 @@ import type { PricedCall, Rejection } from "../protocol"
 import { invalidBody, unbounded } from "../rejection"
 import { type BodyFields, checkFields, words } from "../variants/body-fields"
 import type { CalledModel } from "../variants/called-model"
+import { pricedCall } from "../variants/priced-call"
 import { camelKeys } from "./camel-keys"
 import { contentParts, type GeminiPart } from "./content"
 import { ContentMeter } from "./meter"
@@ -28,19 +29,15 @@ export function describeEmbedding(original: Body, model: CalledModel): PricedCal
     return unbounded("an embedding of media", "no price is listed for it", "Embed text.")
   const prompt = sumParts(parts, model)
   if (prompt.status === "rejected") return prompt
-  return {
-    status: "priced",
-    provider: model.provider.name,
-    model: model.model,
-    priceKey: model.priceKey,
+  return pricedCall(model, {
     input: { estimate: prompt.estimate, upperBound: prompt.upperBound },
     maxOutputTokens: 0,
     minOutputTokens: 0,
-    boundOptions: { serviceTier: "standard", region: model.region, inputModalities: ["text"] },
+    boundOptions: { serviceTier: "standard", inputModalities: ["text"] },
     streamed: false,
     bodyToSend: () => ({ ...original }),
     createMeter: () => new ContentMeter({ model: model.countedAs, candidates: 0 }),
-  }
+  })
 }
 
 function requestParts({ content, title }: Body): GeminiPart[] {

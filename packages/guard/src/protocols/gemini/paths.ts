@@ -27,10 +27,13 @@ const METHOD = /^.*?(?:\/locations\/([\w-]+))?(\/publishers\/google)?\/models\/(
 /** Hosts of Vertex AI: global, of a region, and of several regions. */
 const VERTEX_HOST = /^([a-z0-9-]+-)?aiplatform\.(\w+\.rep\.)?googleapis\.com$/
 
-/** Methods that are billed otherwise than by the tokens of one answer. */
+/** Methods that are not billed by the tokens of one answer. */
 const REJECTED: Readonly<Record<string, readonly [because: string, remedy: string]>> = {
-  batchGenerateContent: ["its requests are priced later", "Send the calls one by one to `:generateContent`."],
-  asyncBatchEmbedContent: ["its requests are priced later", "Use `:batchEmbedContents`."],
+  batchGenerateContent: [
+    "the guard does not bound Gemini's batches",
+    "Send the calls one by one to `:generateContent`.",
+  ],
+  asyncBatchEmbedContent: ["the guard does not bound Gemini's batches", "Use `:batchEmbedContents`."],
   predict: ["no prices are listed for its results", "Use `:generateContent` or `:embedContent`."],
   predictLongRunning: ["no prices are listed for its results", "Use a model with `:generateContent`."],
 }
@@ -80,7 +83,7 @@ function resourceTarget({ method, url }: ProviderCall): GeminiTarget {
     const description = unbounded(
       "a cached content",
       because,
-      "Omit it: prompts are cached without a fee by themselves.",
+      "Omit it: Gemini caches prompts automatically, without a fee.",
     )
     return { status: "decided", description }
   }
@@ -89,7 +92,7 @@ function resourceTarget({ method, url }: ProviderCall): GeminiTarget {
     return { status: "decided", description: unbounded("a file search store", because, "Embed with `:embedContent`.") }
   }
   if (resource === "interactions" && !isRead) {
-    const because = "its turns and tools are run by the provider"
+    const because = "the provider runs its turns and tools"
     return { status: "decided", description: unbounded("an interaction", because, "Use `:generateContent`.") }
   }
   // https://ai.google.dev/gemini-api/docs/files: files have no price (as of 2026-10).

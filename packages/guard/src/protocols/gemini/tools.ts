@@ -29,7 +29,7 @@ const REJECTED: Readonly<Record<string, readonly [because: string, remedy: strin
   ],
   fileSearch: [
     "the model decides how often it searches, and every result is billed as input",
-    "Search in your code and send what you found.",
+    "Search in your code and send the results.",
   ],
   googleMaps: ["no price is listed for its requests", "Call Google Maps in a function of your own."],
   enterpriseWebSearch: ["no price is listed for its requests", "Search in a function of your own."],

@@ -1,8 +1,9 @@
-import { countTokens } from "@p2/tokens"
+import { countTexts } from "../counted-input"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody, rejected, rejectionOf, unbounded } from "../rejection"
+import { invalidBody, unbounded } from "../rejection"
 import { checkFields } from "../variants/body-fields"
-import { type CalledModel, calledModel } from "../variants/called-model"
+import type { CalledModel } from "../variants/called-model"
+import { pricedCall, readJSONCall } from "../variants/priced-call"
 import { SPEECH_FIELDS } from "./audio-fields"
 import { SpeechMeter } from "./speech-meter"
 
@@ -14,10 +15,9 @@ const ADDED_TOKENS = 256
 /** Describes a call of OpenAI's speech API: its answer is an audio file, or a stream of events with `stream_format: "sse"`. */
 export function describeSpeech(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   if (call.method !== "POST" || !call.url.pathname.endsWith("/audio/speech")) return undefined
-  if (call.body.kind !== "json") return rejected("invalid-body", "The body of a speech call must be a JSON object.")
-  const body = call.body.value
-  const model = calledModel(call, body, context)
-  if (model.status === "rejected") return model
+  const read = readJSONCall(call, context, "a speech call")
+  if (read.status === "rejected") return read
+  const { body, model } = read
   return checkFields(body, [SPEECH_FIELDS]) ?? describePriced(body, model, context)
 }
 
@@ -35,22 +35,18 @@ function describePriced(body: Body, model: CalledModel, context: ProtocolContext
       "it is billed by the tokens of the audio, and no source lists their maximum",
       "Pass `maxSpeechTokens` with the most output tokens that you accept.",
     )
-  const counted = isByCharacter ? NO_TOKENS : countText([input, instructions], model)
+  const counted = countTexts(isByCharacter ? [] : [input, instructions], model)
   if (counted.status === "rejected") return counted
+  const inputUpperBound = isByCharacter ? 0 : counted.upperBound + ADDED_TOKENS
   const isStreamed = body.stream_format === "sse"
-  return {
-    status: "priced",
-    provider: model.provider.name,
-    model: model.model,
-    priceKey: model.priceKey,
-    input: { estimate: counted.estimate, upperBound: counted.upperBound },
+  return pricedCall(model, {
+    input: { estimate: Math.min(counted.estimate, inputUpperBound), upperBound: inputUpperBound },
     maxOutputTokens: output,
     // The API has no output limit.
     minOutputTokens: output,
     boundOptions: {
       choices: 1,
       ...(characters !== undefined && { inputCharacters: characters }),
-      region: model.region,
       serviceTier: undefined,
       cacheWrites: "none",
       ...(!isByCharacter && { inputModalities: ["text"], outputModalities: outputModalities(model) }),
@@ -59,26 +55,10 @@ function describePriced(body: Body, model: CalledModel, context: ProtocolContext
     answersWithFile: !isStreamed,
     bodyToSend: () => ({ ...body }),
     createMeter: () => new SpeechMeter({ characters, maxOutputTokens: output }),
-  }
+  })
 }
-
-const NO_TOKENS = { status: "counted", estimate: 0, upperBound: 0 } as const
 
 /** A speech model that lists one output price has it for audio. */
 function outputModalities({ price }: CalledModel): ["audio"] | ["text"] {
   return price.rates.audioOutput === undefined ? ["text"] : ["audio"]
-}
-
-function countText(texts: readonly string[], { countedAs }: CalledModel) {
-  try {
-    const sum = (countBy: "estimate" | "upperBound") =>
-      texts.reduce(
-        (total, text) => total + countTokens(text, { model: countedAs, ...(countBy === "upperBound" && { countBy }) }),
-        0,
-      )
-    const upperBound = sum("upperBound") + ADDED_TOKENS
-    return { status: "counted" as const, estimate: Math.min(sum("estimate"), upperBound), upperBound }
-  } catch (error) {
-    return rejectionOf(error)
-  }
 }

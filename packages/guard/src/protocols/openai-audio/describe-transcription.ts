@@ -1,9 +1,10 @@
-import { countTokens } from "@p2/tokens"
+import { countTexts } from "../counted-input"
 import { fieldsOfBody, isFile, isSwitchedOn, itemsOf } from "../form-fields"
 import type { CallDescription, FormFile, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody, rejected, rejectionOf, unbounded } from "../rejection"
+import { invalidBody, rejected, unbounded } from "../rejection"
 import { checkFields, countedFields } from "../variants/body-fields"
 import { type CalledModel, calledModel } from "../variants/called-model"
+import { pricedCall } from "../variants/priced-call"
 import { TRANSCRIPTION_FIELDS } from "./audio-fields"
 import { audioSeconds } from "./audio-seconds"
 import { TranscriptionMeter } from "./transcription-meter"
@@ -38,14 +39,17 @@ export function describeTranscription(call: ProviderCall, context: ProtocolConte
 }
 
 function bySecond(body: Body, model: CalledModel, seconds: number | undefined): PricedCall | Rejection {
-  if (seconds === undefined)
-    return unbounded(
-      "compressed audio",
-      `${model.countedAs} is billed by the second, and the bytes of the file do not prove its length`,
-      "Send it as uncompressed WAV in a file named `*.wav`, or pass `maxAudioSeconds` with the most seconds that you send.",
-    )
+  if (seconds === undefined) return unknownLength(`${model.countedAs} is billed by the second`)
   // A provider may round the length up.
   return describePriced(body, model, { input: { estimate: 0, upperBound: 0 }, output: 0, audioSeconds: seconds + 1 })
+}
+
+function unknownLength(because: string): Rejection {
+  return unbounded(
+    "compressed audio",
+    `${because}, and the bytes of the file do not prove its length`,
+    "Send it as uncompressed WAV in a file named `*.wav`. Or pass `maxAudioSeconds` with the most seconds that a file may have.",
+  )
 }
 
 /** A transcription that is billed by tokens. */
@@ -68,11 +72,7 @@ function byTokens({ body, model, seconds }: TokenCall): PricedCall | Rejection {
     window ?? Number.POSITIVE_INFINITY,
   )
   if (upperBound === Number.POSITIVE_INFINITY)
-    return unbounded(
-      "compressed audio",
-      `the context window of ${model.countedAs} is unknown, and the bytes of the file do not prove its length`,
-      "Send it as uncompressed WAV in a file named `*.wav`, or pass `maxAudioSeconds` with the most seconds that you send.",
-    )
+    return unknownLength(`the context window of ${model.countedAs} is unknown`)
   return describePriced(body, model, {
     input: { estimate: Math.min(input.estimate, upperBound), upperBound },
     output,
@@ -80,18 +80,12 @@ function byTokens({ body, model, seconds }: TokenCall): PricedCall | Rejection {
   })
 }
 
-function inputOf(body: Body, { countedAs }: CalledModel, seconds = 0) {
-  let estimate = Math.ceil(seconds * USUAL_TOKENS_PER_SECOND)
-  let upperBound = seconds * TOKENS_PER_SECOND + ADDED_TOKENS
-  try {
-    for (const text of countedFields(body, [TRANSCRIPTION_FIELDS])) {
-      estimate += countTokens(text, { model: countedAs })
-      upperBound += 2 * countTokens(text, { model: countedAs, countBy: "upperBound" })
-    }
-    return { status: "counted" as const, estimate: Math.min(estimate, upperBound), upperBound }
-  } catch (error) {
-    return rejectionOf(error)
-  }
+function inputOf(body: Body, model: CalledModel, seconds = 0) {
+  const texts = countTexts(countedFields(body, [TRANSCRIPTION_FIELDS]), model)
+  if (texts.status === "rejected") return texts
+  const upperBound = seconds * TOKENS_PER_SECOND + ADDED_TOKENS + 2 * texts.upperBound
+  const estimate = Math.ceil(seconds * USUAL_TOKENS_PER_SECOND) + texts.estimate
+  return { status: "counted" as const, estimate: Math.min(estimate, upperBound), upperBound }
 }
 
 interface Bounds {
@@ -102,11 +96,7 @@ interface Bounds {
 
 function describePriced(body: Body, model: CalledModel, { input, output, audioSeconds }: Bounds): PricedCall {
   const isBySecond = audioSeconds !== undefined
-  return {
-    status: "priced",
-    provider: model.provider.name,
-    model: model.model,
-    priceKey: model.priceKey,
+  return pricedCall(model, {
     input,
     maxOutputTokens: output,
     // The API has no output limit.
@@ -114,7 +104,6 @@ function describePriced(body: Body, model: CalledModel, { input, output, audioSe
     boundOptions: {
       choices: 1,
       ...(isBySecond && { audioSeconds }),
-      region: model.region,
       serviceTier: undefined,
       cacheWrites: "none",
       ...(!isBySecond && { inputModalities: ["text", "audio"], outputModalities: ["text"] }),
@@ -122,5 +111,5 @@ function describePriced(body: Body, model: CalledModel, { input, output, audioSe
     streamed: isSwitchedOn(body.stream),
     bodyToSend: () => ({ ...body }),
     createMeter: () => new TranscriptionMeter({ isBySecond }),
-  }
+  })
 }

@@ -1,6 +1,6 @@
 import { isFile } from "../form-fields"
 import type { CallDescription, ProtocolContext, ProviderCall } from "../protocol"
-import { invalidBody, rejected } from "../rejection"
+import { invalidBody, noJSON } from "../rejection"
 import { BATCH_MARGIN_MS, batchKey } from "../variants/batch-key"
 import { type BodyFields, checkFields, words } from "../variants/body-fields"
 import { providerOf } from "../variants/called-model"
@@ -37,7 +37,7 @@ function describeUpload(body: ProviderCall["body"]): CallDescription | undefined
 }
 
 function describeStart(body: ProviderCall["body"]): CallDescription {
-  if (body.kind !== "json") return rejected("invalid-body", "The body of a batch must be a JSON object.")
+  if (body.kind !== "json") return noJSON("a batch")
   const rejection = checkFields(body.value, [BATCH_FIELDS])
   if (rejection !== undefined) return rejection
   const { completion_window: window, endpoint, input_file_id: fileId } = body.value

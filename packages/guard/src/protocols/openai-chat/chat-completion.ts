@@ -84,7 +84,7 @@ export class ChatCompletion implements Meter {
     return this.#reasoning.fields
   }
 
-  /** The texts that may be the answer, the likeliest first: arguments of tool calls, content, empty arguments. */
+  /** The strings that may be the answer, the likeliest first: arguments of tool calls, content, empty arguments. */
   get texts(): readonly string[] {
     const blank = this.#calls.arguments.filter(isBlank)
     const filled = this.#calls.arguments.filter((text) => !isBlank(text))
@@ -104,7 +104,8 @@ export class ChatCompletion implements Meter {
   /** Adds an event, or a whole body (`event` undefined). `hasContent`: the model wrote something, reasoning included. */
   add({ event, data, text }: WireEvent): { usageOnly: boolean; hasContent: boolean } {
     const nothing = { usageOnly: false, hasContent: false }
-    const isEmpty = text.trim() === "" && event !== "error"
+    const isError = event !== undefined && isErrorEvent(event)
+    const isEmpty = text.trim() === "" && !isError
     if (event !== undefined && (isEmpty || isKeepAlive(event, data))) return nothing
     if (event !== undefined && isDoneMark(data ?? text)) {
       this.#isComplete = true
@@ -115,7 +116,7 @@ export class ChatCompletion implements Meter {
       this.#break(data === undefined ? text : data)
       return nothing
     }
-    if (event === "error" || reportsError(body)) this.#break(body)
+    if (isError || reportsError(body)) this.#break(body)
     return this.#addBody(body, { isWhole: event === undefined })
   }
 
@@ -143,19 +144,21 @@ export class ChatCompletion implements Meter {
     const choices = (Array.isArray(body.choices) ? body.choices : []).filter(isRecord)
     if (isWhole && choices.length === 0) this.#break(body)
     const before = this.#outputBytes
-    for (const choice of choices) this.#addChoice(choice, isWhole)
+    for (const choice of choices) this.#addChoice(choice, body, isWhole)
     const hasContent = this.#outputBytes > before
     if (hasContent) this.#isUsageFinal = false
     this.#hasContent ||= hasContent
-    const hasUsage = this.#addUsage([body.usage, ...choices.map((choice) => choice.usage), groqUsage(body)])
+    const inError = isRecord(body.error) ? body.error.usage : undefined
+    const usages = [body.usage, inError, ...choices.map((choice) => choice.usage), groqUsage(body)]
+    const hasUsage = this.#addUsage(usages)
     if (choices.length === 0 && !hasUsage && !isEmptyChunk(body)) this.#break(body)
     this.#isComplete ||= isWhole && choices.length > 0
     return { usageOnly: hasUsage && choices.length === 0 && !this.#isBroken, hasContent }
   }
 
-  #addChoice(choice: Record<string, unknown>, isWhole: boolean): void {
+  #addChoice(choice: Record<string, unknown>, body: Record<string, unknown>, isWhole: boolean): void {
     const { delta } = choice
-    // Perplexity sends the whole message so far beside each delta, MiniMax the whole message at the end:
+    // Perplexity sends the whole message so far with each delta, MiniMax the whole message at the end:
     // https://github.com/perplexityai/api-discussion/issues/209
     const hasDelta = !isWhole && isRecord(delta) && Object.keys(delta).some((key) => key !== "role")
     const text = choice.text === undefined ? undefined : { content: choice.text }
@@ -169,12 +172,13 @@ export class ChatCompletion implements Meter {
     if (!isAnswer) return
     const inner = isRecord(message) ? message.error : undefined
     if ([choice.error, inner].some((error) => reportsError({ error }))) this.#break(choice)
-    const reason = shownReason(choice.finish_reason)
-    // The choice of a whole body without a message is no answer, and not an empty one: that would be repaired.
+    const reason = finishReasonIn(choice, message) ?? statedReason(body)
+    // A whole body whose choice has no message has no answer. It does not count as an empty answer, which would be
+    // repaired.
     if (isWhole && !isRecord(message) && endOf(reason) === "complete") this.#break(choice)
-    if (reason === undefined || reason === "null") return
+    if (reason === undefined) return
     this.#isComplete = true
-    // A later reason does not make an answer whole that was filtered, truncated or broken off.
+    // A later reason does not complete an answer that was filtered, truncated or cut off.
     if (this.#finishReason !== undefined && this.answerEnd !== "complete") return
     this.#finishReason = reason
     this.#nativeFinishReason = shownReason(choice.native_finish_reason)
@@ -189,9 +193,8 @@ export class ChatCompletion implements Meter {
     else if (isRecord(content)) this.#addPart(isTextPart(content) ? content : JSON.stringify(content))
     if (typeof refusal === "string") this.#refusal += refusal
     this.#reasoning.add(message, { isWhole })
-    const hasCalls = Array.isArray(calls) ? calls.length > 0 : isRecord(calls) || isRecordText(calls)
-    if (hasCalls) this.#calls.add(calls, { isWhole })
-    else if (isRecord(legacyCall)) this.#calls.add(legacyCall, { isWhole })
+    if (Array.isArray(calls) || isRecord(calls) || isRecordText(calls)) this.#calls.add(calls, { isWhole })
+    if (isRecord(legacyCall)) this.#calls.addLegacy(legacyCall, { isWhole })
   }
 
   #addPart(part: unknown): void {
@@ -200,10 +203,12 @@ export class ChatCompletion implements Meter {
     if (part.type === "tool_use") this.#calls.add(part, { isWhole: false })
     if (typeof part.refusal === "string") this.#refusal += part.refusal
     // Mistral and others send reasoning as parts: https://docs.mistral.ai/capabilities/reasoning/
-    if (typeof part.type === "string" && /think|reason/.test(part.type)) return
+    // Gemini marks them: https://ai.google.dev/gemini-api/docs/thinking#summaries
+    if (part.thought === true || (typeof part.type === "string" && /think|reason|summary/.test(part.type))) return
     const text = isRecord(part.text) ? part.text.value : part.text
     if (typeof text === "string") this.#content += text
     else if (isRecord(part.json)) this.#content += JSON.stringify(part.json)
+    else if (part.type === undefined && part.refusal === undefined) this.#content += JSON.stringify(part)
   }
 
   /** Adds the usages of an event, and returns whether there were any. */
@@ -242,8 +247,14 @@ function isDoneMark(value: unknown): boolean {
   return typeof value === "string" && value.trim().toUpperCase() === "[DONE]"
 }
 
+/** `event: error`, and names such as `internalServerException`. */
+function isErrorEvent(event: string): boolean {
+  return /error|exception/i.test(event)
+}
+
 /** Events that say that the connection is alive: `event: ping`, `{"type":"ping"}`. */
 function isKeepAlive(event: string, data: unknown): boolean {
+  if (isRecord(data) && reportsError(data)) return false
   const isPing = /^(?:ping|heartbeat|keep-?alive)$/i
   return isPing.test(event) || (isRecord(data) && typeof data.type === "string" && isPing.test(data.type))
 }
@@ -276,14 +287,28 @@ function shortString(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value.slice(0, 200) : undefined
 }
 
-/** A finish reason; "unrecognized" for one that is no identifier, because a broken server may put text of the answer there. */
+/** The finish reason of a choice: servers also put it into the message, or pass on the field of Anthropic or Gemini. */
+function finishReasonIn(choice: Record<string, unknown>, message: unknown): string | undefined {
+  return statedReason(choice) ?? (isRecord(message) ? statedReason(message) : undefined)
+}
+
+function statedReason({ finish_reason, finishReason, stop_reason }: Record<string, unknown>): string | undefined {
+  // vLLM's `stop_reason` is the token or the string at which the answer ended.
+  const stopReason = typeof stop_reason === "string" ? stop_reason : undefined
+  return [finish_reason, finishReason, stopReason].map(shownReason).find((reason) => reason !== undefined)
+}
+
+/**
+ * A finish reason; "unrecognized" for one that is not an identifier, because a broken server may put text of the answer
+ * there.
+ */
 function shownReason(value: unknown): string | undefined {
   // The nested form of the AI SDK and of Cohere: `{ "type": "length" }`.
   const reason = isRecord(value) ? (value.unified ?? value.type ?? value.reason ?? value) : value
   if (reason === undefined || reason === null || reason === false) return undefined
   // Removes the detail, as in `content_filter: SAFETY`.
   const text = typeof reason === "string" ? reason.replace(/:.*$/s, "").trim() : reason
-  return text === "" ? undefined : (shownIdentifier(text) ?? "unrecognized")
+  return text === "" || text === "null" ? undefined : (shownIdentifier(text) ?? "unrecognized")
 }
 
 /** Fields of a message that the model does not write. */

@@ -66,7 +66,7 @@ const VARIANTS: Readonly<Record<string, BodyFields>> = {
     free: /* @__PURE__ */ words("user_security_context"),
     rejected: {
       data_sources: {
-        because: "Azure adds search results to the input and bills the search service apart",
+        because: "Azure adds search results to the input and bills the search service separately",
         remedy: "Search in your own code, and send the results as messages.",
       },
     },
@@ -102,7 +102,7 @@ const VARIANTS: Readonly<Record<string, BodyFields>> = {
     read: /* @__PURE__ */ words("search_parameters"),
     rejected: {
       deferred: {
-        because: "the answer comes with a later call, which this guard does not recognize",
+        because: "the answer comes with a later call, which the guard does not recognize",
         remedy: "Omit it.",
         when: (value) => value !== false,
       },

@@ -50,8 +50,9 @@ function addMessage(input: CountableInput, message: unknown, path: string): Reje
   }
   const sent = isRecord(audio) ? withoutAudio : message
   if (sent.role === "function") {
-    const name = String(sent.name)
-    input.messages.push({ role: "tool", content: (sent.content ?? "") as string, tool_call_id: name })
+    const { name, content, ...others } = sent
+    const asTool = { ...others, role: "tool", content: content ?? "", tool_call_id: String(name) }
+    input.messages.push(asTool as unknown as Message)
     return undefined
   }
   const content = sent.content
@@ -98,8 +99,9 @@ function addModality(input: CountableInput, type: string): void {
 /** A call of a custom tool, in the form of a call of a function. */
 function countableCall(call: unknown): ToolCall {
   if (!isRecord(call) || !isRecord(call.custom)) return call as unknown as ToolCall
-  const { name, input } = call.custom as { name: string; input: string }
-  return { id: call.id as string, type: "function", function: { name, arguments: input } }
+  const { custom, ...others } = call
+  const { name, input } = custom as { name: string; input: string }
+  return { ...others, type: "function", function: { name, arguments: input } } as unknown as ToolCall
 }
 
 /** Functions, custom tools and the older `functions`. Every other type is a tool that the provider runs. */
@@ -114,9 +116,10 @@ function addTools(input: CountableInput, body: Readonly<Record<string, unknown>>
       if (!isRecord(definition) || (field === "tools" && tool.type !== "function" && tool.type !== "custom"))
         return rejected(
           "unbounded-cost",
-          `The cost of the tool ${JSON.stringify(String(tool.type).slice(0, 100))} at \`${path}\` has no upper bound: the provider runs it as often as the model decides. Send tools of the types "function" and "custom", or use the Responses API with \`max_tool_calls\`.`,
+          `The cost of the tool ${shownName(tool.type)} at \`${path}\` has no upper bound: the provider runs it as often as the model decides. Send tools of the types "function" and "custom", or use the Responses API with \`max_tool_calls\`.`,
         )
-      input.tools.push({ type: "function", function: definition } as unknown as ToolDefinition)
+      const { function: _, custom: __, ...others } = field === "functions" ? {} : tool
+      input.tools.push({ ...others, type: "function", function: definition } as unknown as ToolDefinition)
     }
   }
   return undefined

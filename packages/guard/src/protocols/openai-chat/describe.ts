@@ -2,12 +2,13 @@ import { isRecord } from "@p2/core"
 import type { Modality } from "@p2/pricing"
 import { type CountableInput, countInput } from "../counted-input"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody, rejected } from "../rejection"
+import { invalidBody } from "../rejection"
 import { checkFields, countedFields, unknownField } from "../variants/body-fields"
 import { checkCacheTime } from "../variants/cache-time"
-import { type CalledModel, calledModel } from "../variants/called-model"
+import type { CalledModel } from "../variants/called-model"
 import type { LimitField } from "../variants/known-providers"
 import { readOpenRouterFields, withOpenRouterFields } from "../variants/openrouter"
+import { pricedCall, readJSONCall } from "../variants/priced-call"
 import { serviceTierOf } from "../variants/service-tier"
 import { ChatCompletion } from "./chat-completion"
 import { chatFieldsOf } from "./chat-fields"
@@ -24,10 +25,9 @@ const LIVE_SEARCH_RESULTS = 20
 /** Describes a chat completion of OpenAI, or of a provider with the same wire format. */
 export function describeChat(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   if (call.method !== "POST" || !call.url.pathname.endsWith("/chat/completions")) return undefined
-  if (call.body.kind !== "json") return rejected("invalid-body", "The body of a chat completion must be a JSON object.")
-  const body = call.body.value
-  const model = calledModel(call, body, context)
-  if (model.status === "rejected") return model
+  const read = readJSONCall(call, context, "a chat completion")
+  if (read.status === "rejected") return read
+  const { body, model } = read
   const tables = chatFieldsOf(model.provider.name)
   // A model on the caller's own machine is free, regardless of the fields.
   const rejection = model.price.free
@@ -112,7 +112,7 @@ interface ReadChat {
 
 function describePriced({ call, body, model, input, variant, context }: ReadChat): PricedCall | Rejection {
   const { webSearches, reasoningTokens } = variant
-  const { provider, region } = model
+  const { provider } = model
   const choices = body.n ?? 1
   if (!Number.isSafeInteger(choices) || (choices as number) < 1) return invalidBody("n", "an integer of at least 1")
   const limit = outputLimit(body, model)
@@ -122,11 +122,7 @@ function describePriced({ call, body, model, input, variant, context }: ReadChat
   const counted = countInput(model, input)
   if (counted.status === "rejected") return counted
   const isStreamed = body.stream === true
-  return {
-    status: "priced",
-    provider: provider.name,
-    model: model.model,
-    priceKey: model.priceKey,
+  return pricedCall(model, {
     input: {
       estimate: counted.estimate,
       upperBound: counted.upperBound,
@@ -138,7 +134,6 @@ function describePriced({ call, body, model, input, variant, context }: ReadChat
       choices: choices as number,
       webSearches,
       serviceTier: serviceTier.name,
-      region,
       cacheWrites: cacheWritesOf(body),
       inputModalities: input.modalities && [...input.modalities],
       outputModalities: outputModalities(body, provider.name),
@@ -152,7 +147,7 @@ function describePriced({ call, body, model, input, variant, context }: ReadChat
       return provider.name === "openrouter" ? withOpenRouterFields(sent, maxPrice) : sent
     },
     createMeter: () => new ChatCompletion({ provider: provider.name }),
-  }
+  })
 }
 
 /** The output limit of a call, and the fields in which it is sent. */

@@ -43,8 +43,13 @@ const ENDS: Record<Exclude<AnswerEnd, "failed">, readonly string[]> = {
     // https://ibm.github.io/watsonx-ai-node-sdk
     "token_limit",
     "incomplete",
+    // xAI's gRPC API, whose names some gateways pass on: https://github.com/xai-org/xai-proto
+    "reason_max_len",
+    "reason_max_context",
     // Named after the limit, by servers that pass on its name.
     "max_length",
+    "max_len",
+    "context_length",
     "max_new_tokens",
     "max_completion_tokens",
     "max_tokens_reached",
@@ -81,11 +86,11 @@ const END_OF_REASON: ReadonlyMap<string, AnswerEnd> = /* @__PURE__ */ new Map(
 )
 
 /**
- * What a finish reason says of the answer. Spellings are normalized: `MAX_TOKENS`, `maxTokens`, `FinishReason.MAX_TOKENS`,
+ * The meaning of a finish reason. Spellings are normalized: `MAX_TOKENS`, `maxTokens`, `FinishReason.MAX_TOKENS`,
  * `content_filter: SAFETY`. Undefined (the provider states no reason) is `complete`.
  *
- * @param native the model's own reason, which a gateway reports beside its own (OpenRouter's `native_finish_reason`). The
- * worse of the two decides, if the native one is known.
+ * @param native the model's own reason, which a gateway reports in addition to its own (OpenRouter's
+ * `native_finish_reason`). The worse of the two decides, if the native one is known.
  */
 export function endOf(reason: string | undefined, native?: string | undefined): AnswerEnd {
   const end = reason === undefined ? "complete" : (knownEnd(reason) ?? "failed")
@@ -94,7 +99,8 @@ export function endOf(reason: string | undefined, native?: string | undefined): 
 }
 
 /** Gateways report these as `stop`: https://github.com/pydantic/pydantic-ai/pull/3095 */
-const KNOWN_FAILURES = /^(malformed_|unexpected_tool_call|too_many_tool_calls|network_error|error$|abort)/
+const KNOWN_FAILURES =
+  /^(malformed_|unexpected_tool_call|too_many_tool_calls|missing_thought_signature|network_error|pause_turn$|other$|language$|time_?limit|time_?out|insufficient_system_resource|(?:user_)?cancel|error$|abort)/
 
 function knownEnd(reason: string): AnswerEnd | undefined {
   return END_OF_REASON.get(reason) ?? END_OF_REASON.get(normalized(reason))

@@ -36,7 +36,13 @@ export function readReportedError(body: unknown): ReportedError {
     fields.detail,
     fields.reason,
   ].find((words) => words !== undefined && words !== null && words !== "" && !isRecord(words))
-  return { status, code: code === undefined ? undefined : String(code), message: wordsOf(message ?? body) }
+  const [inner] = [fields.innererror, fields.inner_error].filter(isRecord)
+  return {
+    status,
+    code: code === undefined ? undefined : String(code),
+    message: wordsOf(message ?? body),
+    ...(isCode(inner?.code) ? { innerCode: String(inner.code) } : {}),
+  }
 }
 
 /**
@@ -53,7 +59,12 @@ export function reportsError(body: Record<string, unknown>): boolean {
   if ([body.error_msg, body.error_message, body.err_msg].some(isMessage)) return true
   if (Array.isArray(choices) && choices.length > 0) return false
   if ([body.message, body.msg].some(isMessage) && !isSuccess(body.code)) return true
-  return Boolean(detail) || success === false || Boolean(body.error_code)
+  if ([body.code, body.status, body.status_code].some((status) => isStatus(Number(status)))) return true
+  return Boolean(detail) || success === false || Boolean(body.error_code) || isFailure(body.status)
+}
+
+function isFailure(status: unknown): boolean {
+  return typeof status === "string" && /^(?:error|failed|failure)$/i.test(status)
 }
 
 function isMessage(value: unknown): boolean {

@@ -14,6 +14,9 @@ export interface CalledTool {
   extraContent?: Record<string, unknown> | undefined
 }
 
+/** The index of the older `function_call`. */
+const LEGACY = -1
+
 /** One tool call as its pieces arrive. */
 interface ToolCallPieces extends CalledTool {
   index: number
@@ -22,7 +25,7 @@ interface ToolCallPieces extends CalledTool {
 /**
  * Collects tool calls. Reads OpenAI's shape and what servers make of it: a single call instead of a list,
  * an object by index or JSON in its place, arguments as an object, `parameters`, `input` or `args` in their place, a call
- * without `function` around it, any index.
+ * without `function` around it or with JSON in it, any index, marks of a chat template in the name.
  */
 export class ToolCalls {
   readonly #calls: ToolCallPieces[] = []
@@ -58,16 +61,22 @@ export class ToolCalls {
     for (const [position, call] of listOf(calls).entries()) if (isRecord(call)) this.#addCall(call, position, options)
   }
 
+  /** Adds the older `function_call` of a message, which servers repeat next to its tool call. */
+  addLegacy(call: Record<string, unknown>, options: { isWhole: boolean }): void {
+    if (this.#calls.every(({ index, arguments: written }) => index === LEGACY || isBlank(written)))
+      this.add({ ...call, index: LEGACY }, options)
+  }
+
   #addCall(call: Record<string, unknown>, position: number, { isWhole }: { isWhole: boolean }): void {
-    const holder = isRecord(call.function) ? call.function : isRecord(call.custom) ? call.custom : call
-    const piece = asText(holder.arguments ?? holder.parameters ?? holder.input ?? holder.args)
+    const holder = asRecord(call.function) ?? asRecord(call.custom) ?? call
+    const piece = writtenIn(holder) ?? writtenIn(call) ?? ""
     const id = typeof call.id === "string" && call.id !== "" ? call.id : undefined
     const index = typeof call.index === "number" ? call.index : position
     const pieces = this.#callAt(index, id, holder.name) ?? this.#begin(index, id)
     pieces.id ??= id
     if (isRecord(call.extra_content)) pieces.extraContent = call.extra_content
     // Some servers repeat the name in every chunk.
-    if (pieces.name === "" && typeof holder.name === "string") pieces.name = holder.name
+    if (pieces.name === "" && typeof holder.name === "string") pieces.name = toolName(holder.name)
     const repeats = isWhole && piece.startsWith(pieces.arguments)
     pieces.arguments = repeats ? piece : pieces.arguments + piece
   }
@@ -86,15 +95,40 @@ export class ToolCalls {
   }
 }
 
-/** Whether arguments are empty, so that the answer may be in the content. Checks short texts only. */
+/** Whether arguments are empty, so that the answer may be in the content. Checks short strings only. */
 export function isBlank(text: string): boolean {
   return text.length < 20 && /^\s*(?:\{\s*\}|null|"")?\s*$/.test(text)
 }
 
 function listOf(calls: unknown): unknown[] {
   const value = typeof calls === "string" ? parseJson(calls) : calls
-  const isMap = isRecord(value) && Object.keys(value).length > 0 && Object.keys(value).every((key) => /^\d+$/.test(key))
-  return isMap ? Object.values(value) : [value].flat()
+  return isRecord(value) && isMapOfCalls(value) ? Object.values(value) : [value].flat(2)
+}
+
+/** Calls by index or by id, and not a single call. */
+function isMapOfCalls(value: Record<string, unknown>): boolean {
+  const calls = Object.values(value)
+  return calls.length > 0 && calls.every(isRecord) && !("function" in value || "custom" in value)
+}
+
+/** The arguments of a call, under any of their names. */
+function writtenIn({ arguments: written, parameters, input, args }: Record<string, unknown>): string | undefined {
+  const texts = [written, parameters, input, args].map(asText).filter((text) => text !== "")
+  return texts.find((text) => !isBlank(text)) ?? texts[0]
+}
+
+/**
+ * A name without what chat templates put around it: gpt-oss `functions.answer<|channel|>commentary`,
+ * Kimi `functions.answer:0`, Gemini `default_api.answer`.
+ */
+function toolName(name: string): string {
+  return name.replace(/^(?:functions|default_api)[.:]/, "").replace(/(?:<\||:\d+$).*$/s, "")
+}
+
+/** An object, or the object in JSON. */
+function asRecord(value: unknown): Record<string, unknown> | undefined {
+  const object = typeof value === "string" ? parseJson(value) : value
+  return isRecord(object) ? object : undefined
 }
 
 function asText(value: unknown): string {

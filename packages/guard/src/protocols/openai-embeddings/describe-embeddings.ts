@@ -1,9 +1,10 @@
-import { countTokens } from "@p2/tokens"
+import { countTexts } from "../counted-input"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody, rejected, rejectionOf } from "../rejection"
+import { invalidBody } from "../rejection"
 import { type BodyFields, checkFields, words } from "../variants/body-fields"
-import { type CalledModel, calledModel } from "../variants/called-model"
+import type { CalledModel } from "../variants/called-model"
 import { withOpenRouterFields } from "../variants/openrouter"
+import { pricedCall, readJSONCall } from "../variants/priced-call"
 import { EmbeddingsMeter } from "./embeddings-meter"
 
 type Body = Readonly<Record<string, unknown>>
@@ -28,11 +29,9 @@ const TOKENS_OF_INPUT_TYPE = 32
 /** Describes a call of OpenAI's embeddings API, or of a provider with the same wire format. */
 export function describeEmbeddings(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   if (call.method !== "POST" || !call.url.pathname.endsWith("/embeddings")) return undefined
-  if (call.body.kind !== "json")
-    return rejected("invalid-body", "The body of an embeddings call must be a JSON object.")
-  const body = call.body.value
-  const model = calledModel(call, body, context)
-  if (model.status === "rejected") return model
+  const read = readJSONCall(call, context, "an embeddings call")
+  if (read.status === "rejected") return read
+  const { body, model } = read
   return (model.price.free ? undefined : checkFields(body, [FIELDS])) ?? describePriced(body, model)
 }
 
@@ -40,29 +39,18 @@ function describePriced(body: Body, model: CalledModel): PricedCall | Rejection 
   const inputs = inputsOf(body.input)
   if (inputs === undefined) return invalidBody("input", "a string, strings, token numbers or arrays of token numbers")
   const added = TOKENS_PER_INPUT + ((body.input_type ?? undefined) === undefined ? 0 : TOKENS_OF_INPUT_TYPE)
-  let estimate = 0
-  let upperBound = 0
-  try {
-    for (const each of inputs) {
-      const isText = typeof each === "string"
-      estimate += isText ? countTokens(each, { model: model.countedAs }) : each.length
-      upperBound += isText ? countTokens(each, { model: model.countedAs, countBy: "upperBound" }) : each.length
-      upperBound += added
-    }
-  } catch (error) {
-    return rejectionOf(error)
-  }
-  return {
-    status: "priced",
-    provider: model.provider.name,
-    model: model.model,
-    priceKey: model.priceKey,
+  const texts = inputs.filter((each) => typeof each === "string")
+  const counted = countTexts(texts, model)
+  if (counted.status === "rejected") return counted
+  const tokens = inputs.reduce((sum, each) => sum + (typeof each === "string" ? 0 : each.length), 0)
+  const estimate = counted.estimate + tokens
+  const upperBound = counted.upperBound + tokens + inputs.length * added
+  return pricedCall(model, {
     input: { estimate, upperBound: Math.max(estimate, upperBound) },
     maxOutputTokens: 0,
     minOutputTokens: 0,
     boundOptions: {
       choices: 1,
-      region: model.region,
       serviceTier: undefined,
       cacheWrites: "none",
       inputModalities: ["text"],
@@ -72,7 +60,7 @@ function describePriced(body: Body, model: CalledModel): PricedCall | Rejection 
     bodyToSend: ({ maxPrice }) =>
       model.provider.name === "openrouter" ? withOpenRouterFields(body, maxPrice) : { ...body },
     createMeter: () => new EmbeddingsMeter(),
-  }
+  })
 }
 
 /** Each text or token array of the input. */

@@ -1,10 +1,11 @@
 import { isRecord } from "@p2/core"
-import { countTokens } from "@p2/tokens"
+import { countTexts } from "../counted-input"
 import { fieldsOfBody, integerField, isFile, isSwitchedOn, itemsOf } from "../form-fields"
 import type { CallDescription, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody, rejected, rejectionOf } from "../rejection"
+import { invalidBody, rejected } from "../rejection"
 import { checkFields } from "../variants/body-fields"
 import { type CalledModel, calledModel } from "../variants/called-model"
+import { pricedCall } from "../variants/priced-call"
 import { IMAGE_FIELDS } from "./image-fields"
 import { imageTokens, inputImageTokens } from "./image-tokens"
 import { ImagesMeter } from "./images-meter"
@@ -44,12 +45,9 @@ function describePriced(body: Body, model: CalledModel, context: ProtocolContext
   if (input.status === "rejected") return input
   const { isByImage } = output
   const isStreamed = isSwitchedOn(body.stream)
-  return {
-    status: "priced",
-    provider: model.provider.name,
-    model: model.model,
+  return pricedCall(model, {
     priceKey: output.priceKey,
-    // Several images are billed like calls of their own: https://community.openai.com/t/1382940 (as of 2026-06-12)
+    // Several images are billed like separate calls: https://community.openai.com/t/1382940 (as of 2026-06-12)
     input: { estimate: isByImage ? 0 : images * input.estimate, upperBound: isByImage ? 0 : images * input.upperBound },
     maxOutputTokens: output.tokens,
     // An image cannot be shortened.
@@ -57,7 +55,6 @@ function describePriced(body: Body, model: CalledModel, context: ProtocolContext
     boundOptions: {
       choices: images,
       ...(isByImage && { outputImages: images }),
-      region: model.region,
       serviceTier: undefined,
       cacheWrites: "none",
       ...(!isByImage && { inputModalities: ["text", "image"], outputModalities: ["image"] }),
@@ -65,7 +62,7 @@ function describePriced(body: Body, model: CalledModel, context: ProtocolContext
     streamed: isStreamed,
     bodyToSend: () => ({ ...body }),
     createMeter: () => new ImagesMeter({ images, maxOutputTokens: images * output.tokens, isByImage }),
-  }
+  })
 }
 
 interface ImageOutput {
@@ -136,16 +133,12 @@ function inputOf(body: Body, prompt: string, model: CalledModel) {
   const { image, images, mask, markup } = body
   const items = [image, images, mask, markup].flatMap(itemsOf)
   if (!items.every(isOneImage)) return invalidBody("image", "images, each as a file, a URL or an id")
-  const count = items.length
-  try {
-    const text = countTokens(prompt, { model: model.countedAs })
-    const bound = countTokens(prompt, { model: model.countedAs, countBy: "upperBound" })
-    const perImage = inputImageTokens(bareName(model.countedAs)) + TEXT_TOKENS_PER_IMAGE
-    const upperBound = bound + PROMPT_TOKENS + count * perImage
-    return { status: "counted" as const, estimate: Math.min(text + count * USUAL_IMAGE_TOKENS, upperBound), upperBound }
-  } catch (error) {
-    return rejectionOf(error)
-  }
+  const text = countTexts([prompt], model)
+  if (text.status === "rejected") return text
+  const perImage = inputImageTokens(bareName(model.countedAs)) + TEXT_TOKENS_PER_IMAGE
+  const upperBound = text.upperBound + PROMPT_TOKENS + items.length * perImage
+  const estimate = Math.min(text.estimate + items.length * USUAL_IMAGE_TOKENS, upperBound)
+  return { status: "counted" as const, estimate, upperBound }
 }
 
 /** Whether a value is one image, and not a collection whose number of images a server decides. */

@@ -36,7 +36,7 @@ const STORED_ITEMS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "web_search_call",
 ])
 
-/** Converts the input, instructions and format of a response to the form that is counted. Tools are added apart. */
+/** Converts the input, instructions and format of a response to the form that is counted. Tools are added separately. */
 export function countableResponse(body: Fields): CountableInput | Rejection {
   const input: CountableInput = {
     messages: [],
@@ -186,7 +186,7 @@ function addTextPart(input: CountableInput, parts: Parts, part: Fields): void {
   addOtherFields(input, others)
 }
 
-/** Fields without a rule of their own: twice their JSON is the bound. */
+/** Fields without their own rule: twice their JSON is the bound. */
 function addOtherFields(input: CountableInput, fields: Fields): void {
   const shown = Object.entries(fields).filter(
     ([, value]) => value !== null && value !== undefined && !(Array.isArray(value) && value.length === 0),

@@ -1,11 +1,12 @@
 import type { Modality } from "@p2/pricing"
 import { type CountableInput, countInput } from "../counted-input"
 import type { CallDescription, CallInput, PricedCall, ProtocolContext, ProviderCall, Rejection } from "../protocol"
-import { invalidBody, rejected, unbounded } from "../rejection"
+import { invalidBody, unknownWindow } from "../rejection"
 import { checkFields, countedFields } from "../variants/body-fields"
 import { checkCacheTime } from "../variants/cache-time"
-import { type CalledModel, calledModel } from "../variants/called-model"
+import type { CalledModel } from "../variants/called-model"
 import { readOpenRouterFields, withOpenRouterFields } from "../variants/openrouter"
+import { pricedCall, readJSONCall } from "../variants/priced-call"
 import { serviceTierOf } from "../variants/service-tier"
 import { countableResponse } from "./countable-items"
 import { type HostedTools, readTools } from "./hosted-tools"
@@ -24,10 +25,9 @@ export function describeResponses(call: ProviderCall, context: ProtocolContext):
   if (path === null) return undefined
   if (path[1] !== undefined) return describeStored(call, context, path[1].slice(1), path[2]?.slice(1))
   if (call.method !== "POST") return undefined
-  if (call.body.kind !== "json") return rejected("invalid-body", "The body of a response must be a JSON object.")
-  const body = call.body.value
-  const model = calledModel(call, body, context)
-  if (model.status === "rejected") return model
+  const read = readJSONCall(call, context, "a response")
+  if (read.status === "rejected") return read
+  const { body, model } = read
   const tables = responsesFieldsOf(model.provider.name)
   const rejection = model.price.free
     ? undefined
@@ -51,7 +51,7 @@ interface ReadResponse {
 }
 
 function describePriced({ body, model, input, tools, context }: ReadResponse): PricedCall | Rejection {
-  const { provider, region } = model
+  const { provider } = model
   const openRouter = provider.name === "openrouter" ? readOpenRouterFields(body, input) : undefined
   if (openRouter?.status === "rejected") return openRouter
   const { max_output_tokens: limit } = body
@@ -63,14 +63,11 @@ function describePriced({ body, model, input, tools, context }: ReadResponse): P
   const counted = countPasses(body, model, input, tools)
   if (counted.status === "rejected") return counted
   const isStreamed = body.stream === true
-  return {
-    status: "priced",
-    provider: provider.name,
-    model: model.model,
-    priceKey: model.priceKey,
+  return pricedCall(model, {
     input: { estimate: counted.estimate, upperBound: counted.upperBound, prompt: counted.prompt },
     maxOutputTokens,
     minOutputTokens: MIN_OUTPUT_TOKENS + (openRouter?.reasoningTokens ?? 0),
+    rejectedNanoUsd: provider.rejectedResponseNanoUsd,
     boundOptions: {
       choices: 1,
       webSearches: tools.webSearches + (openRouter?.webSearches ?? 0),
@@ -78,7 +75,6 @@ function describePriced({ body, model, input, tools, context }: ReadResponse): P
       // Each call may start a container: one that ran before has expired after 20 minutes without a call.
       codeInterpreterSessions: tools.containerGB * tools.calls,
       serviceTier: serviceTier.name,
-      region,
       cacheWrites: "any",
       inputModalities: input.modalities && [...input.modalities],
       outputModalities: outputModalities(provider.name),
@@ -99,7 +95,7 @@ function describePriced({ body, model, input, tools, context }: ReadResponse): P
         containerGB: tools.containerGB,
         model: model.countedAs,
       }),
-  }
+  })
 }
 
 /**
@@ -123,12 +119,7 @@ function countPasses(
   const output = (body.max_output_tokens as number | null | undefined) ?? price.maxOutputTokens
   const later =
     tokensPerCall === undefined || output === undefined ? undefined : upperBound + output + calls * tokensPerCall
-  if (later === undefined && window === undefined)
-    return unbounded(
-      "hosted tools",
-      "the context window of the model is unknown",
-      "Add `contextWindow` to a price of your own with createPriceTable.",
-    )
+  if (later === undefined && window === undefined) return unknownWindow("hosted tools", "Omit them.")
   const pass = Math.min(later ?? Number.POSITIVE_INFINITY, Math.max(window ?? Number.POSITIVE_INFINITY, upperBound))
   return { status, estimate, upperBound: upperBound + (passes - 1) * pass, prompt }
 }

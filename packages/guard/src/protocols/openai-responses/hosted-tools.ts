@@ -91,8 +91,8 @@ export function readTools(
   if (hosted.length > 0 && maximum === undefined)
     return unbounded(
       `the hosted tool ${firstHosted}`,
-      "the model decides how often it calls it",
-      "Send `max_tool_calls`, pass `maxToolCalls`, or omit the tool.",
+      "the model decides how often to call it",
+      "Send `max_tool_calls`, or omit the tool. Or pass `maxToolCalls`, which is sent with calls that have none.",
     )
   const calls = hosted.length > 0 ? maximum! : 0
   const kinds = new Set(hosted.map(({ kind }) => kind))
@@ -139,7 +139,7 @@ function readTool(
   if (type === "function" || type === "custom" || type === "namespace") {
     if (typeof tool.name !== "string") return invalidBody(`${path}.name`, "a string")
     if (type === "namespace" && !isOfFunctions(tool.tools))
-      return rejected("unknown-field", `Unknown tool in the namespace ${name}: its cost is unknown. Omit it.`)
+      return rejected("unknown-field", `Unknown tool in ${name}: its cost is unknown. Omit it.`)
     input.tools.push(countedTool(tool.name, tool))
     return "callers"
   }

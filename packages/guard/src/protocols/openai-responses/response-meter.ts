@@ -133,7 +133,7 @@ export class ResponseMeter implements Meter {
     const { webSearches = 0 } = usage
     if (webSearches === 0 || !FIXED_SEARCH.models.test(model)) return { usage, cost }
     const inputTokens = usage.inputTokens + webSearches * FIXED_SEARCH.tokens
-    const assumption = "each web search is billed as 8,000 input tokens beside the reported input"
+    const assumption = "each web search is billed as 8,000 input tokens in addition to the reported input"
     return { usage: { ...usage, inputTokens, assumptions: [...(usage.assumptions ?? []), assumption] }, cost }
   }
 }

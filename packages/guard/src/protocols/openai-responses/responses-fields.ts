@@ -60,7 +60,7 @@ const REASONING_FIELDS: BodyFields = {
   free: /* @__PURE__ */ words("context effort enabled exclude generate_summary max_tokens summary"),
   rejected: {
     mode: {
-      because: "no source says what the mode pro bills",
+      because: "no source says what other modes cost",
       remedy: 'Omit it, or send "standard".',
       when: (value) => value !== "standard",
     },

@@ -1,6 +1,7 @@
 import type { PriceTable } from "@p2/pricing"
 import type { PricedCall, Rejection } from "../protocol"
-import { rejected, rejectionOf } from "../rejection"
+import { rejected, rejectionOf, unbounded } from "../rejection"
+import { BatchMeter } from "./batch-meter"
 
 /** The upper bound of a call, or of several, at the price of a batch. */
 export interface BatchBound {
@@ -21,8 +22,8 @@ export interface FileBound extends BatchBound {
 export function boundInBatch(prices: PriceTable, described: PricedCall): BatchBound | Rejection {
   const { boundOptions, input, maxOutputTokens, priceKey, model } = described
   const { serviceTier = "auto" } = boundOptions
-  if (serviceTier !== "auto" && serviceTier !== "default" && serviceTier !== "batch")
-    return rejected("unbounded-cost", "No source says how a batch bills another service tier. Omit it.")
+  if (serviceTier !== "auto" && serviceTier !== "default")
+    return unbounded("`service_tier`", "no source says how a batch bills it", "Omit it.")
   try {
     const options = { ...boundOptions, inputTokens: input.upperBound, maxOutputTokens, serviceTier: "batch" }
     const { nanoUsd, tokens } = prices.upperBound(priceKey, options)
@@ -31,6 +32,9 @@ export function boundInBatch(prices: PriceTable, described: PricedCall): BatchBo
     return rejectionOf(error)
   }
 }
+
+/** The model of a batch whose calls are unknown. */
+export const UNKNOWN_MODEL = "unknown"
 
 export const NO_CALLS: BatchBound = { status: "bounded", nanoUsd: 0, tokens: 0, models: [] }
 
@@ -45,7 +49,34 @@ export function addBounds(first: BatchBound, second: BatchBound): BatchBound | R
   return { status: "bounded", nanoUsd, tokens, models }
 }
 
+/** Describes the start of a batch. */
+export function pricedBatch(
+  provider: string,
+  { nanoUsd, tokens, models }: Omit<BatchBound, "status">,
+  { body, leaseMs }: { body: Readonly<Record<string, unknown>>; leaseMs: number },
+): PricedCall {
+  const model = models.at(-1) ?? UNKNOWN_MODEL
+  return {
+    status: "priced",
+    provider,
+    model,
+    models,
+    priceKey: `${provider}/${model}`,
+    input: { estimate: 0, upperBound: tokens },
+    maxOutputTokens: 0,
+    minOutputTokens: 0,
+    boundOptions: {},
+    fixedBound: { nanoUsd, tokens },
+    streamed: false,
+    bodyToSend: () => ({ ...body }),
+    createMeter: () => new BatchMeter({ leaseMs }),
+  }
+}
+
 /** A rejection of one call of a batch. */
 export function inBatch({ reason, message }: Rejection, call: string): Rejection {
-  return rejected(reason, `${call} of the batch: ${message}`)
+  return rejected(reason, `${call} of the batch: ${message.replace(WITHOUT_EFFECT, "")}`)
 }
+
+/** Recommendations of options that do not change the calls of a batch. */
+const WITHOUT_EFFECT = / (Or pass `maxToolCalls`|Pass `unknownEndpoints)[^.]*\./

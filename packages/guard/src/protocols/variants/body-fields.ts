@@ -35,7 +35,10 @@ export function checkFields(
   for (const [name, value] of Object.entries(body)) {
     if (value === null || value === undefined) continue
     const table = tables.find((each) => hasField(each, name))
-    if (table === undefined) return unknownField(`${path}${name}`)
+    if (table === undefined) {
+      const meant = otherSpelling(name, tables)
+      return unknownField(`${path}${name}`, meant === undefined ? {} : { remedy: `Did you mean \`${meant}\`?` })
+    }
     const rule = ruleOf(table, name)
     if (rule !== undefined && (rule.when?.(value) ?? true))
       return unbounded(`\`${path}${name}\``, rule.because, rule.remedy)
@@ -43,8 +46,15 @@ export function checkFields(
   return undefined
 }
 
-export function unknownField(path: string): Rejection {
-  return rejected("unknown-field", `Unknown field ${shownField(path)} in the body: it may change the cost. Omit it.`)
+export function unknownField(path: string, { place = "in the body", remedy = "Omit it." } = {}): Rejection {
+  return rejected("unknown-field", `Unknown field ${shownField(path)} ${place}: it may change the cost. ${remedy}`)
+}
+
+/** A known field that differs from the name only in case and underscores. */
+function otherSpelling(name: string, tables: readonly BodyFields[]): string | undefined {
+  const form = (field: string) => field.replaceAll("_", "").toLowerCase()
+  const known = tables.flatMap(({ free = [], read = [], counted = [] }) => [...free, ...read, ...counted])
+  return known.find((field) => form(field) === form(name))
 }
 
 /** The JSON of the fields that may reach the model as input. */

@@ -22,7 +22,7 @@ export function checkCacheTime(
     ? unbounded('`ttl: "12h"`', "no price is listed for such cache writes", 'Send "30m".')
     : unbounded(
         '`ttl: "12h"`',
-        "the usage does not count such cache writes apart",
+        "the usage does not count such cache writes separately",
         'Send "30m", or use the Responses API.',
       )
 }

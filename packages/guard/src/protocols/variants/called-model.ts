@@ -81,7 +81,7 @@ function atUnknownHost(name: string, context: ProtocolContext, url: URL): Called
   if (price?.basis === "custom") return withPrice(providerNamed(price.provider || url.host), name, name, context, url)
   return rejected(
     "unknown-provider",
-    `Unknown provider at ${url.host}: its prices are unknown. Pass \`provider\` with the name of the provider that it bills like, such as "openai", or add a price of your own for the model with createPriceTable.`,
+    `Unknown provider at ${url.host}: its prices are unknown. Pass \`provider\` with the name of the provider that it bills like, such as "openai". Or add a price of your own for the model with createPriceTable.`,
   )
 }
 

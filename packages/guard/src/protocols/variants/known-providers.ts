@@ -1,3 +1,5 @@
+import type { NanoUsd } from "@p2/core"
+
 /** A field of a chat completion that limits the output tokens. */
 export type LimitField = "max_tokens" | "max_completion_tokens"
 
@@ -13,6 +15,8 @@ export interface CompatibleProvider {
   limitFields: readonly LimitField[]
   /** Whether `stream_options.include_usage` may be sent. @defaultValue true */
   streamOptions?: boolean
+  /** What the provider bills for a call of the Responses API that it rejects. @defaultValue 0 */
+  rejectedResponseNanoUsd?: NanoUsd
 }
 
 const BOTH = ["max_completion_tokens", "max_tokens"] as const
@@ -59,6 +63,8 @@ export const KNOWN_PROVIDERS: readonly CompatibleProvider[] = [
     hosts: /^[a-z]{2}(-[a-z]+-\d)?\.api\.x\.ai$/,
     // Only `max_completion_tokens` is documented to include reasoning: https://docs.x.ai/docs/api-reference
     limitFields: ["max_completion_tokens"],
+    // "Usage guidelines violation fee" on https://docs.x.ai/developers/pricing, read on 2026-11-30.
+    rejectedResponseNanoUsd: 50_000_000,
   },
   {
     name: "together",

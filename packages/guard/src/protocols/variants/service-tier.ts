@@ -1,5 +1,5 @@
 import type { ProtocolContext, Rejection } from "../protocol"
-import { invalidBody } from "../rejection"
+import { invalidBody, unbounded } from "../rejection"
 import type { CalledModel } from "./called-model"
 
 /** The service tier that decides the bound. */
@@ -20,8 +20,16 @@ export function serviceTierOf(
   const stated = body.service_tier ?? undefined
   if (stated !== undefined && typeof stated !== "string")
     return invalidBody("service_tier", "the name of a service tier")
+  const rejection = rejectsBatchTier(stated ?? context.serviceTier)
+  if (rejection !== undefined) return rejection
   const isOpen = stated === undefined || stated === "auto"
   if (!isOpen || context.serviceTier === undefined || provider.name !== "openai")
     return { status: "read", name: stated, isSent: false }
   return { status: "read", name: context.serviceTier, isSent: true }
+}
+
+/** The price of a batch is half of the standard one, which is billed where a provider ignores the tier. */
+export function rejectsBatchTier(tier: string | undefined): Rejection | undefined {
+  if (tier !== "batch") return undefined
+  return unbounded('the service tier "batch"', "a single call is not billed as a batch", "Omit it, or send a batch.")
 }

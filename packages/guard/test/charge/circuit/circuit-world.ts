@@ -38,7 +38,7 @@ export class CircuitWorld {
   readonly store: BudgetStore
   readonly processes: Circuits[]
   readonly budget: Budget
-  /** The operations that the store was asked for. */
+  /** The operations that the store received. */
   readonly calls: string[] = []
 
   constructor(options: { processes?: number; limits?: BudgetOptions["limits"] } = {}) {

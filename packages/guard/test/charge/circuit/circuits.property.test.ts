@@ -26,7 +26,7 @@ const MIDNIGHT = Date.UTC(2026, 10, 30)
 interface Flight {
   attempt: ReservedAttempt
   isProbe: boolean
-  /** The number of doubts when it was sent. */
+  /** The number of amounts in doubt when it was sent. */
   doubts: number
 }
 
@@ -36,7 +36,7 @@ class Run {
   readonly inFlight: Flight[][] = Array.from({ length: PROCESSES }, () => [])
   /** For each doubt, whether its call was sent without proof. */
   readonly doubts: { isProbe: boolean }[] = []
-  /** The doubts that a success has cleared: those before its call was sent. */
+  /** The amounts in doubt that a success has cleared: those from before its call was sent. */
   cleared = 0
 
   get probedDoubts(): number {

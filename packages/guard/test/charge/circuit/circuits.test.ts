@@ -155,7 +155,7 @@ describe("an outage", () => {
   })
 
   it.each([3, 10, 50, 500])(
-    "never rejects for longer than an hour while a limit has room for 2 of its %i calls",
+    "never rejects for longer than an hour while a limit covers 2 more of its %i calls",
     async (calls) => {
       const world = new CircuitWorld()
       const amount = { nanoUsd: Math.floor(1_000_000_000 / calls), tokens: 1 }
@@ -387,7 +387,7 @@ describe("the first calls of all processes", () => {
     expect((await world.totals()).inDoubtNanoUsd).toBe(60 * BOUND)
   })
 
-  it("wait for the end of a call in this process, and leave when it proves the provider", async () => {
+  it("wait for the end of a call in this process, and are sent when it proves the provider", async () => {
     const world = new CircuitWorld()
     const first = [await world.send(), await world.send()]
     const third = world.send()

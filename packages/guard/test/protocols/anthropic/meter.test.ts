@@ -102,7 +102,7 @@ describe("the meter of a stream", () => {
     expect(read(start, delta, error).usage?.usage.outputTokens).toBe(55)
   })
 
-  it("is broken by an event that is no JSON, or of another format", () => {
+  it("is broken by an event that is not JSON, or of another format", () => {
     expect(read(start, undefined).state).toBe("broken")
     expect(read({ choices: [] }).state).toBe("broken")
     expect(read({ error: { message: "no" } })).toMatchObject({ state: "broken", error: { message: "no" } })
@@ -195,7 +195,7 @@ describe("the meter of one body", () => {
     expect(tierOf({ service_tier: "priority" })).toBe("default")
   })
 
-  it("charges no fee for code that ran beside a web tool", () => {
+  it("charges no fee for code that ran together with a web tool", () => {
     const server_tool_use = { web_search_requests: 1, code_execution_requests: 3 }
     const { usage } = read({ ...message, usage: { input_tokens: 1, output_tokens: 1, server_tool_use } })
     expect(usage?.usage).toMatchObject({ webSearches: 1 })

@@ -127,7 +127,7 @@ export const ANTHROPIC: FeatureTable = {
           { type: "memory_20250818", name: "memory" },
         ],
       },
-      bounded: "their published tokens (325, 700, 1,234, 4,590, 7,550; memory 1,500), and half as many again",
+      bounded: "1.5 times their published tokens (325, 700, 1,234, 4,590, 7,550; memory 1,500)",
       source: TOOL_PRICING,
       bound: "higher",
     },
@@ -139,7 +139,8 @@ export const ANTHROPIC: FeatureTable = {
       bound: "higher",
     },
     {
-      feature: "`web_fetch_*`; `code_execution_*` beside `web_search_20260209` or `web_fetch_20260209`, or later ones",
+      feature:
+        "`web_fetch_*`; `code_execution_*` together with `web_search_20260209` or `web_fetch_20260209`, or later ones",
       body: {
         tools: [
           { type: "web_fetch_20260209", name: "web_fetch" },

@@ -91,7 +91,7 @@ export function rejectionFor(table: FeatureTable, row: Feature): { reason: strin
   throw new Error(`${row.feature} is not rejected`)
 }
 
-/** The rows as Markdown. A rejection is shown as the guard says it. */
+/** The rows as Markdown. A rejection is shown with the guard's message. */
 export function markdownOf(table: FeatureTable): string {
   const bounded = table.rows.flatMap((row) =>
     "bounded" in row ? [`| ${row.feature} | ${row.bounded} | ${row.source} |`] : [],

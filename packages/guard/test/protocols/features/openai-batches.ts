@@ -78,12 +78,12 @@ export const BATCHES: readonly BatchRow[] = [
     rejected: "unknown-field",
   },
   {
-    feature: "calls that run no model, but moderations",
+    feature: "calls that run no model, except moderations",
     line: { url: "/v1/chat/completions/chatcmpl_1" },
     rejected: "unknown-endpoint",
   },
   {
-    feature: "unknown fields beside `body`",
+    feature: "unknown fields next to `body`",
     line: { Body: { model: "gpt-4o" } } as BatchLine,
     rejected: "unknown-field",
   },

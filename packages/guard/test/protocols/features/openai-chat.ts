@@ -186,9 +186,10 @@ export const CHAT: FeatureTable = {
     { feature: "`web_search_options` of other models", body: { web_search_options: {} }, rejected: "unbounded-cost" },
     { feature: "tools that the provider runs", body: { tools: [{ type: "web_search" }] }, rejected: "unbounded-cost" },
     { feature: "`moderation`", body: { moderation: { model: "omni-moderation-latest" } }, rejected: "unbounded-cost" },
+    { feature: '`service_tier: "batch"`', body: { service_tier: "batch" }, rejected: "unbounded-cost" },
     { feature: "`service_tier` without a listed price", body: { service_tier: "scale" }, rejected: "unbounded-cost" },
     {
-      feature: '`ttl: "12h"` of a cache write, which the usage of chat completions does not count apart',
+      feature: '`ttl: "12h"` of a cache write, which the usage of chat completions does not count separately',
       model: "gpt-6.2-sol",
       body: { prompt_cache_options: { ttl: "12h" } },
       rejected: "unbounded-cost",

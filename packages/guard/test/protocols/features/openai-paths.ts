@@ -16,7 +16,7 @@ const PRICING = "[pricing](https://developers.openai.com/api/docs/pricing) lists
 
 export const PATHS: readonly PathRow[] = [
   {
-    feature: "lists of models, deletion of a fine-tuned model",
+    feature: "listing models, deleting a fine-tuned model",
     examples: ["GET /models", "GET /models/gpt-4o-mini", "DELETE /models/ft:gpt-4o-mini:org::id"],
     free: PRICING,
   },
@@ -61,7 +61,7 @@ export const PATHS: readonly PathRow[] = [
     free: "[conversation state](https://platform.openai.com/docs/guides/conversation-state): tokens are billed when a response reads them",
   },
   {
-    feature: "reading and deleting of vector stores and containers",
+    feature: "reading and deleting vector stores and containers",
     examples: [
       "GET /vector_stores",
       "GET /vector_stores/vs_1/files",
@@ -74,7 +74,7 @@ export const PATHS: readonly PathRow[] = [
     free: PRICING,
   },
   {
-    feature: "lists of batches, reading and canceling of fine-tuning jobs",
+    feature: "listing batches; reading and canceling fine-tuning jobs",
     examples: ["GET /batches", "GET /fine_tuning/jobs/ftjob-1/events", "POST /fine_tuning/jobs/ftjob-1/cancel"],
     free: "[batches](https://platform.openai.com/docs/guides/batch): what had run before is billed to the batch",
   },
@@ -96,13 +96,13 @@ export const PATHS: readonly PathRow[] = [
     free: "[RFC 9110](https://www.rfc-editor.org/rfc/rfc9110#section-9.3.2): there is no content that could be generated",
   },
   {
-    feature: "`data:` URLs, which are sent to nobody",
+    feature: "`data:` URLs, which are not sent",
     baseURL: "data:",
     examples: ["GET ,"],
     free: "[RFC 2397](https://www.rfc-editor.org/rfc/rfc2397)",
   },
   {
-    feature: "creating and filling of vector stores, their search",
+    feature: "creating, filling and searching vector stores",
     examples: [
       "POST /vector_stores",
       "POST /vector_stores/vs_1/files",
@@ -110,7 +110,7 @@ export const PATHS: readonly PathRow[] = [
       "POST /vector_stores/vs_1/search",
     ],
   },
-  { feature: "creating of containers", examples: ["POST /containers"] },
+  { feature: "creating containers", examples: ["POST /containers"] },
   { feature: "batches of other providers", baseURL: "https://api.groq.com/openai/v1", examples: ["POST /batches"] },
   { feature: "fine-tuning", examples: ["POST /fine_tuning/jobs"] },
   {

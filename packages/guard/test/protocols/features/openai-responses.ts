@@ -341,7 +341,7 @@ export const EMBEDDINGS: FeatureTable = {
   body: { input: "David Copperfield" },
   rows: [
     {
-      feature: "`input` of texts",
+      feature: "`input` of strings",
       body: { input: ["David Copperfield", "Oliver Twist"] },
       bounded: "tokens of each text, and 4",
       source: "`@p2/tokens`",

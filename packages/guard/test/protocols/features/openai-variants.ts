@@ -252,7 +252,7 @@ export const VARIANTS: FeatureTable = {
       endpoint: "http://localhost:11434/v1/chat/completions",
       model: "llama3.2",
       body: { keep_alive: "5m" },
-      bounded: "free, whatever its fields",
+      bounded: "free, whatever their fields",
       source: "`@p2/pricing`",
       bound: "equal",
     },

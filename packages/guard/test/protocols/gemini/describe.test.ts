@@ -82,6 +82,7 @@ describe("a call of the Gemini API", () => {
 
   it("takes the tier from the field, or at Vertex AI from the header", () => {
     expect(priced({}).boundOptions.serviceTier).toBe("standard")
+    for (const tier of ["batch", "SERVICE_TIER_BATCH"]) expect(() => priced({ service_tier: tier })).toThrow(/batch/)
     expect(priced({ service_tier: "SERVICE_TIER_FLEX" }).boundOptions.serviceTier).toBe("flex")
     const headers = { "X-Vertex-AI-LLM-Shared-Request-Type": "priority" }
     expect(priced({}, { headers }).boundOptions.serviceTier).toBe("priority")
@@ -115,7 +116,7 @@ describe("a call of the Gemini API", () => {
     })
   })
 
-  it("accepts a content that is no array", () => {
+  it("accepts a content that is not an array", () => {
     expect(priced({ contents: { parts: [{ text: "x" }] }, systemInstruction: { parts: { text: "y" } } }).status).toBe(
       "priced",
     )

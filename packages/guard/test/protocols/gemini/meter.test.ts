@@ -118,7 +118,7 @@ describe("the meter of Gemini", () => {
       })
   })
 
-  it("is broken by an event that is no JSON, or of another format", () => {
+  it("is broken by an event that is not JSON, or of another format", () => {
     expect(read(1, undefined).state).toBe("broken")
     expect(read(1, { choices: [] }).state).toBe("broken")
     expect(read(1, [5]).state).toBe("broken")

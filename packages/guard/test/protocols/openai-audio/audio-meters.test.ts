@@ -51,7 +51,7 @@ describe("TranscriptionMeter", () => {
     expect(readBody(byToken(), body)).toMatchObject({ state: "complete", usage: undefined })
   })
 
-  it("takes a text as complete only at its end", () => {
+  it("accepts a text as complete only at its end", () => {
     expect(readBody(bySecond(), undefined, { text: "I am born." })).toMatchObject({
       state: "complete",
       usage: undefined,

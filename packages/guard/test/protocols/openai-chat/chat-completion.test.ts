@@ -113,7 +113,29 @@ describe("an answer in a stream", () => {
   })
 })
 
-describe("an event that is no part of a completion", () => {
+describe("a finish reason that is not in its field", () => {
+  const half = { content: "Half of an ans" }
+  test.each([
+    ["`stop_reason`", { choices: [{ message: half, stop_reason: "max_tokens" }] }, "truncated"],
+    [
+      "`stop_reason` beside null",
+      { choices: [{ message: half, finish_reason: null, stop_reason: "refusal" }] },
+      "filtered",
+    ],
+    ["`finishReason`", { choices: [{ message: half, finishReason: "MAX_TOKENS" }] }, "truncated"],
+    ["in the message", { choices: [{ message: { ...half, finish_reason: "length" } }] }, "truncated"],
+    ["`stop_reason` in the message", { choices: [{ message: { ...half, stop_reason: "pause_turn" } }] }, "failed"],
+    ["beside the choices", { choices: [{ message: half }], finish_reason: "content_filter" }, "filtered"],
+    ["vLLM's token", { choices: [{ message: half, finish_reason: "stop", stop_reason: 128_009 }] }, "complete"],
+    ["vLLM's string", { choices: [{ message: half, finish_reason: "stop", stop_reason: "###" }] }, "complete"],
+  ])("%s", (_name, given, end) => {
+    expect(fromBody(given).answerEnd).toBe(end)
+    const [{ message, ...choice }] = given.choices as [{ message: object }]
+    expect(fromEvents(content("Half of"), { ...given, choices: [{ ...choice, delta: message }] }).answerEnd).toBe(end)
+  })
+})
+
+describe("an event that is not part of a completion", () => {
   const harmless: [string, unknown][] = [
     ["an empty text", ""],
     ["white space", "  "],
@@ -164,6 +186,10 @@ describe("an event that is no part of a completion", () => {
     ["Cohere's and Groq's message", { message: "no" }, "no"],
     ["DashScope's error", { code: "InternalError", message: "no", request_id: "r" }, "no"],
     ["a status", { status: "error", reason: "no" }, "no"],
+    ["a failed chunk", { object: "chat.completion.chunk", choices: [], status: "failed" }],
+    ["a chunk with an HTTP status", { object: "chat.completion.chunk", choices: [], status_code: 503 }],
+    ["a chunk with a code of 500", { object: "chat.completion.chunk", code: 500 }],
+    ["an error of type ping", { type: "ping", error: { message: "no" } }, "no"],
     ["an event of another format", { type: "content_block_delta", delta: { text: "x" } }],
   ]
   test.each(damage)("%s breaks the answer", (_name, event, message) => {
@@ -179,6 +205,25 @@ describe("an event that is no part of a completion", () => {
     addEvent(completion, { code: "x", text: "no" }, "error")
     addEvent(completion, stop)
     expect(completion.read()).toMatchObject({ state: "broken", error: { code: "x" } })
+  })
+
+  test.each(["error", "exception", "internalServerException", "stream_error"])(
+    "with the name %s breaks the answer",
+    (name) => {
+      for (const data of ["{}", "", "no"]) {
+        const completion = fromEvents(content("One, "))
+        completion.add({ event: name, data: parseJson(data), text: data })
+        addEvent(completion, stop)
+        expect(completion.read().state).toBe("broken")
+      }
+    },
+  )
+
+  test("with the name `ping` and an error breaks the answer", () => {
+    const completion = fromEvents(content("One, "))
+    addEvent(completion, { error: "no" }, "ping")
+    addEvent(completion, stop)
+    expect(completion.read()).toMatchObject({ state: "broken", error: { message: "no" } })
   })
 
   test("with the name `error` and no data breaks the answer", () => {
@@ -204,7 +249,7 @@ describe("an event that is no part of a completion", () => {
   })
 })
 
-describe("a body that is no completion", () => {
+describe("a body that is not a completion", () => {
   test.each([
     ["an error", { error: { message: "no", code: "c", type: "t" } }, { code: "c", message: "no" }],
     ["a status in the code", { error: { message: "no", code: 502 } }, { status: 502, code: "502", message: "no" }],
@@ -223,7 +268,7 @@ describe("a body that is no completion", () => {
     ["null", "null", { message: undefined }],
     ["a number", "3", { message: "3" }],
     ["a login", { login_url: "https://example.org" }, { message: '{"login_url":"https://example.org"}' }],
-  ])("%s shows the provider's words", (_name, given, error) => {
+  ])("%s shows the provider's message", (_name, given, error) => {
     expect(fromBody(given).read()).toMatchObject({ state: "broken", error })
   })
 
@@ -309,6 +354,22 @@ describe("the answer of a message", () => {
     ["arguments {} as an object and the JSON in content", { content: ADA, ...call({}, { arguments: {} }) }],
     ["arguments null and the JSON in content", { content: ADA, ...call({}, { arguments: null }) }],
     ["arguments that are empty and the JSON in content", { content: ADA, ...call({}, { arguments: " { }\n" }) }],
+    ["a list of an object as content", { content: [ada] }],
+    [
+      "a thought and the text (Gemini)",
+      {
+        content: [{ text: '{"name":"Charles"}', thought: true }, { type: "summary_text", text: "hm" }, { text: ADA }],
+      },
+    ],
+    ["arguments that are empty and an input", call({}, { arguments: "", input: ada })],
+    ["arguments beside the function", { tool_calls: [{ id: "c", function: { name: "answer" }, arguments: ADA }] }],
+    ["a function as JSON", { tool_calls: [{ id: "c", function: JSON.stringify({ name: "answer", arguments: ada }) }] }],
+    ["a list of a list", { tool_calls: [call({}).tool_calls] }],
+    ["calls by id", { tool_calls: { c1: call({}).tool_calls[0] } }],
+    [
+      "function_call beside an empty tool call",
+      { ...call({}, { arguments: "{}" }), function_call: { name: "answer", arguments: ADA } },
+    ],
     ["function_call", { content: null, function_call: { name: "answer", arguments: ADA } }],
     ["function_call with an object", { function_call: { name: "answer", arguments: ada } }],
     ["function_call beside no tool calls", { tool_calls: [], function_call: { name: "answer", arguments: ADA } }],
@@ -412,6 +473,15 @@ describe("the answer of a message", () => {
       ['{"city":"Paris"}', 3, 2],
     ])
   })
+
+  test.each(["functions.answer", "answer<|channel|>commentary", "functions.answer:0", "default_api.answer", "answer"])(
+    "a call of %s is a call of the answer's tool",
+    (name) => {
+      const completion = new ChatCompletion({ provider: "openai", answerTool: "answer" })
+      addEvent(completion, chunk({ tool_calls: [{ index: 0, id: "c1", function: { name, arguments: ADA } }] }))
+      expect(completion).toMatchObject({ text: ADA, toolCalls: [{ name: "answer" }] })
+    },
+  )
 
   test("function_call in a stream", () => {
     const pieces = ["", '{"name":"Ada"', ',"age":36}'].map((text) => chunk({ function_call: { arguments: text } }))

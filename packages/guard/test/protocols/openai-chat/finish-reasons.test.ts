@@ -37,6 +37,9 @@ const REASONS: Record<AnswerEnd, readonly string[]> = {
     "ERROR_LIMIT",
     "token_limit",
     "incomplete",
+    "REASON_MAX_LEN",
+    "REASON_MAX_CONTEXT",
+    "context_length",
   ],
   filtered: [
     "content_filter",
@@ -107,6 +110,15 @@ test.each([
   ["stop", "MAX_TOKENS", "truncated"],
   ["stop", "SAFETY", "filtered"],
   ["tool_calls", "network_error", "failed"],
+  ["stop", "OTHER", "failed"],
+  ["stop", "pause_turn", "failed"],
+  ["stop", "LANGUAGE", "failed"],
+  ["stop", "time_limit", "failed"],
+  ["stop", "TIMEOUT", "failed"],
+  ["stop", "insufficient_system_resource", "failed"],
+  ["stop", "USER_CANCELLED", "failed"],
+  ["stop", "cancelled", "failed"],
+  ["tool_calls", "MISSING_THOUGHT_SIGNATURE", "failed"],
   ["length", "STOP", "truncated"],
 ] as const)("%s with the model's own reason %s is %s", (reason, native, end) => {
   expect(endOf(reason, native)).toBe(end)

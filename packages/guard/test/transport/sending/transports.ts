@@ -83,7 +83,7 @@ function transportsOf([name, undici]: [string, Undici]): Transport[] {
       agent.disableNetConnect()
       return through(send, agent)
     }),
-    // The handlers of undici 8 are other ones than those of Node's fetch before Node 26.
+    // The handlers of undici 8 differ from those of Node's fetch before Node 26.
     ...(name === "undici8" ? [] : globalRows(row, Agent)),
   ]
 }

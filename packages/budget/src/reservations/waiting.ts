@@ -1,0 +1,163 @@
+import { checkOptions, InvalidArgumentError } from "@p2/core"
+import type { RoomWait, WaitedLimit, WaitOptions } from "../api/budget"
+import type { Name } from "../store/shape"
+import { abortable, backoffMs, checkSignal, throwIfAborted } from "./delays"
+import type { Denial } from "./denial"
+
+const FIRST_DELAY_MS = 25
+const MAX_DELAY_MS = 1_000
+const WAITING = "The wait of `reserve`"
+const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs", "signal"])
+
+/** @throws InvalidArgumentError */
+export function checkWait(wait: WaitOptions): void {
+  if (typeof wait !== "object") throw new InvalidArgumentError("wait", "an object such as { timeoutMs: 5000 }", wait)
+  checkOptions(wait, WAIT_NAMES, "wait")
+  const { timeoutMs, signal } = wait
+  checkSignal(signal, "wait.signal")
+  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 0 || timeoutMs >= 2 ** 31)
+    throw new InvalidArgumentError("wait.timeoutMs", "milliseconds, an integer from 0 to 2^31 − 1", timeoutMs)
+}
+
+/**
+ * Reserves repeatedly until the call fits or the time is over. Returns the denial at once if waiting does not help: the
+ * amount never fits, or the full window ends too late. Waiting calls of this process are served in order of arrival; a call
+ * that comes while others wait for one of its counters waits behind them.
+ */
+export async function waitForRoom<Outcome extends { status: "admitted" } | ({ status: "denied" } & Denial)>(
+  reserveOnce: () => Promise<Outcome>,
+  options: { timeoutMs: number; signals: readonly AbortSignal[]; waiting: WaitingCalls; counters: readonly string[] },
+): Promise<Outcome & { wait?: RoomWait }> {
+  const { timeoutMs, signals, waiting, counters } = options
+  const start = performance.now()
+  const remainingMs = () => start + timeoutMs - performance.now()
+  const older = waiting.before(undefined, counters)
+  const call = new WaitingCall(counters, older?.limits ?? [])
+  if (older !== undefined) waiting.add(call)
+  try {
+    for (let polls = 0; ; ) {
+      throwIfAborted(signals, WAITING)
+      if (remainingMs() > 0 && waiting.has(call) && waiting.before(call, call.counters) !== undefined) {
+        await call.sleep(remainingMs(), signals)
+        continue
+      }
+      call.isWoken = false
+      const outcome = await reserveOnce()
+      const wait = call.limits.length === 0 ? undefined : { durationMs: performance.now() - start, limits: call.limits }
+      if (outcome.status === "admitted" || remainingMs() <= 0) return { ...outcome, ...(wait && { wait }) }
+      call.limits = outcome.error.all.map(({ scope, window, unit }) => ({ scope, window, unit }))
+      if (outcome.error.busy) {
+        call.counters = waiting.keysOf(outcome.partition, outcome.counters)
+        waiting.add(call)
+        await call.sleep(Math.min(remainingMs(), backoffMs(polls++, FIRST_DELAY_MS, MAX_DELAY_MS)), signals)
+        continue
+      }
+      // It may wait for a window to end; calls that fit do not wait behind it.
+      waiting.delete(call)
+      const { blockedMs } = outcome
+      if (blockedMs === null || blockedMs > remainingMs()) return { ...outcome, ...(wait && { wait }) }
+      await call.sleep(blockedMs + backoffMs(polls++, FIRST_DELAY_MS, MAX_DELAY_MS), signals)
+    }
+  } finally {
+    waiting.delete(call)
+  }
+}
+
+/** A call that waits until the reservations of other calls end. */
+export class WaitingCall {
+  /** Keys of the counters in which it does not fit; before its first reserve, of all its counters. */
+  counters: readonly string[]
+  /** The limits that denied it, or those that denied the call before it. */
+  limits: readonly WaitedLimit[]
+  /** Whether it was woken since its last reserve. */
+  isWoken = false
+  #wake: (() => void) | undefined
+
+  constructor(counters: readonly string[], limits: readonly WaitedLimit[]) {
+    this.counters = counters
+    this.limits = limits
+  }
+
+  wake(): void {
+    this.isWoken = true
+    this.#wake?.()
+  }
+
+  /** Waits until a change wakes this call or the time is over. @throws AbortedError */
+  async sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
+    if (this.isWoken) {
+      this.isWoken = false
+      return
+    }
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const elapsed = new Promise<void>((resolve) => {
+      this.#wake = resolve
+      timer = setTimeout(resolve, ms)
+    })
+    try {
+      await abortable(elapsed, signals, WAITING)
+    } finally {
+      clearTimeout(timer)
+      this.#wake = undefined
+    }
+  }
+}
+
+/**
+ * The waiting calls of this process, oldest first. A call is at the head if no older one waits for one of its counters. Only
+ * the calls at the head reserve; each change of their counters in this process wakes them.
+ */
+export class WaitingCalls {
+  readonly #calls = new Set<WaitingCall>()
+
+  /** Counters of all partitions wait in one queue. */
+  keysOf(partition: Name, counters: readonly Name[]): string[] {
+    return counters.map((name) => `${partition} ${name}`)
+  }
+
+  has(call: WaitingCall): boolean {
+    return this.#calls.has(call)
+  }
+
+  add(call: WaitingCall): void {
+    this.#calls.add(call)
+  }
+
+  /** Wakes the next call: what this one did not need may be enough for it. */
+  delete(call: WaitingCall): void {
+    if (this.#calls.delete(call)) this.#wake(call.counters)
+  }
+
+  /** A call that came before `call` (undefined: before a new one) and waits for one of these counters. */
+  before(call: WaitingCall | undefined, counters: readonly string[]): WaitingCall | undefined {
+    for (const other of this.#calls) {
+      if (other === call) return undefined
+      if (overlap(other.counters, counters)) return other
+    }
+    return undefined
+  }
+
+  /** Wakes the calls at the head that wait for one of these counters. */
+  changed(partition: Name, changes: readonly { readonly name: Name }[]): void {
+    if (this.#calls.size === 0) return
+    this.#wake(
+      this.keysOf(
+        partition,
+        changes.map(({ name }) => name),
+      ),
+    )
+  }
+
+  #wake(counters: readonly string[]): void {
+    const passed = new Set<string>()
+    for (const call of this.#calls) {
+      const isAtHead = !call.counters.some((counter) => passed.has(counter))
+      if (isAtHead && overlap(call.counters, counters)) call.wake()
+      for (const counter of call.counters) passed.add(counter)
+    }
+  }
+}
+
+function overlap(a: readonly string[], b: readonly string[]): boolean {
+  return a.some((counter) => b.includes(counter))
+}

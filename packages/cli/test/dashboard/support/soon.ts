@@ -1,6 +1,0 @@
-import { expect } from "vitest"
-
-/** Asserts that something becomes true, however busy the machine is. */
-export function soon<T>(read: () => T, options: { interval?: number } = {}) {
-  return expect.poll(read, { timeout: 60_000, ...options })
-}
