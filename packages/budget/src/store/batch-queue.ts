@@ -60,7 +60,7 @@ export class BatchQueue<Job> {
       for (const [index, { end }] of batch.entries()) end(outcomes[index]!)
     } catch (error) {
       // A damaged record that the storage itself cannot read must fail its own caller only.
-      const isDamage = StoreError.isInstance(error) && error.code === "store-corrupt"
+      const isDamage = StoreError.isInstance(error) && error.code === "store-corrupt" && error.applied === "no"
       if (isDamage && batch.length > 1) for (const waiting of batch) await this.#runBatch([waiting])
       else for (const { end } of batch) end({ status: "failed", error })
     }

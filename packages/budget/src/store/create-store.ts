@@ -200,7 +200,11 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
         },
       }),
     ),
-    close: async () => managed.close?.(),
+    async close() {
+      // Calls of this turn begin in the next one.
+      await nextTurn()
+      await managed.close?.()
+    },
   }
 }
 

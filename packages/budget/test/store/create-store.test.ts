@@ -316,6 +316,16 @@ describe("the life of a storage", () => {
     await expect(store.reserve(reserveOf("a"))).rejects.toMatchObject({ code: "store-unavailable", applied: "no" })
   })
 
+  it("close waits for calls of the same turn, which are still in a queue", async () => {
+    const { storage, store } = setUp()
+    await store.reserve(reserveOf("k"))
+    const close = vi.fn(async () => {})
+    Object.assign(storage, { close })
+    const [settled] = await Promise.all([store.settle(settleOf("k")), store.close!()])
+    expect(settled).toMatchObject({ status: "settled", replayed: false })
+    expect(close).toHaveBeenCalledTimes(1)
+  })
+
   it("close waits for calls that begin while it waits", async () => {
     const { storage, store } = setUp()
     const log: string[] = []
@@ -363,6 +373,19 @@ describe("damage", () => {
       damaged: ["bad"],
       cursor: null,
     })
+  })
+
+  it("found after a batch may have been applied is not a reason to run its calls again", async () => {
+    const { storage, store } = setUp()
+    const transaction = storage.transaction.bind(storage)
+    storage.transaction = async (...args) => {
+      await transaction(...args)
+      throw new StoreError("damaged", { code: "store-corrupt", applied: "maybe" })
+    }
+    const results = await Promise.allSettled(["1", "2"].map((key) => store.reserve(reserveOf(key))))
+    for (const result of results)
+      expect(result).toMatchObject({ status: "rejected", reason: { code: "store-corrupt", applied: "maybe" } })
+    expect(storage.batchSizes).toEqual([2])
   })
 
   it("that the storage itself reports fails its own call only", async () => {
