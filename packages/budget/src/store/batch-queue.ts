@@ -16,6 +16,8 @@ export interface BatchQueueOptions<Job> {
   timeoutMs: number
   /** Resolves to one outcome per job, in order. Rejects when none was applied, or when that is unknown. */
   run(jobs: readonly Job[]): Promise<Outcome[]>
+  /** Called when no job is left: the queue may be deleted. */
+  onIdle(): void
 }
 
 /** Runs jobs in batches, one batch after another: jobs that arrive during a batch share the next one. */
@@ -26,10 +28,6 @@ export class BatchQueue<Job> {
 
   constructor(options: BatchQueueOptions<Job>) {
     this.#options = options
-  }
-
-  get isIdle(): boolean {
-    return !this.#isRunning && this.#waiting.length === 0
   }
 
   add(job: Job): Promise<unknown> {
@@ -51,6 +49,7 @@ export class BatchQueue<Job> {
       await this.#runBatch(this.#withoutLate(batch))
     }
     this.#isRunning = false
+    this.#options.onIdle()
   }
 
   async #runBatch(batch: readonly Waiting<Job>[]): Promise<void> {

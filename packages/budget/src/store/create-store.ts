@@ -53,17 +53,15 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   const managed = managedStorage(storage, timeoutMs)
   const queues = new Map<Name, BatchQueue<StorageJob>>()
 
-  async function runJob<Reply>(partition: Name, job: StorageJob<Reply>): Promise<Reply> {
+  function runJob<Reply>(partition: Name, job: StorageJob<Reply>): Promise<Reply> {
     let queue = queues.get(partition)
     if (queue === undefined) {
-      queue = new BatchQueue({ maxBatch, timeoutMs: callTimeoutMs, run: (jobs) => runBatch(partition, jobs) })
+      const run = (jobs: readonly StorageJob[]) => runBatch(partition, jobs)
+      const onIdle = () => queues.delete(partition)
+      queue = new BatchQueue({ maxBatch, timeoutMs: callTimeoutMs, run, onIdle })
       queues.set(partition, queue)
     }
-    try {
-      return (await queue.add(job)) as Reply
-    } finally {
-      if (queue.isIdle) queues.delete(partition)
-    }
+    return queue.add(job) as Promise<Reply>
   }
 
   function runBatch(partition: Name, jobs: readonly StorageJob[]): Promise<Outcome[]> {
