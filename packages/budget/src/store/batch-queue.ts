@@ -25,6 +25,8 @@ export class BatchQueue<Job> {
   readonly #options: BatchQueueOptions<Job>
   readonly #waiting: Waiting<Job>[] = []
   #isRunning = false
+  /** Resolves when no job is left. */
+  idle: Promise<void> = Promise.resolve()
 
   constructor(options: BatchQueueOptions<Job>) {
     this.#options = options
@@ -36,7 +38,7 @@ export class BatchQueue<Job> {
     return new Promise((resolve, reject) => {
       const end = (outcome: Outcome) => (outcome.status === "done" ? resolve(outcome.reply) : reject(outcome.error))
       this.#waiting.push({ job, since: performance.now(), end })
-      if (!this.#isRunning) void this.#run()
+      if (!this.#isRunning) this.idle = this.#run()
     })
   }
 

@@ -7,7 +7,7 @@ import { RecordView, TIME_KEY } from "./record-view"
 import { check, integerFrom, MAX_TIMER_MS } from "./shape"
 import type { Reads, RecordKind, Storage } from "./storage"
 import { storageLedger } from "./storage-ledger"
-import { StoreError } from "./store-error"
+import { StoreError, unavailable } from "./store-error"
 import * as transition from "./transition"
 
 export interface CreateStoreOptions {
@@ -52,8 +52,10 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs: callTimeoutMs }
   const managed = managedStorage(storage, timeoutMs)
   const queues = new Map<Name, BatchQueue<StorageJob>>()
+  let isClosing = false
 
   function runJob<Reply>(partition: Name, job: StorageJob<Reply>): Promise<Reply> {
+    if (isClosing) return Promise.reject(unavailable("The store is closed."))
     let queue = queues.get(partition)
     if (queue === undefined) {
       const run = (jobs: readonly StorageJob[]) => runBatch(partition, jobs)
@@ -199,8 +201,10 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
       }),
     ),
     async close() {
-      // Calls of this turn begin in the next one.
+      isClosing = true
+      // Reads of this turn begin in the next one.
       await nextTurn()
+      await Promise.all([...queues.values()].map(({ idle }) => idle))
       await managed.close?.()
     },
   }

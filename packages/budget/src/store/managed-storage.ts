@@ -1,6 +1,6 @@
 import type { Millis } from "./shape"
 import type { Storage } from "./storage"
-import { StoreError } from "./store-error"
+import { StoreError, unavailable } from "./store-error"
 
 /** Writes between two steps of housekeeping. */
 const FORGET_EVERY = 256
@@ -21,8 +21,7 @@ export function managedStorage(storage: Storage, timeoutMs: number): Pick<Storag
   let writesSinceForget = 0
 
   function run<T>(call: () => Promise<T>): Promise<T> {
-    if (isClosed)
-      return Promise.reject(new StoreError("The store is closed.", { code: "store-unavailable", applied: "no" }))
+    if (isClosed) return Promise.reject(unavailable("The store is closed."))
     opening ??= retryConflicts(async () => storage.open?.(), timeoutMs).catch((error: unknown) => {
       // The next call tries again.
       opening = undefined

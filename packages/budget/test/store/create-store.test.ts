@@ -316,13 +316,19 @@ describe("the life of a storage", () => {
     await expect(store.reserve(reserveOf("a"))).rejects.toMatchObject({ code: "store-unavailable", applied: "no" })
   })
 
-  it("close waits for calls of the same turn, which are still in a queue", async () => {
-    const { storage, store } = setUp()
-    await store.reserve(reserveOf("k"))
+  it("close waits for the calls in queues, and rejects later ones", async () => {
+    const { storage, store } = setUp({ maxBatch: 4 })
+    const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
+    await Promise.all(keys.map((key) => store.reserve(reserveOf(key))))
     const close = vi.fn(async () => {})
     Object.assign(storage, { close })
-    const [settled] = await Promise.all([store.settle(settleOf("k")), store.close!()])
-    expect(settled).toMatchObject({ status: "settled", replayed: false })
+    const settling = keys.map((key) => store.settle(settleOf(key)))
+    const reading = counterIn(store, "a")
+    const closing = store.close!()
+    await expect(store.reserve(reserveOf("late"))).rejects.toMatchObject({ code: "store-unavailable", applied: "no" })
+    for (const settled of await Promise.all(settling)) expect(settled).toMatchObject({ status: "settled" })
+    await reading
+    await closing
     expect(close).toHaveBeenCalledTimes(1)
   })
 
