@@ -501,6 +501,13 @@ describe("the answer of a message", () => {
     expect(fromEvents(...pieces.map((delta) => chunk(delta)), stop).toolCalls).toHaveLength(1)
   })
 
+  test("is not extended by parts that have no text", () => {
+    const parts = [{ text: ADA }, { thought_signature: "c2ln" }, { inline_data: { data: "aW1n" } }]
+    expect(fromBody(body({ content: parts })).text).toBe(ADA)
+    const pieces = parts.map((part) => chunk({ content: [part] }))
+    expect(fromEvents(...pieces, stop).text).toBe(ADA)
+  })
+
   test("function_call in a stream", () => {
     const pieces = ["", '{"name":"Ada"', ',"age":36}'].map((text) => chunk({ function_call: { arguments: text } }))
     expect(fromEvents(...pieces, stop).text).toBe(ADA)
