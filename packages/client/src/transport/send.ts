@@ -6,6 +6,7 @@ import {
   type ProviderReply,
   SecondRequestError,
   type SendWatch,
+  sendCounted,
   watchSend,
 } from "@p2/guard/transport"
 import type { OpenAI } from "openai"
@@ -42,7 +43,7 @@ export async function sendRequest(call: GenerateCall, plan: AttemptPlan, race: D
     return { status: "failed", error: race.error, sent: "not-sent", ...nothingArrived(provider.name) }
   const body = Object.assign(chatBody(call.request, call.compiled, plan), plan.toolFields)
   // The id is sent as `X-Client-Request-Id`, where requests can be observed. A guarded `fetch` in the instance would count the
-  // call twice; it recognizes the id, and rejects the call.
+  // call twice; it recognizes the id, and rejects the call. Elsewhere it recognizes the call by `sendCounted`.
   const id = attemptId(call, plan.settings)
   const headers = new Headers(provider.headers)
   const watch = watchSend({ headers, id, onSecondRequest: () => race.abortTransport(new SecondRequestError()) })
@@ -122,15 +123,17 @@ function callProvider(
   }
   // The race ends the call first, unless the SDK's own timeout is shorter.
   if (!(openai.timeout > timeoutMs)) options.timeout = timeoutMs + 60_000
-  if (route.provider.dialect === "anthropic") {
+  const send = () => {
+    if (route.provider.dialect !== "anthropic")
+      return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse()
     const message = {
       ...options,
       body: messagesBody(body as Record<string, unknown>),
       headers: anthropicHeaders(headers, openai),
     }
-    return openai.post("/messages", message).asResponse() as Promise<Response>
+    return openai.post("/messages", message).asResponse()
   }
-  return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse() as Promise<Response>
+  return (watch.isSupported ? send() : sendCounted(send)) as Promise<Response>
 }
 
 /** Anthropic expects the key in its own header. `null` removes the SDK's header. */
