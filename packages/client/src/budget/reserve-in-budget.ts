@@ -1,6 +1,12 @@
-import { BudgetExceededError, type RoomWait, type UsageEntry } from "@p2/budget"
+import { BudgetExceededError, type UsageEntry } from "@p2/budget"
 import { type Message, type NanoUsd, P2Error, type Request, toUsdNumber, USAGE_COUNTS, type Usage } from "@p2/core"
-import { type Charge, type ReservedAttempt, reserveAttempt, settleAttempt } from "@p2/guard/charge"
+import {
+  type AttemptReserveResult,
+  type Charge,
+  type ReservedAttempt,
+  reserveAttempt,
+  settleAttempt,
+} from "@p2/guard/charge"
 import { UnexpectedError } from "../errors"
 import type { AttemptPlan, AttemptSettings, GenerateCall } from "../generate/generate-call"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
@@ -10,9 +16,8 @@ import { DeadlineRace } from "../transport/deadline-race"
 const WAIT_MARGIN_MS = 100
 
 /**
- * Reserves the upper bound of an attempt in all scopes or in none. `denied`: a limit denied it. `not-reserved`: the circuit
- * breaker rejected it, the store failed, or the race ended before the store replied. A reservation that arrives after the
- * race has ended is released, and keeps the client open until then.
+ * Reserves the upper bound of an attempt in all scopes or in none. `not-reserved`: the store failed, or the race ended before
+ * the store replied. A reservation that arrives after the race has ended is released, and keeps the client open until then.
  * @param remainingMs until the total deadline
  */
 export async function reserveInBudget(
@@ -20,12 +25,7 @@ export async function reserveInBudget(
   plan: AttemptPlan,
   race: DeadlineRace,
   remainingMs: number,
-): Promise<
-  { wait?: RoomWait | undefined } & (
-    | { status: "reserved"; attempt: ReservedAttempt }
-    | { status: "denied" | "not-reserved"; error: P2Error }
-  )
-> {
+): Promise<AttemptReserveResult | { status: "not-reserved"; error: P2Error; wait?: undefined }> {
   if (race.error !== undefined) return { status: "not-reserved", error: race.error }
   const { budget, limits, requestId, waitFor, wait, onAlert } = call
   const { userId, clientId, tags } = call.subject
@@ -49,10 +49,7 @@ export async function reserveInBudget(
     recordDenial: false,
   })
   try {
-    const outcome = await race.wait(reserving)
-    if (outcome.status === "reserved") return outcome
-    const { error, wait: waited } = outcome
-    return { status: outcome.status === "denied" ? "denied" : "not-reserved", error, wait: waited }
+    return await race.wait(reserving)
   } catch (error) {
     const releasing = reserving.then<unknown>(
       (late) => late.status === "reserved" && settleAttempt(late.attempt, { status: "released" }),

@@ -42,8 +42,9 @@ export async function runAttempt(
     race.start("total", call.request.timeoutMs, { remainingMs: remaining.ms })
     const plan = planAttempt(call, settings, remaining.nanoUsd)
     if (plan.status === "denied") {
-      const receipt = unsentReceipt(call, plan, plan, { startedAt })
-      return { status: "denied", error: plan.error, plan, receipt }
+      const { error } = plan
+      const receipt = unsentReceipt(call, plan, { status: "denied", error }, { startedAt })
+      return { status: "denied", error, plan, receipt }
     }
 
     const start = performance.now()
@@ -51,9 +52,10 @@ export async function runAttempt(
     const { wait } = reserved
     const reserveMs = performance.now() - start
     if (reserved.status !== "reserved") {
-      const { status, error } = reserved
-      const receipt = unsentReceipt(call, plan, reserved, { startedAt, reserveMs, wait })
-      return status === "denied" ? { status, error, plan, receipt } : { status, error, receipt }
+      const { error } = reserved
+      const status = reserved.status === "denied" ? "denied" : "released"
+      const receipt = unsentReceipt(call, plan, { status, error }, { startedAt, reserveMs, wait })
+      return status === "denied" ? { status, error, plan, receipt } : { status: "not-reserved", error, receipt }
     }
 
     const result = await sendRequest(call, plan, race)
@@ -66,7 +68,7 @@ export async function runAttempt(
     const settlement = await settleInBudget(reserved.attempt, charge, entry)
     const marks = { startedAt, reserveMs, wait, start, judged, settled: performance.now() }
     const receipt = sentReceipt(call, plan, result, charge, verdict, settlement, marks)
-    return Object.assign(verdict, { receipt })
+    return { ...verdict, receipt }
   } finally {
     race.finish({ abortTransport })
   }
@@ -115,7 +117,7 @@ async function judge(call: GenerateCall, plan: AttemptPlan, result: SendResult, 
 function unsentReceipt(
   call: GenerateCall,
   plan: AttemptPlan,
-  { status, error }: { status: "denied" | "not-reserved"; error: P2Error },
+  { status, error }: { status: "denied" | "released"; error: P2Error },
   { startedAt, reserveMs = 0, wait }: { startedAt: number; reserveMs?: number; wait?: RoomWait | undefined },
 ): AttemptReceipt {
   const { settings } = plan
@@ -128,7 +130,7 @@ function unsentReceipt(
     provider: plan.route.provider.name,
     mode: settings.mode,
     streamed: plan.streamed,
-    status: status === "denied" ? "denied" : "released",
+    status,
     errorCode: error.code,
     limit: BudgetExceededError.isInstance(error) ? attemptLimit(error) : waitedLimit(wait),
     deadlineHit: deadlineOf(error),
