@@ -1,8 +1,9 @@
-import { BudgetExceededError, type RoomWait, type UsageEntry } from "@p2/budget"
+import { BudgetExceededError, type RoomWait } from "@p2/budget"
 import type { P2Error } from "@p2/core"
 import { type Charge, decideCharge } from "@p2/guard/charge"
 import { attemptLimit } from "../budget/budget-info"
-import { attemptId, entryContent, entryTokens, reserveInBudget, settleInBudget } from "../budget/reserve-in-budget"
+import { attemptId, reserveInBudget, settleInBudget } from "../budget/reserve-in-budget"
+import { settledEntry } from "../budget/usage-entry"
 import { type DeadlineExceededError, UnexpectedError } from "../errors"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
@@ -37,6 +38,7 @@ export async function runAttempt(
 ): Promise<AttemptOutcome> {
   const startedAt = call.clock.now()
   const race = new DeadlineRace(call.signal)
+  // Unless an answer arrived, the transport may still be running.
   let abortTransport = true
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: remaining.ms })
@@ -64,7 +66,8 @@ export async function runAttempt(
     abortTransport = verdict.status === "failed"
     const judged = performance.now()
 
-    const entry = entryOf(call, plan, result, charge, verdict, judged - start)
+    const ended = { status: statusOf(verdict, charge), durationMs: judged - start }
+    const entry = settledEntry(call, plan, result.reading, verdict, ended)
     const settlement = await settleInBudget(reserved.attempt, charge, entry)
     const marks = { startedAt, reserveMs, wait, start, judged, settled: performance.now() }
     const receipt = sentReceipt(call, plan, result, charge, verdict, settlement, marks)
@@ -83,13 +86,13 @@ function chargeOf(
 ): Charge {
   const { route, messages, inputUpperBound, maxTokens, upperBoundNanoUsd } = plan
   const { reading, httpStatus, sent } = result
-  const isEnded = result.status === "failed" && result.error === race.error
+  const isEndedByRace = result.status === "failed" && result.error === race.error
   const evidence = {
     provider: route.provider.name,
     sent,
     httpStatus,
     reading: httpStatus === undefined ? undefined : reading,
-    endedBy: !isEnded ? undefined : race.error?.code === "aborted" ? ("caller" as const) : ("deadline" as const),
+    endedBy: isEndedByRace ? (race.error?.code === "aborted" ? ("caller" as const) : ("deadline" as const)) : undefined,
     hasHostedTools: request.online || messages.some(hasFile),
   }
   const reserved = {
@@ -144,43 +147,9 @@ function unsentReceipt(
   }
 }
 
-/** The answer of a resumable request is recorded whole, or not at all. */
-function contentOf(
-  { recordContent, isResumable }: GenerateCall,
-  { messages }: AttemptPlan,
-  verdict: Verdict,
-): Partial<UsageEntry> | undefined {
-  const content = recordContent || isResumable ? entryContent(messages, verdict.text) : undefined
-  if (content === undefined || !isResumable) return content
-  const isWhole = verdict.status === "answered" && content.answer === verdict.text
-  return { prompt: recordContent ? content.prompt : undefined, answer: isWhole ? content.answer : undefined }
-}
-
-/** The usage entry of an attempt with a reservation. The budget adds what it was reserved with, and the charge. */
-function entryOf(
-  call: GenerateCall,
-  plan: AttemptPlan,
-  { reading: { model, usage, generationId } }: SendResult,
-  charge: Charge,
-  verdict: Verdict,
-  durationMs: number,
-): Partial<UsageEntry> {
-  const content = contentOf(call, plan, verdict)
-  return {
-    status: statusOf(verdict, charge),
-    modelUsed: model,
-    errorCode: verdict.status === "failed" ? verdict.error.code : undefined,
-    tokens: entryTokens(usage?.usage),
-    durationMs: Math.round(durationMs),
-    generationId,
-    prompt: content?.prompt,
-    answer: content?.answer,
-  }
-}
-
 /**
- * The receipt of an attempt with a reservation. `marks` are readings of `performance.now()`. Using spreads instead
- * costs 45 µs per call, a third of what the client adds to it (bench/overhead.mjs).
+ * The receipt of an attempt with a reservation. `start`, `judged` and `settled` are readings of `performance.now()`. Using
+ * spreads instead costs 45 µs per call, a third of what the client adds to it (bench/overhead.mjs).
  */
 function sentReceipt(
   call: GenerateCall,

@@ -1,5 +1,5 @@
 import { AbortedError, callObserver, type Message, P2Error } from "@p2/core"
-import { recordDenial } from "../budget/reserve-in-budget"
+import { recordDeniedRequest } from "../budget/reserve-in-budget"
 import { attachReceipt, UnexpectedError } from "../errors"
 import { type AttemptReceipt, sumReceipt, type ToolReceipt } from "../receipt"
 import { runStep } from "../steps/run-step"
@@ -42,7 +42,7 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
     const last = attempts.at(-1)
     // Every sent attempt has an entry. A request whose attempts were all denied gets one entry.
     if (last !== undefined && attempts.every(({ status }) => status === "denied"))
-      await recordDenial(firstCall, last, remaining().ms)
+      await recordDeniedRequest(firstCall, last, remaining().ms)
     // The tools of earlier steps have run, so that the next call continues after their results.
     if (stepMessages.length > 0) firstCall.addTurn(stepMessages)
     const receipt = sum()
