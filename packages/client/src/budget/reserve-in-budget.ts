@@ -8,7 +8,7 @@ import {
   settleAttempt,
 } from "@p2/guard/charge"
 import { UnexpectedError } from "../errors"
-import type { AttemptPlan, AttemptSettings, GenerateCall } from "../generate/generate-call"
+import { type AttemptPlan, attemptId, type GenerateCall } from "../generate/generate-call"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
 import { reservedEntry } from "./usage-entry"
@@ -70,11 +70,6 @@ export async function reserveInBudget(
 /** A wait that ends before the total deadline. */
 export function waitWithin(wait: GenerateCall["wait"], remainingMs: number): GenerateCall["wait"] {
   return wait && { timeoutMs: Math.floor(Math.max(0, Math.min(wait.timeoutMs, remainingMs - WAIT_MARGIN_MS))) }
-}
-
-/** `<requestId>.<attempt>`: the idempotency key of the reservation. */
-export function attemptId({ requestId }: GenerateCall, { attempt }: AttemptSettings): string {
-  return `${requestId}.${attempt}`
 }
 
 /**
