@@ -13,7 +13,7 @@ import { ruleForStatus, ruleInsideAnswer } from "./provider-rules"
  * How an attempt ended. `answered`: a complete answer. `unbilled`: an error that the provider does not bill. `failed`: every
  * other error, a broken answer or a lost connection. `aborted`, `timed-out`: the caller or a deadline ended it.
  */
-type AttemptEnd = "answered" | "unbilled" | "failed" | "aborted" | "timed-out"
+type EndKind = "answered" | "unbilled" | "failed" | "aborted" | "timed-out"
 
 /**
  * Decides what an attempt is charged. The proof that nothing was sent decides first, then reported usage, then the billing
@@ -38,7 +38,7 @@ export function decideCharge(evidence: AttemptEvidence, reserved: ReservedCost, 
 
 const NOTHING: AttemptCost = { costNanoUsd: 0, tokens: 0, costSource: "none", tableCostNanoUsd: undefined }
 
-function endOf(evidence: AttemptEvidence, options: ChargeOptions): AttemptEnd {
+function endOf(evidence: AttemptEvidence, options: ChargeOptions): EndKind {
   const { httpStatus, endedBy, reading } = evidence
   if (httpStatus !== undefined && httpStatus >= 400)
     return isUnbilled(evidence, httpStatus, options) ? "unbilled" : "failed"
@@ -66,13 +66,13 @@ function hasOutput({ reading }: AttemptEvidence): boolean {
 }
 
 /** What the end of an attempt indicates about the provider. A caller's abort and an unbilled rejection do not indicate an outage. */
-function healthOf(end: AttemptEnd): ProviderHealth {
+function healthOf(end: EndKind): ProviderHealth {
   if (end === "answered") return "answered"
   return end === "failed" || end === "timed-out" ? "failed" : "unknown"
 }
 
 /** A complete answer without usage has no option: the reservation is charged. No provider documents another default. */
-function choiceOf(end: AttemptEnd, { serverError = "bound", abort = "bound" }: ChargeOptions): DoubtfulCharge {
+function choiceOf(end: EndKind, { serverError = "bound", abort = "bound" }: ChargeOptions): DoubtfulCharge {
   if (end === "failed") return serverError
   return end === "aborted" || end === "timed-out" ? abort : "bound"
 }
