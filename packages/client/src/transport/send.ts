@@ -10,10 +10,9 @@ import {
   watchSend,
 } from "@p2/guard/transport"
 import type { OpenAI } from "openai"
-import { attemptId } from "../budget/reserve-in-budget"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
 import { chatBody } from "../generate/chat-body"
-import type { AttemptPlan, GenerateCall } from "../generate/generate-call"
+import { type AttemptPlan, attemptId, type GenerateCall } from "../generate/generate-call"
 import { MessageCompletion } from "./anthropic/message-completion"
 import { messagesBody } from "./anthropic/messages-body"
 import type { DeadlineRace } from "./deadline-race"
@@ -156,8 +155,8 @@ function resultOfError(
   error: unknown,
   { provider, race, watch, now }: { provider: string; race: DeadlineRace; watch: SendWatch; now: number },
 ): SendResult {
-  const status = statusError(error, provider, now) ?? statusError({ status: watch.hiddenStatus }, provider, now)
-  if (status !== undefined) return resultOfStatus(status, error, race)
+  const providerError = statusError(error, provider, now) ?? statusError({ status: watch.hiddenStatus }, provider, now)
+  if (providerError !== undefined) return resultOfStatus(providerError, error, race)
   const sent = isThrownBeforeFetch(error) ? "not-sent" : watch.proof(error)
   const failure =
     sent === "not-sent"
@@ -177,22 +176,22 @@ function isThrownBeforeFetch(error: unknown): boolean {
 }
 
 /** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
-function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
-  const nothing = nothingArrived(status.provider)
-  const generation = failedGeneration(status)
+function resultOfStatus(providerError: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
+  const nothing = nothingArrived(providerError.provider)
+  const generation = failedGeneration(providerError)
   const choices = generation === undefined ? undefined : [{ message: { content: generation } }]
-  const { error: inner } = status.cause as ProviderReply
+  const { error: inner } = providerError.cause as ProviderReply
   const data = {
-    error: isRecord(inner) ? inner : { code: status.providerCode },
+    error: isRecord(inner) ? inner : { code: providerError.providerCode },
     usage: usageOfErrorBody(cause),
     choices,
   }
   const { completion } = nothing
   completion.add({ event: undefined, data, text: "" })
   const reading = completion.read()
-  const received = { ...nothing, reading, httpStatus: status.status, sent: "maybe-sent" } as const
+  const received = { ...nothing, reading, httpStatus: providerError.status, sent: "maybe-sent" } as const
   if (race.error !== undefined) return { status: "failed", error: race.error, ...received }
   if (generation !== undefined) return { status: "arrived", ...received }
-  const error = status.providerCode === CONTENT_FILTER ? new ContentFilteredError(status) : status
+  const error = providerError.providerCode === CONTENT_FILTER ? new ContentFilteredError(providerError) : providerError
   return { status: "failed", error, ...received }
 }

@@ -1,6 +1,6 @@
 import type { BudgetExceededError, DeniedLimit } from "@p2/budget"
 import type { Bound } from "@p2/pricing"
-import type { ReportedCharge, ReservedCost } from "../charge/evidence"
+import type { AttemptCost, ReservedCost } from "../charge/charge"
 import { dearerCharge } from "../charge/used-model"
 import type { ReportedUsage } from "../protocols/meter"
 import type { CallTerms } from "../protocols/protocol"
@@ -109,7 +109,7 @@ export function chargeOf(
   priceKey: string,
   { usage, cost: reported }: ReportedUsage,
   options: { serviceTier?: string | undefined; region?: string | undefined; byok?: boolean | undefined },
-): ReportedCharge | undefined {
+): AttemptCost | undefined {
   try {
     const { nanoUsd, tokens, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, { ...options, reported })
     const tableCostNanoUsd = differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd

@@ -1,6 +1,6 @@
 import type { Budget, BudgetExceededError, DeniedLimit, Subject } from "@p2/budget"
-import { type AttemptRequest, type ReservedAttempt, reserveAttempt } from "../charge/attempt"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
+import { type AttemptReserveOptions, type ReservedAttempt, reserveAttempt } from "../charge/reserve-attempt"
 import type { TightenedCall } from "../input-bound/input-bounds"
 import type { CallTerms, PricedCall } from "../protocols/protocol"
 import type { Guard } from "./guard-options"
@@ -115,7 +115,7 @@ async function reservePlan(
   guard: Guard,
   call: CallToReserve,
   plan: CallPlan,
-  { wait, recordDenial }: Pick<AttemptRequest, "wait" | "recordDenial">,
+  { wait, recordDenial }: Pick<AttemptReserveOptions, "wait" | "recordDenial">,
 ): Promise<ReserveOutcome> {
   const { provider, model } = call.described
   const scope = inCurrentScope(guard.budget, guard.subject)
