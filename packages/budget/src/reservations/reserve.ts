@@ -240,9 +240,10 @@ class ReserveTry {
     await this.#context.requireChecked()
     let isSwept = false
     for (let round = 1; ; ) {
-      throwIfAborted(signals, "`reserve`")
       const counters = this.#counters()
       if (counters.some(carriesOver)) await carryOvers.grant(partition, counters)
+      // Directly before the request: `releaseSent` of an aborted call releases only what was sent before.
+      throwIfAborted(signals, "`reserve`")
       const reply = await this.#send(counters)
       clock.update(partition, reply.now)
       if (reply.status === "exceeded" && reply.due && !isSwept) {
