@@ -17,7 +17,7 @@ import { abortable, atMost, checkSignal, throwIfAborted } from "./delays"
 import { type Denial, denialOf } from "./denial"
 import { MAX_ROUNDS, repeatedReplyError } from "./process-state"
 import { BudgetReservation, type ReservationContent } from "./reservation"
-import { checkWait, waitForRoom } from "./waiting"
+import { checkWait, reserveWithWait } from "./waiting"
 
 const RESERVE_NAMES: ReadonlySet<string> = new Set([
   "subject",
@@ -86,7 +86,7 @@ export async function reserve(
   const outcome =
     wait === undefined
       ? await reserveOnce(context, call)
-      : await waitForRoom(() => reserveOnce(context, call), {
+      : await reserveWithWait(() => reserveOnce(context, call), {
           timeoutMs: wait.timeoutMs,
           signals: call.signals,
           waiting: context.waiting,

@@ -24,7 +24,7 @@ export function checkWait(wait: WaitOptions): void {
  * amount never fits, or the full window ends too late. Waiting calls of this process are served in order of arrival; a call
  * that comes while others wait for one of its counters waits behind them.
  */
-export async function waitForRoom<Outcome extends { status: "admitted" } | ({ status: "denied" } & Denial)>(
+export async function reserveWithWait<Outcome extends { status: "admitted" } | ({ status: "denied" } & Denial)>(
   reserveOnce: () => Promise<Outcome>,
   options: { timeoutMs: number; signals: readonly AbortSignal[]; waiting: WaitingCalls; counters: readonly string[] },
 ): Promise<Outcome & { wait?: RoomWait }> {

@@ -24,7 +24,7 @@ for i = 1, count do
   counters[i], reply[4 + i] = counter, counter
 end
 
--- The key comes before the windows and the room: a retry is the same reservation, even if limits changed in between.
+-- The key comes before the windows and the limits: a retry is the same reservation, even if limits changed in between.
 local isForgotten = false
 if redis.call('EXISTS', reservationKey) == 1 then
   local reservation = readReservation(reservationKey, now)
