@@ -4,7 +4,7 @@ import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-
 import { managedStorage } from "./managed-storage"
 import { MAX_DAMAGED_KEYS, withPartition } from "./partition-check"
 import { RecordView, TIME_KEY } from "./record-view"
-import { check, integerFrom } from "./shape"
+import { check, integerFrom, MAX_TIMER_MS } from "./shape"
 import type { Reads, RecordKind, Storage } from "./storage"
 import { storageLedger } from "./storage-ledger"
 import { StoreError } from "./store-error"
@@ -29,8 +29,6 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(["retentionMs", "maxCounters"]
 const DEFAULT_TIMEOUT_MS = 2_000
 const DEFAULT_MAX_BATCH = 64
 const CALL_MARGIN_MS = 1_000
-/** The longest delay of a timer in JavaScript. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 const TIME = { kind: "time", key: TIME_KEY } as const
 
 /**
