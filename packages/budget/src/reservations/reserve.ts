@@ -117,7 +117,7 @@ async function readCall(
   const { nanoUsd, tokens, requests = 1 } = readAmount(options.amount, "amount")
   const amount: Amount = { nanoUsd, tokens, requests }
   const onExpire = expiryAmount(context, options.onExpire, amount)
-  const part = readEntry(options.entry ?? {}, "entry")
+  const entry = readEntry(options.entry ?? {}, "entry")
   const leaseMs = context.readLease(options.leaseMs, "leaseMs") ?? context.leaseMs
   const maxLeaseMs = context.readLease(options.maxLeaseMs, "maxLeaseMs") ?? context.maxLeaseMs
   const onAlert = readCallback(options.onAlert, "onAlert")
@@ -144,7 +144,7 @@ async function readCall(
     amount,
     onExpire,
     fingerprint,
-    entry: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry: part }),
+    entry: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry }),
     leaseMs,
     maxLeaseMs,
     onAlert,
@@ -193,13 +193,14 @@ async function untilAborted(
   }
 }
 
-/** Releases a reservation that is not returned to the caller, unless another call made it. */
+/** Releases a reservation that is not returned to the caller, unless another call may have made it. */
 function undo({ isKeyOwned }: ReserveCall, outcome: ReserveOutcome): void {
   if (outcome.status === "denied") return
   const { reservation } = outcome
-  const isOwn = !isKeyOwned && !reservation.replayed
-  if (isOwn || reservation.expiresAt === null) reservation.releaseInBackground()
-  else reservation.stopHeartbeat()
+  const isInStore = reservation.expiresAt !== null
+  // `releaseSent` has released a key that only this call uses.
+  if (isInStore && (isKeyOwned || reservation.replayed)) reservation.stopHeartbeat()
+  else reservation.releaseInBackground()
 }
 
 function ignore(): void {}
@@ -269,8 +270,8 @@ class ReserveTry {
       (reply) => {
         // A random key that has expired was reserved by an earlier delivery of this call, whose reply was lost.
         const isExpired = reply.status === "lease-ended" || (reply.status === "resolved" && reply.state === "expired")
-        const isOwn = reply.status === "ok" || (isExpired && !this.#call.isKeyGiven)
-        if (!isOwn) this.#sent = undefined
+        const hasReserved = reply.status === "ok" || (isExpired && !this.#call.isKeyGiven)
+        if (!hasReserved) this.#sent = undefined
         return reply
       },
       (error: unknown) => {

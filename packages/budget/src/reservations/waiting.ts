@@ -1,6 +1,6 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { RoomWait, WaitedLimit, WaitOptions } from "../api/budget"
-import type { Name } from "../store/shape"
+import { MAX_TIMER_MS, type Name } from "../store/shape"
 import { abortable, backoffMs, checkSignal, throwIfAborted } from "./delays"
 import type { Denial } from "./denial"
 
@@ -15,7 +15,7 @@ export function checkWait(wait: WaitOptions): void {
   checkOptions(wait, WAIT_NAMES, "wait")
   const { timeoutMs, signal } = wait
   checkSignal(signal, "wait.signal")
-  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 0 || timeoutMs >= 2 ** 31)
+  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 0 || timeoutMs > MAX_TIMER_MS)
     throw new InvalidArgumentError("wait.timeoutMs", "milliseconds, an integer from 0 to 2^31 − 1", timeoutMs)
 }
 
