@@ -90,7 +90,7 @@ export async function reserve(
           timeoutMs: wait.timeoutMs,
           signals: call.signals,
           waiting: context.waiting,
-          counters: context.waiting.keysOf(
+          counterKeys: context.waiting.keysOf(
             call.partition,
             call.counters.map(({ name }) => name),
           ),
