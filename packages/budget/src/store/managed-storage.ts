@@ -1,6 +1,6 @@
 import type { Millis } from "./shape"
 import type { Storage } from "./storage"
-import { StoreError } from "./store-error"
+import { StoreError, unavailable } from "./store-error"
 
 /** Writes between two steps of housekeeping. */
 const FORGET_EVERY = 256
@@ -10,17 +10,16 @@ type ManagedMember = "transaction" | "read" | "entries" | "keys" | "prune" | "to
 
 /**
  * A storage that opens before its first call, retries conflicts for up to `timeoutMs`, regularly deletes forgotten
- * records, and closes when its calls have ended.
+ * records, and closes when its calls have ended. From `close` on, it rejects new ones.
  */
 export function managedStorage(storage: Storage, timeoutMs: number): Pick<Storage, ManagedMember> {
   const running = new Set<Promise<unknown>>()
   let opening: Promise<void> | undefined
-  let isClosed = false
+  let closing: Promise<void> | undefined
   let writesSinceForget = 0
 
   function run<T>(call: () => Promise<T>): Promise<T> {
-    if (isClosed)
-      return Promise.reject(new StoreError("The store is closed.", { code: "store-unavailable", applied: "no" }))
+    if (closing !== undefined) return Promise.reject(unavailable("The store is closed."))
     opening ??= retryConflicts(async () => storage.open?.(), timeoutMs).catch((error: unknown) => {
       // The next call tries again.
       opening = undefined
@@ -58,11 +57,9 @@ export function managedStorage(storage: Storage, timeoutMs: number): Pick<Storag
     prune: (...args) => run(() => storage.prune(...args)),
     ...(storage.totals && { totals: (...args) => run(() => storage.totals!(...args)) }),
     ...(storage.check && { check: () => run(() => storage.check!()) }),
-    async close() {
-      await Promise.allSettled(running)
-      if (isClosed) return
-      isClosed = true
-      await storage.close?.()
+    close() {
+      closing ??= Promise.allSettled(running).then(() => storage.close?.())
+      return closing
     },
   }
 }

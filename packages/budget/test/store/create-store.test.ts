@@ -275,6 +275,32 @@ describe("the life of a storage", () => {
     expect(await reading).toMatchObject({ reserved: 0 })
     await expect(store.reserve(reserveOf("a"))).rejects.toMatchObject({ code: "store-unavailable", applied: "no" })
   })
+
+  it("close waits for no call that came after it, and closes no storage under a call", async () => {
+    const { storage, store } = setUp()
+    const log: string[] = []
+    const close = async () => void log.push("closed")
+    Object.assign(storage, { close })
+    const ends: (() => void)[] = []
+    const read = storage.read.bind(storage)
+    storage.read = async (...args) => {
+      log.push("begin")
+      await new Promise<void>((resolve) => ends.push(resolve))
+      log.push("end")
+      return read(...args)
+    }
+    const nextTurn = () => new Promise((resolve) => setImmediate(resolve))
+    const reading = counterIn(store, "a")
+    await nextTurn()
+    const closing = store.close!()
+    const late = expect(counterIn(store, "a")).rejects.toMatchObject({ code: "store-unavailable", applied: "no" })
+    await nextTurn()
+    ends[0]!()
+    await closing
+    expect(log).toEqual(["begin", "end", "closed"])
+    for (const end of ends) end()
+    await Promise.all([reading, late])
+  })
 })
 
 describe("damage", () => {
