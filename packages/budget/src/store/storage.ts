@@ -37,7 +37,10 @@ export interface Write {
   forgetAt?: Millis | undefined
 }
 
-/** Position of an ordered scan: it continues after this entry, in its direction. */
+/**
+ * Position of an ordered scan: it continues after this entry, in its direction. A scan begins at `{ at: -1, key: "" }`, and
+ * newest first at `{ at: 2^53 − 1, key: "" }`.
+ */
 export interface Position {
   at: Millis
   key: string
@@ -56,7 +59,7 @@ export interface Storage {
   readonly timeoutMs?: number | undefined
   /** Calls that may share a transaction. @defaultValue 64 */
   readonly maxBatch?: number | undefined
-  /** Prepares the database: opens it, creates or migrates tables. Called before any other member; again by the next call if it rejected. */
+  /** Prepares the database: opens it, creates or migrates tables. Called before any other member but `close`; again by the next call if it rejected. */
   open?(): Promise<void>
   /**
    * Reads, decides and writes, alone in this partition: what was read is unchanged when the writes are applied, all or none.
@@ -92,5 +95,6 @@ export interface Storage {
     query: { filter: UsageFilter; groupBy: readonly UsageGroup[]; buckets: readonly Millis[] | null },
   ): Promise<PartialTotals[]>
   check?(): Promise<StoreCheck>
+  /** Closes what the storage opened itself, if `open` was called. Called once, when all calls have ended. */
   close?(): Promise<void>
 }

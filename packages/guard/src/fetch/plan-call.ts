@@ -34,15 +34,15 @@ export function planWithin(
   denied: CallPlan,
   { all }: BudgetExceededError,
   { prices }: Guard,
-  roomIn: (limit: DeniedLimit) => number,
+  remainingIn: (limit: DeniedLimit) => number,
 ): CallPlan | undefined {
   if (described.fixedBound !== undefined) return undefined
   const affordable = all.map((limit) => {
-    const room = Math.max(0, roomIn(limit))
+    const remaining = Math.max(0, remainingIn(limit))
     if (limit.unit === "usd")
-      return prices.affordableOutputTokens(described.priceKey, { ...boundOptions(described), budgetNanoUsd: room })
-    if (limit.unit === "requests") return room < 1 ? 0 : Number.MAX_SAFE_INTEGER
-    return Math.floor((room - described.input.upperBound) / (described.boundOptions.choices ?? 1))
+      return prices.affordableOutputTokens(described.priceKey, { ...boundOptions(described), budgetNanoUsd: remaining })
+    if (limit.unit === "requests") return remaining < 1 ? 0 : Number.MAX_SAFE_INTEGER
+    return Math.floor((remaining - described.input.upperBound) / (described.boundOptions.choices ?? 1))
   })
   const maxOutputTokens = Math.min(...affordable)
   if (maxOutputTokens < Math.max(1, described.minOutputTokens)) return undefined
