@@ -10,7 +10,7 @@ type ManagedMember = "transaction" | "read" | "entries" | "keys" | "prune" | "to
 
 /**
  * A storage that opens before its first call, retries conflicts for up to `timeoutMs`, regularly deletes forgotten
- * records, and closes when its calls have ended. From `close` on, it rejects new ones.
+ * records, and closes when its calls have ended.
  */
 export function managedStorage(storage: Storage, timeoutMs: number): Pick<Storage, ManagedMember> {
   const running = new Set<Promise<unknown>>()
