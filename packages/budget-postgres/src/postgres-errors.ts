@@ -20,13 +20,7 @@ const PROBLEMS: [state: RegExp, code: StoreError["code"], problem: string][] = [
 export function toStoreError(error: unknown, applied: "no" | "maybe"): StoreError {
   const { message = "", code: state = "no SQLSTATE" } = error as { message?: string; code?: string }
   const [, code, problem] = PROBLEMS.find(([pattern]) => pattern.test(state))!
-  // A serialization failure or a deadlock: the server rolled back, also during COMMIT.
-  const conflict = /^40(001|P01)$/.test(state)
-  const cause = new Error(message)
-  return new StoreError(`PostgreSQL (${state}): ${problem}`, {
-    code,
-    applied: conflict ? "no" : applied,
-    conflict,
-    cause,
-  })
+  // A serialization failure or a deadlock. At READ COMMITTED a COMMIT has neither; what is sent with it comes after it.
+  const conflict = applied === "no" && /^40(001|P01)$/.test(state)
+  return new StoreError(`PostgreSQL (${state}): ${problem}`, { code, applied, conflict, cause: new Error(message) })
 }

@@ -31,8 +31,9 @@ export function createPostgresStorage({ pool, schema, timeoutMs, now }: Postgres
       pool,
       {
         ...{ readOnly: true, timeoutMs: QUERY_TIMEOUT_MS },
-        // Groups fit into memory instead of being sorted on disk; compiling a query takes longer than running it.
-        first: "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off",
+        // Floating-point sums are sent exactly; groups fit into memory instead of being sorted on disk; compiling a query
+        // takes longer than running it.
+        first: "SET LOCAL extra_float_digits = 1; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off",
       },
       work,
     )

@@ -162,6 +162,37 @@ it("the transaction of a process that stops responding is rolled back, so that o
   expect(await store.read({ partition: "main", counters })).toMatchObject(reserved(1))
 })
 
+it.each(["40001", "40P01"])(
+  "an error %s of the flush after the commit says that the call may be applied",
+  async (state) => {
+    const schema = `flush_${state}`
+    const pool = poolOf(file.server)
+    const store = storeOn(pool, { schema })
+    await store.read({ partition: "main", counters })
+    const failing = {
+      on: () => {},
+      listenerCount: () => 1,
+      connect: (callback: Parameters<PostgresPool["connect"]>[0]) =>
+        pool.connect((error, client) => {
+          if (client === undefined) return callback(error, client)
+          callback(undefined, {
+            on: (event, listener) => client.on(event, listener),
+            off: (event, listener) => client.off(event, listener),
+            release: (destroy) => client.release(destroy),
+            query: async (query: { text: string }) => {
+              const result = await client.query(query)
+              if (query.text.startsWith("COMMIT;")) throw Object.assign(new Error("flush"), { code: state })
+              return result
+            },
+          })
+        }),
+    }
+    const flushing = postgresStore({ pool: failing, schema })
+    expect(await failureOf(flushing.reserve(reserveOf("r1")))).toMatchObject({ applied: "maybe" })
+    expect(await store.read({ partition: "main", counters })).toMatchObject(reserved(1))
+  },
+)
+
 it("a full disk is an error, applies nothing, and shows no value in it", async () => {
   const pool = poolOf(file.server)
   const store = storeOn(pool, { schema: "full_disk" })

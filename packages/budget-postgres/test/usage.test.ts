@@ -65,3 +65,13 @@ it("sums as a fold over the entries does: strings of any kind, kinds of tokens w
       expect(sorted(totals), JSON.stringify([groupBy, filter])).toEqual(sorted(fold.totals()))
     }
 })
+
+it("sums are exact if the program lets the server round the text of floating-point numbers", async () => {
+  const pool = poolOf(file.server, { options: "-c extra_float_digits=-15" })
+  const ledger = storeOn(pool, { schema: "rounded" }).ledger!
+  const entry = entryOf("r1", { tokens: { inputTokens: MAX }, count: MAX, reservedNanoUsd: 123_456_789 })
+  await ledger.record({ partition: "main", key: "k", entry: { ...entry, status: "denied" } })
+  expect(await ledger.totals({ partition: "main", filter: {}, groupBy: [], buckets: null })).toMatchObject([
+    { reservedNanoUsd: 123_456_789, tokens: { inputTokens: MAX }, requests: MAX },
+  ])
+})

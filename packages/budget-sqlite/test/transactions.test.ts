@@ -99,8 +99,8 @@ describe("transactions", () => {
   it("completes the calls made before close, and rejects later ones", async () => {
     const store = sqliteStore(path)
     const waiting = [store.reserve(reserveOf("r0")), store.reserve(reserveOf("r1"))]
-    await Promise.all(waiting)
     await store.close!()
+    for (const reply of await Promise.all(waiting)) expect(reply).toMatchObject({ status: "ok" })
     await store.close!()
     await expect(store.reserve(reserveOf("r2"))).rejects.toMatchObject({ code: "store-unavailable", applied: "no" })
   })

@@ -45,6 +45,24 @@ it.each(ways)("whenever %s fires, the reservation is returned or released, never
   expect(outcomes).toEqual(new Set([true, false]))
 })
 
+it.each(ways)("a call that %s ends while a window is carried over reserves nothing", async (_, by) => {
+  const controller = new AbortController()
+  const memory = memoryStore()
+  const store = changedStore(memory, {
+    adjust: (request) => {
+      controller.abort()
+      return memory.adjust(request)
+    },
+  })
+  const budget = createBudget({ store, limits: [{ scope: "user", limit: 5, per: "day", carryOver: true }] })
+  const call = budget.reserve({ subject, amount: { usd: 1 }, ...by(controller.signal) })
+  await expect(call).rejects.toMatchObject({ name: "AbortedError" })
+  // The memory store replies in microtasks, so that the rest of the call is over then.
+  await new Promise((resolve) => setImmediate(resolve))
+  expect(await budget.flush()).toBe(true)
+  expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0 })
+})
+
 it.each(ways)("what is no signal is a usage error before anything is reserved (%s)", async (_, by) => {
   const budget = createBudget({ store: memoryStore(), limits })
   for (const signal of [{}, "abort", 5, { aborted: false }] as unknown as AbortSignal[])

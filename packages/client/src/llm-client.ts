@@ -52,8 +52,8 @@ interface RunMembership {
   waitFor<T>(work: Promise<T>): Promise<T>
 }
 
-/** What a call has besides its plan and its budget. */
-type Turn = Pick<GenerateCall, "signal" | "wait" | "onText" | "addTurn">
+/** A call before its budget is open. */
+type BegunCall = PlannedCall & Pick<GenerateCall, "signal" | "wait" | "onText" | "addTurn">
 
 /** Summary of the last call. */
 export interface CallMeta {
@@ -187,8 +187,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   }
 
   async #generate(options: CallOptions): Promise<GenerateResult<Answer, ToolSet | undefined>> {
-    const call = this.#beginCall(options)
-    return await this.#waitFor(this.#run(call, this.#turn(options)))
+    return await this.#waitFor(this.#run(this.#beginCall(options)))
   }
 
   /**
@@ -197,14 +196,13 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
    */
   stream(options: CallOptions = {}): AnswerStream<Answer, Tools> {
     const call = this.#beginCall(options)
-    const turn = this.#turn(options)
     const controller = new AbortController()
-    const signal = turn.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, turn.signal])
+    const signal = call.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, call.signal])
     return new AnswerStream<Answer, Tools>({
       compiled: this.#compiled,
       controller,
       start: async (onText) => {
-        const result = await this.#waitFor(this.#run({ ...call, stream: true }, { ...turn, onText, signal }))
+        const result = await this.#waitFor(this.#run({ ...call, stream: true, onText, signal }))
         return result as GenerateResult<Answer, Tools>
       },
     })
@@ -269,7 +267,8 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     } = options
     const prompts = promptsOf(items, options.prompt)
     const call = this.#nextCall()
-    const calls = prompts.map((messages) => ({ ...call, messages: [...call.messages, ...messages] }))
+    const common = { ...call, signal, wait, onText: undefined, addTurn: () => {} }
+    const calls = prompts.map((messages) => ({ ...common, messages: [...call.messages, ...messages] }))
     if (calls.length === 0) return []
     this.#checkCall(calls[0]!)
     const opened = await this.#openBudget()
@@ -279,8 +278,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     const batch = await openBatch(opened, { name, maxBudget, decisive, conversations })
     const results = await Promise.all(batch.map((item, index) => this.#resumed(index, item)))
     const callItem = async (index: number) => {
-      const turn = { onText: undefined, signal, wait, addTurn: () => {} }
-      const result = await this.#run(calls[index]!, turn, batch[index]!).catch((error: unknown) => failureOf(error))
+      const result = await this.#run(calls[index]!, batch[index]!).catch((error: unknown) => failureOf(error))
       const { receipt } = result
       if (!result.ok) return { index, status: "failed" as const, error: result.error, receipt }
       if (result.finishReason !== "tool-calls")
@@ -361,17 +359,13 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   }
 
   /** Throws usage errors, and copies the conversation: messages added later belong to the next call. */
-  #beginCall(options: CallOptions): PlannedCall {
+  #beginCall(options: CallOptions): BegunCall {
     this.#checkOpen()
     checkCallOptions(options)
     const call = this.#nextCall()
     this.#checkCall(call)
-    return call
-  }
-
-  /** The turn of the model that begins now. */
-  #turn({ signal, wait = this.#options.wait }: CallOptions): Turn {
-    return { onText: undefined, signal, wait, addTurn: this.msg.openTurn() }
+    const { signal, wait = this.#options.wait } = options
+    return { ...call, signal, wait, onText: undefined, addTurn: this.msg.openTurn() }
   }
 
   #checkCall(call: PlannedCall): void {
@@ -391,7 +385,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     return work
   }
 
-  async #run(call: PlannedCall, turn: Turn, item?: BatchItem): Promise<GenerateResult<Answer, ToolSet | undefined>> {
+  async #run(call: BegunCall, item?: BatchItem): Promise<GenerateResult<Answer, ToolSet | undefined>> {
     const { charge, onAlert, logger, recordContent = false, clock = systemClock } = this.#options
     const requestId = item?.requestId ?? crypto.randomUUID()
     let result: GenerateResult<unknown, ToolSet | undefined>
@@ -413,13 +407,13 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
         subject,
         limits,
         charge,
-        wait: turn.wait,
+        wait: call.wait,
         onAlert,
         deadlines: this.#deadlines,
-        signal: turn.signal,
+        signal: call.signal,
         stream: call.stream,
-        onText: turn.onText,
-        addTurn: turn.addTurn,
+        onText: call.onText,
+        addTurn: call.addTurn,
         clock,
         logger,
         recordContent,

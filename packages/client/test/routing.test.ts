@@ -111,6 +111,18 @@ describe("the provider of a model", () => {
     expect(choose("x", env, { baseURL: "https://me.openai.azure.com/openai/v1" }).provider).toBe("azure")
   })
 
+  test.each([
+    ["https://LLM.Example.com/v1", "https://LLM.Example.com/v1"],
+    ["https://LLM.Example.com/v1", "https://llm.example.com:443/v1"],
+    ["https://bücher.example/v1", "https://xn--bcher-kva.example/v1"],
+  ])("is the user's own one at %s", (own, baseURL) => {
+    const chosen = chooseProvider("x", { baseURL }, providerTable([{ name: "acme", baseURL: own }]), {
+      OPENAI_API_KEY: "of-openai",
+      ACME_API_KEY: "of-acme",
+    })
+    expect(chosen).toMatchObject({ provider: { name: "acme" }, apiKey: "of-acme" })
+  })
+
   test("is OpenRouter for any vendor prefix when `baseURL` is at OpenRouter", () => {
     const there = { baseURL: "https://openrouter.ai/api/v1", apiKey: "o" }
     for (const model of ["openai/gpt-4o-mini", "anthropic/claude-sonnet-4", "qwen/qwen3-32b"])

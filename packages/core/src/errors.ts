@@ -127,10 +127,14 @@ const KEY_PREFIX = /^pplx-|(^|\/)(sk-|gsk_|xai-|AIza|hf_|r8_)/
 const KEY =
   /(^|[^A-Za-z0-9])(sk[-_]|gsk_|xai-|pplx-|AIza|hf_|r8_|nvapi-|csk-|fw_|tgp_v1_|gh[opsu]_|glpat-|(AKIA|ASIA)[A-Z0-9]{12})|eyJ[\w-]{10,}\./
 
-/** Whether a name, a code or a short string may contain an API key: one with a known prefix, or a long word of letters and digits. */
+/**
+ * Whether a name, a code or a short string may contain an API key: one with a known prefix, or a long word of letters and
+ * digits. Examines the first 1,000 characters.
+ */
 export function looksLikeKey(value: string): boolean {
-  if (KEY.test(value)) return true
-  const words = value.match(/[A-Za-z0-9]{20,}/g) ?? []
+  const start = value.slice(0, 1_000)
+  if (KEY.test(start)) return true
+  const words = start.match(/[A-Za-z0-9]{20,}/g) ?? []
   return words.some((word) => /[A-Za-z]/.test(word) && /(\d\D*){4}/.test(word))
 }
 
@@ -173,7 +177,7 @@ export function describeValue(value: unknown): string {
 
 /** A string that was passed in the wrong place may be an API key, a URL with a password, or a prompt. */
 function describeString(value: string): string {
-  if (looksLikeKey(value.slice(0, 1_000))) return "a string that looks like an API key"
+  if (looksLikeKey(value)) return "a string that looks like an API key"
   if (/^[\w+.-]+:\/\/[^/\s]*@/.test(value)) return "a URL with credentials"
   return JSON.stringify(value.length > MAX_STRING ? `${value.slice(0, 6)}…` : value)
 }

@@ -217,6 +217,29 @@ describe("a user's message that the model wrote after its answer", () => {
   })
 })
 
+describe("marks in the code of an answer after reasoning", () => {
+  it.each([
+    "Llama 2 wraps a prompt in `[INST]` and `[/INST]`. Then it answers.",
+    "Write `<|im_start|>user` before it.",
+    "Put it between `<think>` and `</think>`, then the answer.",
+    "```html\n<think>a</think>\n[INST]\n```\nThat is all.",
+  ])("%j is kept", (answer) => {
+    expect(cutReasoning(answer)).toBe(answer)
+    expect(cutReasoning(`<think>hm, \`Ada\`</think>${answer}`)).toBe(answer)
+    expect(cutReasoning(`<think>an open \` mark</think>\n\n${answer}`)).toBe(answer)
+    expect(cutReasoning(`analysisHm.assistantfinal${answer}`)).toBe(answer)
+    expect(cutReasoning(`<think>hm</think>${answer}[INST] And Charles?`)).toBe(answer)
+  })
+})
+
+describe("tags of data that are named like reasoning", () => {
+  it.each(["rejection_reason", "reason_code", "reason-code", "finish-reason", "cancel-reasons"])("<%s>", (tag) => {
+    const text = `<${tag}>late</${tag}>`
+    expect(cutReasoning(text)).toBe(text)
+    expect(findJson(`I left out <${tag}>: ${ADA}`)).toEqual([ADA])
+  })
+})
+
 describe("cutReasoning keeps a text", () => {
   it.each([
     "Close the block with </think>.",

@@ -74,7 +74,7 @@ export class CallPlayer {
     const open: Promise<unknown>[] = []
     const before = this.sent
     this.#isSilent = true
-    for (let hasRoom = true; hasRoom; ) {
+    for (let fits = true; fits; ) {
       const sentBefore = this.sent
       const controller = new AbortController()
       controllers.push(controller)
@@ -82,10 +82,10 @@ export class CallPlayer {
       // A call that was sent has no response until it is aborted.
       const ended = call.then(({ status }) => {
         if (status !== 402) throw new Error(`${recorded.name}: status ${status}`)
-        hasRoom = false
+        fits = false
       })
       open.push(ended)
-      while (this.sent === sentBefore && hasRoom)
+      while (this.sent === sentBefore && fits)
         await Promise.race([ended, new Promise((resolve) => setImmediate(resolve))])
     }
     for (const controller of controllers) controller.abort()

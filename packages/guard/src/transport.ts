@@ -1,3 +1,4 @@
+export { sendCounted } from "./transport/counted-call"
 export { EventObserver } from "./transport/event-observer"
 export { isRejectedByFetch } from "./transport/fetch-errors"
 export { onAbort } from "./transport/on-abort"

@@ -40,7 +40,9 @@ export function complete(
   const reasoningTokens = Math.min(fault.reasoningTokens ?? 0, limit)
   const outputLimit = limit - reasoningTokens
   const written = [answer, ...calls.map((call) => call.arguments)]
-  const answerTokens = written.reduce((sum, text) => sum + countText(text), 0)
+  const writtenTokens = written.reduce((sum, text) => sum + countText(text), 0)
+  // The name of a call is output too, even if its arguments are empty.
+  const answerTokens = calls.length > 0 ? Math.max(1, writtenTokens) : writtenTokens
   const isCut = answerTokens > outputLimit || fault.fillOutput === true
   const [text = "", ...cutArguments] = isCut ? cutAll(written, outputLimit) : written
   const choices = request.n ?? 1

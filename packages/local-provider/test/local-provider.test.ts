@@ -70,6 +70,14 @@ describe("answers", () => {
     expect(answered.choices[0]).toMatchObject({ finish_reason: "stop", message: { content: expect.any(String) } })
   })
 
+  it("bill a call with empty arguments, because its name is output", async () => {
+    const tools = [{ type: "function" as const, function: { name: "search" } }]
+    provider.faults.next({ toolCalls: [{ name: "search", arguments: "" }] })
+    const { choices, usage } = await openai.chat.completions.create({ model, messages, tools })
+    expect(choices[0]).toMatchObject({ finish_reason: "tool_calls", message: { tool_calls: [{}] } })
+    expect(usage?.completion_tokens).toBe(1)
+  })
+
   it("are given by tool call and for a schema in the prompt", async () => {
     const tool = { type: "function" as const, function: { name: "person", parameters: person.json_schema.schema } }
     const called = await openai.chat.completions.create({ model, messages, tools: [tool] })

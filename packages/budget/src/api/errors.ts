@@ -172,7 +172,7 @@ export class BudgetExceededError extends P2Error<"budget-exceeded"> {
     const { timeZone: _timeZone, ...first } = all[0]
     Object.assign(this, first)
     this.dueLeases = options.dueLeases ?? false
-    this.busy = all.every(isOnlyReserved)
+    this.busy = all.every(fitsAfterReleases)
     this.all = all
   }
 
@@ -197,12 +197,12 @@ function whatToDo(limit: DeniedLimit): string {
   }
   const isReset = limit.resetsAt !== null
   const resets = isReset ? `Resets ${formatInstant(limit.resetsAt!, limit.timeZone ?? "UTC")}.` : ""
-  if (!isOnlyReserved(limit)) return resets
+  if (!fitsAfterReleases(limit)) return resets
   return `${show(limit, "reserved")} is reserved by other calls: retry when they end.${isReset ? ` ${resets}` : ""}`
 }
 
-/** Whether the call would fit if all other reservations were released. */
-export function isOnlyReserved(limit: DeniedLimit): boolean {
+/** Whether the call would fit if all other calls released their reservations. */
+export function fitsAfterReleases(limit: DeniedLimit): boolean {
   if (limit.unit !== "usd") return limit.requested <= limit.limit + limit.granted - limit.spent
   return limit.requestedNanoUsd! <= limit.limitNanoUsd! + limit.grantedNanoUsd! - limit.spentNanoUsd!
 }

@@ -1,10 +1,9 @@
 import { sha256 } from "@noble/hashes/sha2"
 import { InvalidArgumentError } from "@p2/core"
-import type { Name } from "../store/shape"
+import { isName, type Name } from "../store/shape"
 
 /** Longest value that is hashed, in UTF-16 units. It limits the time that hashing takes. */
 export const MAX_VALUE_LENGTH = 1_048_576
-const NAME = /^[A-Za-z0-9_.:|=-]{1,64}$/
 const HASH_PREFIX = "sha256:"
 const encoder = new TextEncoder()
 const HASHED_NAME = /^sha256:[A-Za-z0-9_-]{43}$/
@@ -35,7 +34,7 @@ function toBase64Url(bytes: Uint8Array): string {
  */
 export function toName(text: unknown, argument: string): Name {
   checkValue(text, argument)
-  return NAME.test(text) && !text.startsWith(HASH_PREFIX) ? text : HASH_PREFIX + hashText(text)
+  return isName(text) && !text.startsWith(HASH_PREFIX) ? text : HASH_PREFIX + hashText(text)
 }
 
 /** Like {@link toName}, for a request id that may come from an entry and already be hashed. */

@@ -161,7 +161,7 @@ class MemoryRecords {
     const reservation = partition.reservations.get(key)
     const records = { reservation, entry: this.ledger?.find(name, key), counters: partition.counters }
     const { reply, writes } = step(records, moment, partition)
-    this.#requireRoom(partition, key, writes, moment.clock)
+    this.#throwIfFull(partition, key, writes, moment.clock)
     const { counters, adjustment, entry, time } = writes
     if (writes.reservation !== undefined) {
       this.#write(partition, "reservations", key, writes.reservation, moment.now)
@@ -207,7 +207,7 @@ class MemoryRecords {
       this.#forgettable.push({ at: this.#elapsedMs + record.forgetAt - now, partition: partition.name, kind, key })
   }
 
-  #requireRoom(partition: Partition, key: Name, writes: Writes, clock: Millis): void {
+  #throwIfFull(partition: Partition, key: Name, writes: Writes, clock: Millis): void {
     if (this.#fullLimit(partition, key, writes) === undefined) return
     this.#forgetAll(clock)
     const option = this.#fullLimit(partition, key, writes)

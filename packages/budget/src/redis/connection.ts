@@ -8,6 +8,8 @@ import { inspectServers } from "./server-check"
 const MAX_WAITING = 50_000
 /** How often the server's settings are checked again while calls arrive. */
 const CHECK_INTERVAL_MS = 10_000
+/** Longer than reading the slots of a Cluster takes. */
+const MOVED_RETRY_MS = 20
 
 /** A script, and the SHA-1 under which the server caches it. */
 export interface Script {
@@ -46,10 +48,12 @@ export class RedisConnection {
     const own = this.#prepared() ?? (await this.#prepare())
     this.#waiting++
     try {
-      const reply = (await own.evalsha(script.sha, keys.length, ...keys, ...args).catch((error: unknown) => {
-        if (!isNoScript(error)) throw error
-        return own.eval(script.lua, keys.length, ...keys, ...args)
-      })) as unknown[]
+      const send = () =>
+        own.evalsha(script.sha, keys.length, ...keys, ...args).catch((error: unknown) => {
+          if (!isNoScript(error)) throw error
+          return own.eval(script.lua, keys.length, ...keys, ...args)
+        })
+      const reply = (await this.#retryMoved(send)) as unknown[]
       if (reply[0] === "corrupt") throw damagedRecord(reply[1] as string)
       return reply
     } catch (error) {
@@ -62,7 +66,23 @@ export class RedisConnection {
   /** Runs a read-only command. */
   async command<T>(send: (own: OwnConnection) => Promise<T>): Promise<T> {
     const own = this.#prepared() ?? (await this.#prepare())
-    return send(own).catch(rejectAsFailure)
+    return this.#retryMoved(() => send(own)).catch(rejectAsFailure)
+  }
+
+  /**
+   * Sends a command again while ioredis cannot find the node of its slot, which no node has run then. With `natMap`, ioredis
+   * tries other nodes at random from a MOVED reply until it has read the slots again.
+   */
+  async #retryMoved<T>(send: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + this.#options.deadlineMs
+    for (;;) {
+      try {
+        return await send()
+      } catch (error) {
+        if (!isMoved(error) || this.#closed || performance.now() >= deadline) throw error
+        await new Promise((resolve) => setTimeout(resolve, MOVED_RETRY_MS))
+      }
+    }
   }
 
   /** Checks the server's settings now. Wrong settings are part of the result, not an error. */
@@ -164,6 +184,10 @@ export class RedisConnection {
 
 function closed(): Error {
   return unavailable("The store is closed; nothing was applied.")
+}
+
+function isMoved(error: unknown): boolean {
+  return error instanceof Error && /^Too many Cluster redirections\. Last error: .*\bMOVED\b/.test(error.message)
 }
 
 function isNoScript(error: unknown): boolean {

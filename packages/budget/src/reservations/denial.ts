@@ -1,5 +1,5 @@
 import { toUsdNumber } from "@p2/core"
-import { BudgetExceededError, type DeniedLimit, isOnlyReserved } from "../api/errors"
+import { BudgetExceededError, type DeniedLimit, fitsAfterReleases } from "../api/errors"
 import { type Amount, amountOf } from "../limits/amount"
 import type { CallCounter } from "../limits/counters"
 import { statusOf } from "../limits/limit-status"
@@ -28,7 +28,7 @@ export function denialOf(
 ): Denial {
   const denied = reply.which.map((index) => deniedLimit(counters[index]!, reply.counters[index]!, amount, reply.now))
   denied.sort((a, b) => (b.retryAfterMs ?? Infinity) - (a.retryAfterMs ?? Infinity) || 0)
-  const blocked = denied.map((limit) => (isOnlyReserved(limit) ? 0 : limit.retryAfterMs))
+  const blocked = denied.map((limit) => (fitsAfterReleases(limit) ? 0 : limit.retryAfterMs))
   return {
     error: new BudgetExceededError(denied as [DeniedLimit, ...DeniedLimit[]], { dueLeases: reply.due }),
     blockedMs: blocked.includes(null) ? null : Math.max(...(blocked as number[])),
@@ -53,7 +53,8 @@ function deniedLimit(counter: CallCounter, state: CounterState, amount: Amount, 
     retryAfterMs: null,
   }
   const untilReset = counter.endsAt === null ? null : Math.max(0, counter.endsAt - now)
-  if (isOnlyReserved(denied)) return { ...denied, retryAfterMs: Math.min(BUSY_RETRY_MS, untilReset ?? BUSY_RETRY_MS) }
+  if (fitsAfterReleases(denied))
+    return { ...denied, retryAfterMs: Math.min(BUSY_RETRY_MS, untilReset ?? BUSY_RETRY_MS) }
   // Top-ups end with the window.
   return { ...denied, retryAfterMs: requested <= limit ? untilReset : null }
 }

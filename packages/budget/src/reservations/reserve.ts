@@ -17,7 +17,7 @@ import { abortable, atMost, checkSignal, throwIfAborted } from "./delays"
 import { type Denial, denialOf } from "./denial"
 import { MAX_ROUNDS, repeatedReplyError } from "./process-state"
 import { BudgetReservation, type ReservationContent } from "./reservation"
-import { checkWait, waitForRoom } from "./waiting"
+import { checkWait, reserveWithWait } from "./waiting"
 
 const RESERVE_NAMES: ReadonlySet<string> = new Set([
   "subject",
@@ -86,11 +86,11 @@ export async function reserve(
   const outcome =
     wait === undefined
       ? await reserveOnce(context, call)
-      : await waitForRoom(() => reserveOnce(context, call), {
+      : await reserveWithWait(() => reserveOnce(context, call), {
           timeoutMs: wait.timeoutMs,
           signals: call.signals,
           waiting: context.waiting,
-          counters: context.waiting.keysOf(
+          counterKeys: context.waiting.keysOf(
             call.partition,
             call.counters.map(({ name }) => name),
           ),
@@ -117,7 +117,7 @@ async function readCall(
   const { nanoUsd, tokens, requests = 1 } = readAmount(options.amount, "amount")
   const amount: Amount = { nanoUsd, tokens, requests }
   const onExpire = expiryAmount(context, options.onExpire, amount)
-  const part = readEntry(options.entry ?? {}, "entry")
+  const entry = readEntry(options.entry ?? {}, "entry")
   const leaseMs = context.readLease(options.leaseMs, "leaseMs") ?? context.leaseMs
   const maxLeaseMs = context.readLease(options.maxLeaseMs, "maxLeaseMs") ?? context.maxLeaseMs
   const onAlert = readCallback(options.onAlert, "onAlert")
@@ -144,7 +144,7 @@ async function readCall(
     amount,
     onExpire,
     fingerprint,
-    entry: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry: part }),
+    entry: attemptEntry(subject, { idempotencyKey, amount, fingerprint, entry }),
     leaseMs,
     maxLeaseMs,
     onAlert,
@@ -193,13 +193,14 @@ async function untilAborted(
   }
 }
 
-/** Releases a reservation that is not returned to the caller, unless another call made it. */
+/** Releases a reservation that is not returned to the caller, unless another call may have made it. */
 function undo({ isKeyOwned }: ReserveCall, outcome: ReserveOutcome): void {
   if (outcome.status === "denied") return
   const { reservation } = outcome
-  const isOwn = !isKeyOwned && !reservation.replayed
-  if (isOwn || reservation.expiresAt === null) reservation.releaseInBackground()
-  else reservation.stopHeartbeat()
+  const isInStore = reservation.expiresAt !== null
+  // `releaseSent` has released a key that only this call uses.
+  if (isInStore && (isKeyOwned || reservation.replayed)) reservation.stopHeartbeat()
+  else reservation.releaseInBackground()
 }
 
 function ignore(): void {}
@@ -240,9 +241,10 @@ class ReserveTry {
     await this.#context.requireChecked()
     let isSwept = false
     for (let round = 1; ; ) {
-      throwIfAborted(signals, "`reserve`")
       const counters = this.#counters()
       if (counters.some(carriesOver)) await carryOvers.grant(partition, counters)
+      // Directly before the request: `releaseSent` of an aborted call releases only what was sent before.
+      throwIfAborted(signals, "`reserve`")
       const reply = await this.#send(counters)
       clock.update(partition, reply.now)
       if (reply.status === "exceeded" && reply.due && !isSwept) {
@@ -268,8 +270,8 @@ class ReserveTry {
       (reply) => {
         // A random key that has expired was reserved by an earlier delivery of this call, whose reply was lost.
         const isExpired = reply.status === "lease-ended" || (reply.status === "resolved" && reply.state === "expired")
-        const isOwn = reply.status === "ok" || (isExpired && !this.#call.isKeyGiven)
-        if (!isOwn) this.#sent = undefined
+        const hasReserved = reply.status === "ok" || (isExpired && !this.#call.isKeyGiven)
+        if (!hasReserved) this.#sent = undefined
         return reply
       },
       (error: unknown) => {

@@ -1,6 +1,6 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { RoomWait, WaitedLimit, WaitOptions } from "../api/budget"
-import type { Name } from "../store/shape"
+import { MAX_TIMER_MS, type Name } from "../store/shape"
 import { abortable, backoffMs, checkSignal, throwIfAborted } from "./delays"
 import type { Denial } from "./denial"
 
@@ -15,7 +15,7 @@ export function checkWait(wait: WaitOptions): void {
   checkOptions(wait, WAIT_NAMES, "wait")
   const { timeoutMs, signal } = wait
   checkSignal(signal, "wait.signal")
-  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 0 || timeoutMs >= 2 ** 31)
+  if (!Number.isSafeInteger(timeoutMs) || timeoutMs < 0 || timeoutMs > MAX_TIMER_MS)
     throw new InvalidArgumentError("wait.timeoutMs", "milliseconds, an integer from 0 to 2^31 − 1", timeoutMs)
 }
 
@@ -24,20 +24,25 @@ export function checkWait(wait: WaitOptions): void {
  * amount never fits, or the full window ends too late. Waiting calls of this process are served in order of arrival; a call
  * that comes while others wait for one of its counters waits behind them.
  */
-export async function waitForRoom<Outcome extends { status: "admitted" } | ({ status: "denied" } & Denial)>(
+export async function reserveWithWait<Outcome extends { status: "admitted" } | ({ status: "denied" } & Denial)>(
   reserveOnce: () => Promise<Outcome>,
-  options: { timeoutMs: number; signals: readonly AbortSignal[]; waiting: WaitingCalls; counters: readonly string[] },
+  options: {
+    timeoutMs: number
+    signals: readonly AbortSignal[]
+    waiting: WaitingCalls
+    counterKeys: readonly string[]
+  },
 ): Promise<Outcome & { wait?: RoomWait }> {
-  const { timeoutMs, signals, waiting, counters } = options
+  const { timeoutMs, signals, waiting, counterKeys } = options
   const start = performance.now()
   const remainingMs = () => start + timeoutMs - performance.now()
-  const older = waiting.before(undefined, counters)
-  const call = new WaitingCall(counters, older?.limits ?? [])
+  const older = waiting.before(undefined, counterKeys)
+  const call = new WaitingCall(counterKeys, older?.limits ?? [])
   if (older !== undefined) waiting.add(call)
   try {
     for (let polls = 0; ; ) {
       throwIfAborted(signals, WAITING)
-      if (remainingMs() > 0 && waiting.has(call) && waiting.before(call, call.counters) !== undefined) {
+      if (remainingMs() > 0 && waiting.has(call) && waiting.before(call, call.counterKeys) !== undefined) {
         await call.sleep(remainingMs(), signals)
         continue
       }
@@ -47,7 +52,7 @@ export async function waitForRoom<Outcome extends { status: "admitted" } | ({ st
       if (outcome.status === "admitted" || remainingMs() <= 0) return { ...outcome, ...(wait && { wait }) }
       call.limits = outcome.error.all.map(({ scope, window, unit }) => ({ scope, window, unit }))
       if (outcome.error.busy) {
-        call.counters = waiting.keysOf(outcome.partition, outcome.counters)
+        call.counterKeys = waiting.keysOf(outcome.partition, outcome.counters)
         waiting.add(call)
         await call.sleep(Math.min(remainingMs(), backoffMs(polls++, FIRST_DELAY_MS, MAX_DELAY_MS)), signals)
         continue
@@ -65,16 +70,16 @@ export async function waitForRoom<Outcome extends { status: "admitted" } | ({ st
 
 /** A call that waits until the reservations of other calls end. */
 export class WaitingCall {
-  /** Keys of the counters in which it does not fit; before its first reserve, of all its counters. */
-  counters: readonly string[]
+  /** Of the counters in which it does not fit; before its first reserve, of all its counters. */
+  counterKeys: readonly string[]
   /** The limits that denied it, or those that denied the call before it. */
   limits: readonly WaitedLimit[]
   /** Whether it was woken since its last reserve. */
   isWoken = false
   #wake: (() => void) | undefined
 
-  constructor(counters: readonly string[], limits: readonly WaitedLimit[]) {
-    this.counters = counters
+  constructor(counterKeys: readonly string[], limits: readonly WaitedLimit[]) {
+    this.counterKeys = counterKeys
     this.limits = limits
   }
 
@@ -110,7 +115,7 @@ export class WaitingCall {
 export class WaitingCalls {
   readonly #calls = new Set<WaitingCall>()
 
-  /** Counters of all partitions wait in one queue. */
+  /** Names with their partition, because the calls of all partitions wait in one queue. */
   keysOf(partition: Name, counters: readonly Name[]): string[] {
     return counters.map((name) => `${partition} ${name}`)
   }
@@ -125,14 +130,14 @@ export class WaitingCalls {
 
   /** Wakes the next call: what this one did not need may be enough for it. */
   delete(call: WaitingCall): void {
-    if (this.#calls.delete(call)) this.#wake(call.counters)
+    if (this.#calls.delete(call)) this.#wake(call.counterKeys)
   }
 
   /** A call that came before `call` (undefined: before a new one) and waits for one of these counters. */
-  before(call: WaitingCall | undefined, counters: readonly string[]): WaitingCall | undefined {
+  before(call: WaitingCall | undefined, counterKeys: readonly string[]): WaitingCall | undefined {
     for (const other of this.#calls) {
       if (other === call) return undefined
-      if (overlap(other.counters, counters)) return other
+      if (overlap(other.counterKeys, counterKeys)) return other
     }
     return undefined
   }
@@ -148,16 +153,16 @@ export class WaitingCalls {
     )
   }
 
-  #wake(counters: readonly string[]): void {
+  #wake(counterKeys: readonly string[]): void {
     const passed = new Set<string>()
     for (const call of this.#calls) {
-      const isAtHead = !call.counters.some((counter) => passed.has(counter))
-      if (isAtHead && overlap(call.counters, counters)) call.wake()
-      for (const counter of call.counters) passed.add(counter)
+      const isAtHead = !call.counterKeys.some((key) => passed.has(key))
+      if (isAtHead && overlap(call.counterKeys, counterKeys)) call.wake()
+      for (const key of call.counterKeys) passed.add(key)
     }
   }
 }
 
 function overlap(a: readonly string[], b: readonly string[]): boolean {
-  return a.some((counter) => b.includes(counter))
+  return a.some((key) => b.includes(key))
 }

@@ -16,6 +16,8 @@ export interface BatchQueueOptions<Job> {
   timeoutMs: number
   /** Resolves to one outcome per job, in order. Rejects when none was applied, or when that is unknown. */
   run(jobs: readonly Job[]): Promise<Outcome[]>
+  /** Called when no job is left: the queue may be deleted. */
+  onIdle(): void
 }
 
 /** Runs jobs in batches, one batch after another: jobs that arrive during a batch share the next one. */
@@ -23,13 +25,11 @@ export class BatchQueue<Job> {
   readonly #options: BatchQueueOptions<Job>
   readonly #waiting: Waiting<Job>[] = []
   #isRunning = false
+  /** Resolves when no job is left. */
+  idle: Promise<void> = Promise.resolve()
 
   constructor(options: BatchQueueOptions<Job>) {
     this.#options = options
-  }
-
-  get isIdle(): boolean {
-    return !this.#isRunning && this.#waiting.length === 0
   }
 
   add(job: Job): Promise<unknown> {
@@ -38,7 +38,7 @@ export class BatchQueue<Job> {
     return new Promise((resolve, reject) => {
       const end = (outcome: Outcome) => (outcome.status === "done" ? resolve(outcome.reply) : reject(outcome.error))
       this.#waiting.push({ job, since: performance.now(), end })
-      if (!this.#isRunning) void this.#run()
+      if (!this.#isRunning) this.idle = this.#run()
     })
   }
 
@@ -51,6 +51,7 @@ export class BatchQueue<Job> {
       await this.#runBatch(this.#withoutLate(batch))
     }
     this.#isRunning = false
+    this.#options.onIdle()
   }
 
   async #runBatch(batch: readonly Waiting<Job>[]): Promise<void> {
@@ -60,7 +61,7 @@ export class BatchQueue<Job> {
       for (const [index, { end }] of batch.entries()) end(outcomes[index]!)
     } catch (error) {
       // A damaged record that the storage itself cannot read must fail its own caller only.
-      const isDamage = StoreError.isInstance(error) && error.code === "store-corrupt"
+      const isDamage = StoreError.isInstance(error) && error.code === "store-corrupt" && error.applied === "no"
       if (isDamage && batch.length > 1) for (const waiting of batch) await this.#runBatch([waiting])
       else for (const { end } of batch) end({ status: "failed", error })
     }

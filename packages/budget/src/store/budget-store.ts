@@ -244,7 +244,7 @@ export interface BudgetStore {
   settle(request: SettleRequest): Promise<SettleReply>
   /** Moves the end of a lease to max(old end, clock + leaseMs). Does not revive an ended lease. */
   extend(request: ExtendRequest): Promise<ExtendReply>
-  /** Ends one lease if it is due now: charges `onExpire`, frees the rest, writes the pending entry. */
+  /** Ends one lease if it is due now: charges `onExpire`, releases the rest, writes the pending entry. */
   expire(request: ExpireRequest): Promise<ExpireReply>
   /** Reservations whose lease has ended, at most `limit` (1 to 64). No snapshot: `expire` checks again. */
   listDue(request: { partition: Name; limit: number }): Promise<ListDueReply>

@@ -1,6 +1,6 @@
 import { InvalidArgumentError, P2Error } from "@p2/core"
 import type { BudgetStore } from "./budget-store"
-import { ledgerRules, type MemberRules, storeRules } from "./contract"
+import { ledgerShapes, type MemberShapes, storeShapes } from "./member-shapes"
 import { check, type Defect, integerFrom, MAX_TIMER_MS, objectOf, string } from "./shape"
 import { corrupt, StoreError, unavailable } from "./store-error"
 
@@ -23,11 +23,11 @@ export function checkedStore(store: BudgetStore, { trustsRequests = false }: Che
   checkStore(store)
   const { name, capabilities, ledger } = store
   const { maxCounters, timeoutMs } = capabilities
-  const members = checkedMembers(store, storeRules(maxCounters), () => ({ store: name, timeoutMs, trustsRequests }))
+  const members = checkedMembers(store, storeShapes(maxCounters), () => ({ store: name, timeoutMs, trustsRequests }))
   const queryMs = LEDGER_QUERY_TIMEOUT_MS
   const ledgerMembers =
     ledger &&
-    checkedMembers(ledger, ledgerRules, (member) => ({
+    checkedMembers(ledger, ledgerShapes, (member) => ({
       store: name,
       timeoutMs: member === "record" ? timeoutMs : queryMs,
       trustsRequests,
@@ -45,17 +45,17 @@ type Call = (request: unknown) => Promise<unknown>
 
 function checkedMembers<Owner extends object, Member extends keyof Owner & string>(
   owner: Owner,
-  rules: { readonly [Each in Member]: unknown },
+  shapes: { readonly [Each in Member]: unknown },
   optionsOf: (member: Member) => CallOptions,
 ): Pick<Owner, Member> {
-  const members = (Object.keys(rules) as Member[]).map((member) => {
+  const members = (Object.keys(shapes) as Member[]).map((member) => {
     const send: Call = (request) => (owner[member] as Call)(request)
-    return [member, checkedCall(send, rules[member] as MemberRules<unknown, unknown>, optionsOf(member))]
+    return [member, checkedCall(send, shapes[member] as MemberShapes<unknown, unknown>, optionsOf(member))]
   })
   return Object.fromEntries(members) as Pick<Owner, Member>
 }
 
-function checkedCall(send: Call, rules: MemberRules<unknown, unknown>, options: CallOptions): Call {
+function checkedCall(send: Call, shapes: MemberShapes<unknown, unknown>, options: CallOptions): Call {
   const { store, timeoutMs, trustsRequests } = options
   return (request = {}) =>
     new Promise((resolve, reject) => {
@@ -71,12 +71,12 @@ function checkedCall(send: Call, rules: MemberRules<unknown, unknown>, options: 
       }
       const finish = (reply: unknown) => {
         end()
-        const defect = rules.reply(reply, request)
+        const defect = shapes.reply(reply, request)
         if (defect === undefined) resolve(reply)
         else reject(invalidReply(store, defect))
       }
       try {
-        if (!trustsRequests) check(request, rules.request)
+        if (!trustsRequests) check(request, shapes.request)
         Promise.resolve(send(request)).then(finish).catch(fail)
       } catch (error) {
         fail(error)
@@ -126,7 +126,7 @@ function checkStore(store: BudgetStore): void {
   if (typeof store !== "object" || store === null)
     throw new InvalidArgumentError("store", "a budget store, such as memoryStore()", store)
   check(store.name, string, "store.name")
-  for (const member of Object.keys(storeRules(1)) as (keyof BudgetStore)[])
+  for (const member of Object.keys(storeShapes(1)) as (keyof BudgetStore)[])
     if (typeof store[member] !== "function")
       throw new InvalidArgumentError(`store.${member}`, "a function: is this a budget store?", store[member])
   check(store.capabilities, capabilities, "store.capabilities")

@@ -4,10 +4,10 @@ import type { BudgetStore, Name, StoreCapabilities, StoreCheck } from "./budget-
 import { managedStorage } from "./managed-storage"
 import { MAX_DAMAGED_KEYS, withPartition } from "./partition-check"
 import { RecordView, TIME_KEY } from "./record-view"
-import { check, integerFrom } from "./shape"
+import { check, integerFrom, MAX_TIMER_MS } from "./shape"
 import type { Reads, RecordKind, Storage } from "./storage"
 import { storageLedger } from "./storage-ledger"
-import { StoreError } from "./store-error"
+import { StoreError, unavailable } from "./store-error"
 import * as transition from "./transition"
 
 export interface CreateStoreOptions {
@@ -29,8 +29,6 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(["retentionMs", "maxCounters"]
 const DEFAULT_TIMEOUT_MS = 2_000
 const DEFAULT_MAX_BATCH = 64
 const CALL_MARGIN_MS = 1_000
-/** The longest delay of a timer in JavaScript. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 const TIME = { kind: "time", key: TIME_KEY } as const
 
 /**
@@ -54,18 +52,18 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
   const capabilities: StoreCapabilities = { shared, clock, retentionMs, maxCounters, timeoutMs: callTimeoutMs }
   const managed = managedStorage(storage, timeoutMs)
   const queues = new Map<Name, BatchQueue<StorageJob>>()
+  let isClosing = false
 
-  async function runJob<Reply>(partition: Name, job: StorageJob<Reply>): Promise<Reply> {
+  function runJob<Reply>(partition: Name, job: StorageJob<Reply>): Promise<Reply> {
+    if (isClosing) return Promise.reject(unavailable("The store is closed."))
     let queue = queues.get(partition)
     if (queue === undefined) {
-      queue = new BatchQueue({ maxBatch, timeoutMs: callTimeoutMs, run: (jobs) => runBatch(partition, jobs) })
+      const run = (jobs: readonly StorageJob[]) => runBatch(partition, jobs)
+      const onIdle = () => queues.delete(partition)
+      queue = new BatchQueue({ maxBatch, timeoutMs: callTimeoutMs, run, onIdle })
       queues.set(partition, queue)
     }
-    try {
-      return (await queue.add(job)) as Reply
-    } finally {
-      if (queue.isIdle) queues.delete(partition)
-    }
+    return queue.add(job) as Promise<Reply>
   }
 
   function runBatch(partition: Name, jobs: readonly StorageJob[]): Promise<Outcome[]> {
@@ -202,7 +200,13 @@ export function createStore(storage: Storage, options: CreateStoreOptions = {}):
         },
       }),
     ),
-    close: async () => managed.close?.(),
+    async close() {
+      isClosing = true
+      // Reads of this turn begin in the next one.
+      await nextTurn()
+      await Promise.all([...queues.values()].map(({ idle }) => idle))
+      await managed.close?.()
+    },
   }
 }
 

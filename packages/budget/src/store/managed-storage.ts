@@ -1,6 +1,6 @@
 import type { Millis } from "./shape"
 import type { Storage } from "./storage"
-import { StoreError } from "./store-error"
+import { StoreError, unavailable } from "./store-error"
 
 /** Writes between two steps of housekeeping. */
 const FORGET_EVERY = 256
@@ -15,12 +15,13 @@ type ManagedMember = "transaction" | "read" | "entries" | "keys" | "prune" | "to
 export function managedStorage(storage: Storage, timeoutMs: number): Pick<Storage, ManagedMember> {
   const running = new Set<Promise<unknown>>()
   let opening: Promise<void> | undefined
+  let closing: Promise<void> | undefined
   let isClosed = false
+  let isForgetting = false
   let writesSinceForget = 0
 
   function run<T>(call: () => Promise<T>): Promise<T> {
-    if (isClosed)
-      return Promise.reject(new StoreError("The store is closed.", { code: "store-unavailable", applied: "no" }))
+    if (isClosed) return Promise.reject(unavailable("The store is closed."))
     opening ??= retryConflicts(async () => storage.open?.(), timeoutMs).catch((error: unknown) => {
       // The next call tries again.
       opening = undefined
@@ -33,10 +34,22 @@ export function managedStorage(storage: Storage, timeoutMs: number): Pick<Storag
 
   function forgetSometimes(writes: number, clock: Millis): void {
     writesSinceForget += writes
-    if (writesSinceForget < FORGET_EVERY || storage.forget === undefined) return
+    if (writesSinceForget < FORGET_EVERY || storage.forget === undefined || isForgetting) return
     writesSinceForget = 0
+    isForgetting = true
+    const end = () => {
+      isForgetting = false
+    }
     // Nobody waits for it, and the next step tries again.
-    run(async () => storage.forget?.(clock)).catch(() => {})
+    run(async () => storage.forget?.(clock)).then(end, end)
+  }
+
+  async function close(): Promise<void> {
+    await Promise.allSettled(running)
+    isClosed = true
+    // Calls that began while it waited.
+    await Promise.allSettled(running)
+    await storage.close?.()
   }
 
   return {
@@ -58,11 +71,9 @@ export function managedStorage(storage: Storage, timeoutMs: number): Pick<Storag
     prune: (...args) => run(() => storage.prune(...args)),
     ...(storage.totals && { totals: (...args) => run(() => storage.totals!(...args)) }),
     ...(storage.check && { check: () => run(() => storage.check!()) }),
-    async close() {
-      await Promise.allSettled(running)
-      if (isClosed) return
-      isClosed = true
-      await storage.close?.()
+    close() {
+      closing ??= close()
+      return closing
     },
   }
 }
@@ -74,7 +85,8 @@ async function retryConflicts<T>(attempt: () => Promise<T>, timeoutMs: number): 
     try {
       return await attempt()
     } catch (error) {
-      if (!StoreError.isInstance(error) || !error.conflict || performance.now() >= deadline) throw error
+      const isConflict = StoreError.isInstance(error) && error.conflict && error.applied === "no"
+      if (!isConflict || performance.now() >= deadline) throw error
       await new Promise((resolve) => setTimeout(resolve, delayMs + Math.random() * delayMs))
     }
   }

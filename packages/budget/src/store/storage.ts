@@ -37,7 +37,10 @@ export interface Write {
   forgetAt?: Millis | undefined
 }
 
-/** Position of an ordered scan: it continues after this entry, in its direction. */
+/**
+ * Position of an ordered scan: it continues after this entry, in its direction. A scan begins at `{ at: -1, key: "" }`, and
+ * newest first at `{ at: 2^53 − 1, key: "" }`.
+ */
 export interface Position {
   at: Millis
   key: string
@@ -56,7 +59,7 @@ export interface Storage {
   readonly timeoutMs?: number | undefined
   /** Calls that may share a transaction. @defaultValue 64 */
   readonly maxBatch?: number | undefined
-  /** Prepares the database: opens it, creates or migrates tables. Called before any other member; again by the next call if it rejected. */
+  /** Prepares the database: opens it, creates or migrates tables. Called before any other member but `close`; again by the next call if it rejected. */
   open?(): Promise<void>
   /**
    * Reads, decides and writes, alone in this partition: what was read is unchanged when the writes are applied, all or none.
@@ -80,7 +83,7 @@ export interface Storage {
   prune(partition: Name, before: Millis, limit: number): Promise<number>
   /**
    * Deletes some records of any partition whose `forgetAt` is not after this. Called in the background after every few hundred
-   * writes; should block nobody. @defaultValue nothing is deleted, or `transaction` does it
+   * writes, never twice at once; should block nobody. @defaultValue nothing is deleted, or `transaction` does it
    */
   forget?(before: Millis): Promise<void>
   /**
@@ -92,5 +95,6 @@ export interface Storage {
     query: { filter: UsageFilter; groupBy: readonly UsageGroup[]; buckets: readonly Millis[] | null },
   ): Promise<PartialTotals[]>
   check?(): Promise<StoreCheck>
+  /** Closes what the storage opened itself, if `open` was called. Called once, when all calls have ended. */
   close?(): Promise<void>
 }

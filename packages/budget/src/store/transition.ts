@@ -157,7 +157,7 @@ export function reserve(
   if (exceeded.length > 0) return reject({ status: "exceeded", which: exceeded })
 
   const counters = refs.map((ref, index) => {
-    const forgetAt = touched(before[index], keptUntil(ref, moment))
+    const forgetAt = laterForgetAt(before[index], forgetTime(ref, moment))
     return { name: ref.name, counter: change(before[index], { reserved: ref.amount }, forgetAt) }
   })
   const leaseEnd = sum(clock, request.leaseMs)
@@ -256,7 +256,7 @@ export function expire(records: KeyRecords, request: ExpireRequest, moment: Mome
   const charges = request.counters.map((name): Charge => {
     const share = shareOf(reservation, name)
     // A counter in which nothing is reserved may be forgotten before the lease ends.
-    return { name, share, amount: share.onExpire, keep: 0, isAbsentForgotten: share.amount === 0 }
+    return { name, share, amount: share.onExpire, forgetAt: 0, createIfAbsent: share.amount > 0 }
   })
   const { fingerprint, revision, pendingEntry: entry } = reservation
   const ending = { state: "expired", fingerprint, revision, charges, entry } as const
@@ -285,7 +285,7 @@ export function adjust(
   if (!isOpen(ref, now)) return { reply: { now, status: "stale-window" }, writes: {} }
 
   const old = counter ?? EMPTY
-  const forgetAt = touched(counter, keptUntil(ref, moment))
+  const forgetAt = laterForgetAt(counter, forgetTime(ref, moment))
   const after =
     kind === "reset"
       ? { ...old, spent: 0, peak: 0, forgetAt }
@@ -358,10 +358,10 @@ function resolve(
       name,
       share,
       amount: outcome === "settled" ? amount : 0,
-      keep: keptUntil(ref, moment),
+      forgetAt: forgetTime(ref, moment),
       // A reserved amount above 0 keeps its counter. A held amount of 0, or an unknown key, is charged in a new counter unless
       // the window is over.
-      isAbsentForgotten: !isHeld || (share.amount === 0 && isOver(ref, moment)),
+      createIfAbsent: isHeld && (share.amount > 0 || !isOver(ref, moment)),
     }
   })
   const entry = moment.ledger ? request.entry : null
@@ -387,10 +387,10 @@ interface Charge {
   /** The counter's part of the reservation. */
   share: ReservationCounter
   amount: number
-  /** How long the counter is kept apart from this key; null: forever. */
-  keep: Millis | null
-  /** Whether the counter is not made again if it is absent. */
-  isAbsentForgotten: boolean
+  /** The time from which the counter may be forgotten once no key names it; null: never. */
+  forgetAt: Millis | null
+  /** Whether an absent counter is created; if not, it was forgotten and stays so. */
+  createIfAbsent: boolean
 }
 
 /** How a reservation ends. */
@@ -411,13 +411,13 @@ function end(
   { state, fingerprint, revision, charges, entry }: Ending,
 ): { counters: CounterChange[]; writes: Writes & { counters: readonly CounterWrite[] } } {
   const { now } = moment
-  const forgetAt = resolvedUntil(leaseEnd, moment)
+  const forgetKeyAt = keyForgetTime(leaseEnd, moment)
   const counters: CounterWrite[] = []
-  const changes = charges.map(({ name, share, amount, keep, isAbsentForgotten }) => {
+  const changes = charges.map(({ name, share, amount, forgetAt, createIfAbsent }) => {
     const before = live(records.counters, name, now)
-    if (before === undefined && isAbsentForgotten) return unchangedCounter(name, undefined)
+    if (before === undefined && !createIfAbsent) return unchangedCounter(name, undefined)
     const by = { spent: amount - share.charged, reserved: stateBefore === "held" ? -share.amount : 0 }
-    const counter = change(before, by, touched(before, later(keep, forgetAt)))
+    const counter = change(before, by, laterForgetAt(before, later(forgetAt, forgetKeyAt)))
     counters.push({ name, counter })
     return changeOf(name, before, counter)
   })
@@ -425,7 +425,15 @@ function end(
     return { name, amount, onExpire, charged: charge }
   })
   // Literals, because Node 20 is slow at copying these records with a spread (bench/memory.mjs).
-  const reservation = { state, fingerprint, revision, leaseEnd, counters: charged, pendingEntry: null, forgetAt }
+  const reservation = {
+    state,
+    fingerprint,
+    revision,
+    leaseEnd,
+    counters: charged,
+    pendingEntry: null,
+    forgetAt: forgetKeyAt,
+  }
   if (entry === null) return { counters: changes, writes: { reservation, counters, time: now } }
   // `fromEntries` treats `__proto__` as an ordinary name.
   const amounts = Object.fromEntries(charges.map(({ name, amount }) => [name, amount]))
@@ -454,8 +462,11 @@ function wasLost({ expiresAt }: SettleRequest, { now, retentionMs }: Moment): bo
   return expiresAt === null || now < sum(expiresAt, retentionMs)
 }
 
-/** Not before `wasLost` is false; otherwise the same cost could be charged twice. */
-function resolvedUntil(leaseEnd: Millis, { now, retentionMs }: Moment): Millis {
+/**
+ * The time from which a resolved key may be forgotten. `wasLost` is false from then on: the key still exists as long as it
+ * would be charged as lost, so that no cost is charged twice.
+ */
+function keyForgetTime(leaseEnd: Millis, { now, retentionMs }: Moment): Millis {
   return sum(Math.max(leaseEnd, now), retentionMs)
 }
 
@@ -500,15 +511,15 @@ function change(
   }
 }
 
-/** How long a counter is kept apart from the keys that name it; null: forever. */
-function keptUntil({ endsAt, keepMs }: CounterRef, { now, retentionMs }: Moment): Millis | null {
+/** The time from which a counter may be forgotten once no key names it; null: never. */
+function forgetTime({ endsAt, keepMs }: CounterRef, { now, retentionMs }: Moment): Millis | null {
   if (endsAt !== null) return sum(endsAt, Math.max(retentionMs, keepMs ?? 0))
   return keepMs === null ? null : sum(now, keepMs)
 }
 
 /** `forgetAt` of a counter after a change: never earlier than before, so that it outlives every key that names it. */
-function touched(before: CounterRecord | undefined, keep: Millis | null): Millis | null {
-  return before === undefined ? keep : later(before.forgetAt, keep)
+function laterForgetAt(before: CounterRecord | undefined, forgetAt: Millis | null): Millis | null {
+  return before === undefined ? forgetAt : later(before.forgetAt, forgetAt)
 }
 
 /** The later of two times; null is later than all. */

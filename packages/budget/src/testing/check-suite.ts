@@ -1,12 +1,12 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import { type LedgerRules, ledgerRules, type StoreRules, storeRules } from "../store/contract"
+import { type LedgerShapes, ledgerShapes, type StoreShapes, storeShapes } from "../store/member-shapes"
 import { SUITE_NEEDS, type SuiteNeed } from "./report"
 import type { SuiteOptions, SuiteTarget } from "./target"
 
 const OPTION_NAMES = new Set(["name", "limits", "fuzzRuns", "seed", "timeoutMs", "only", "onCase", "onReport"])
 /** The members of every store, and of every ledger. */
-export const STORE_MEMBERS = Object.keys(storeRules(1)) as (keyof StoreRules)[]
-export const LEDGER_MEMBERS = Object.keys(ledgerRules) as (keyof LedgerRules)[]
+export const STORE_MEMBERS = Object.keys(storeShapes(1)) as (keyof StoreShapes)[]
+export const LEDGER_MEMBERS = Object.keys(ledgerShapes) as (keyof LedgerShapes)[]
 
 /** @throws InvalidArgumentError for an unknown option or limit, or a limit without a reason */
 export function checkSuiteOptions(options: SuiteOptions): void {

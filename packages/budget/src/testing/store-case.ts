@@ -8,7 +8,7 @@ export const SUITE_RULES = [
   "entries, keys, prune",
   "Errors",
   "Rules",
-  "Windows and room",
+  "Windows and limits",
   "States",
   "Adjustments",
   "Time",

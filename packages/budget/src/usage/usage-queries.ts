@@ -5,7 +5,7 @@ import { NoLedgerError } from "../api/errors"
 import { toName, toRequestName } from "../limits/names"
 import { readSubject } from "../limits/subject"
 import { type LimitWindow, readWindow, windowAt } from "../limits/window"
-import { cursor as cursorShape, usageFilter } from "../store/contract"
+import { cursor as cursorShape, usageFilter } from "../store/member-shapes"
 import { check, integerFrom, MAX_TIME, type Millis, type Name, optional } from "../store/shape"
 import {
   boundedFilter,

@@ -159,6 +159,22 @@ describe.skipIf(cluster === undefined)("a Cluster of three whose slots move", ()
     await store.close?.()
     client.disconnect()
   }, 900_000)
+
+  it("the first calls after a move are answered, also where `natMap` gives the nodes other addresses", async () => {
+    const { nodes } = cluster!
+    const natMap = Object.fromEntries(
+      nodes.map(({ host, port }) => [`${host}:${port}`, { host: "localhost", port }] as const),
+    )
+    const client = new Cluster([...nodes], { natMap, lazyConnect: true })
+    const store = checkedStore(redisStore({ client, timeoutMs: TIMEOUT_MS }))
+    for (const round of [1, 2, 3, 4]) {
+      const calls = Array.from({ length: 500 }, (_, call) => store.reserve(request("nat", `${round}.${call}`, 10)))
+      for (const reply of await Promise.all(calls)) expect(reply).toMatchObject({ status: "ok" })
+      await move(cluster!, "nat")
+    }
+    await store.close?.()
+    client.disconnect()
+  }, 120_000)
 })
 
 /** Moves a partition with all its keys to the next node. */

@@ -244,6 +244,18 @@ describe("the life of a storage", () => {
     expect(attempts).toBe(1)
   })
 
+  it("a conflict of a call that may have been applied is not tried again", async () => {
+    const { storage, store } = setUp()
+    let attempts = 0
+    const failure = new StoreError("lost", { code: "store-unavailable", applied: "maybe", conflict: true })
+    storage.transaction = async () => {
+      attempts++
+      throw failure
+    }
+    await expect(store.reserve(reserveOf("a"))).rejects.toBe(failure)
+    expect(attempts).toBe(1)
+  })
+
   it("forgets regularly; no caller waits for it or learns that it failed", async () => {
     const { storage, store } = setUp()
     const times: number[] = []
@@ -254,6 +266,34 @@ describe("the life of a storage", () => {
     Object.assign(storage, { forget })
     for (let index = 0; index < 200; index++) await store.reserve(reserveOf(`k${index}`))
     expect(times).toEqual([START])
+  })
+
+  it("forgets in one step at a time, however slow it is", async () => {
+    const { storage, store } = setUp()
+    let running = 0
+    let most = 0
+    let steps = 0
+    let end = () => {}
+    const forget = async () => {
+      steps++
+      most = Math.max(most, ++running)
+      await new Promise<void>((resolve) => {
+        end = resolve
+      })
+      running--
+    }
+    Object.assign(storage, { forget })
+    const write = async () => {
+      for (let index = 0; index < 200; index++) await store.reserve(reserveOf(`${steps}.${running}.${index}`))
+    }
+    await write()
+    await write()
+    expect([steps, most]).toEqual([1, 1])
+    end()
+    await vi.waitFor(() => expect(running).toBe(0))
+    await write()
+    expect([steps, most]).toEqual([2, 1])
+    end()
   })
 
   it("close waits for calls, closes the storage once, and rejects later calls", async () => {
@@ -274,6 +314,47 @@ describe("the life of a storage", () => {
     expect(log).toEqual(["read", "closed"])
     expect(await reading).toMatchObject({ reserved: 0 })
     await expect(store.reserve(reserveOf("a"))).rejects.toMatchObject({ code: "store-unavailable", applied: "no" })
+  })
+
+  it("close waits for the calls in queues, and rejects later ones", async () => {
+    const { storage, store } = setUp({ maxBatch: 4 })
+    const keys = Array.from({ length: 10 }, (_, index) => `k${index}`)
+    await Promise.all(keys.map((key) => store.reserve(reserveOf(key))))
+    const close = vi.fn(async () => {})
+    Object.assign(storage, { close })
+    const settling = keys.map((key) => store.settle(settleOf(key)))
+    const reading = counterIn(store, "a")
+    const closing = store.close!()
+    await expect(store.reserve(reserveOf("late"))).rejects.toMatchObject({ code: "store-unavailable", applied: "no" })
+    for (const settled of await Promise.all(settling)) expect(settled).toMatchObject({ status: "settled" })
+    await reading
+    await closing
+    expect(close).toHaveBeenCalledTimes(1)
+  })
+
+  it("close waits for calls that begin while it waits", async () => {
+    const { storage, store } = setUp()
+    const log: string[] = []
+    const close = async () => void log.push("closed")
+    Object.assign(storage, { close })
+    const ends: (() => void)[] = []
+    const read = storage.read.bind(storage)
+    storage.read = async (...args) => {
+      await new Promise<void>((resolve) => void ends.push(resolve))
+      log.push("read")
+      return read(...args)
+    }
+    const first = counterIn(store, "a")
+    await vi.waitFor(() => expect(ends).toHaveLength(1))
+    const closing = store.close!()
+    const second = counterIn(store, "a")
+    await vi.waitFor(() => expect(ends).toHaveLength(2))
+    ends[0]!()
+    await first
+    await new Promise((resolve) => setImmediate(resolve))
+    ends[1]!()
+    await Promise.all([second, closing])
+    expect(log).toEqual(["read", "read", "closed"])
   })
 })
 
@@ -298,6 +379,19 @@ describe("damage", () => {
       damaged: ["bad"],
       cursor: null,
     })
+  })
+
+  it("found after a batch may have been applied is not a reason to run its calls again", async () => {
+    const { storage, store } = setUp()
+    const transaction = storage.transaction.bind(storage)
+    storage.transaction = async (...args) => {
+      await transaction(...args)
+      throw new StoreError("damaged", { code: "store-corrupt", applied: "maybe" })
+    }
+    const results = await Promise.allSettled(["1", "2"].map((key) => store.reserve(reserveOf(key))))
+    for (const result of results)
+      expect(result).toMatchObject({ status: "rejected", reason: { code: "store-corrupt", applied: "maybe" } })
+    expect(storage.batchSizes).toEqual([2])
   })
 
   it("that the storage itself reports fails its own call only", async () => {

@@ -187,11 +187,11 @@ describe("a case that fails", () => {
     const lines = found?.reason?.split("\n") ?? []
     expect(lines.slice(0, 2)).toEqual([
       "reserve: counters[0].reserved: expected 30, got 29",
-      'See "Windows and room" in docs/custom-store.md of @p2/budget. The last calls, the newest last:',
+      'See "Windows and limits" in docs/custom-store.md of @p2/budget. The last calls, the newest last:',
     ])
     expect(lines.at(-2)).toMatch(/^ {2}reserve \{"counters":\[\{"amount":30,.*"key":"r1"/)
     expect(lines.at(-1)).toMatch(/^ {4}→ \{"counters":\[\{"granted":0,"name":"a","reserved":29/)
-    expect(found).toMatchObject({ rule: "Windows and room", durationMs: expect.any(Number) })
+    expect(found).toMatchObject({ rule: "Windows and limits", durationMs: expect.any(Number) })
   })
 
   it("names every place where two values differ, and cuts long strings to the part around the difference", () => {

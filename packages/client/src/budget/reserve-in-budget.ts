@@ -1,18 +1,24 @@
-import { BudgetExceededError, type RoomWait, type UsageEntry } from "@p2/budget"
-import { type Message, type NanoUsd, P2Error, type Request, toUsdNumber, USAGE_COUNTS, type Usage } from "@p2/core"
-import { type Charge, type ReservedAttempt, reserveAttempt, settleAttempt } from "@p2/guard/charge"
+import { BudgetExceededError, type UsageEntry } from "@p2/budget"
+import { type NanoUsd, P2Error, type Request, toUsdNumber } from "@p2/core"
+import {
+  type AttemptReserveResult,
+  type Charge,
+  type ReservedAttempt,
+  reserveAttempt,
+  settleAttempt,
+} from "@p2/guard/charge"
 import { UnexpectedError } from "../errors"
-import type { AttemptPlan, AttemptSettings, GenerateCall } from "../generate/generate-call"
+import { type AttemptPlan, attemptId, type GenerateCall } from "../generate/generate-call"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
+import { reservedEntry } from "./usage-entry"
 
 /** A wait ends this long before the total deadline, so that its error is the denial with its numbers. */
 const WAIT_MARGIN_MS = 100
 
 /**
- * Reserves the upper bound of an attempt in all scopes or in none. `denied`: a limit denied it. `not-reserved`: the circuit
- * breaker rejected it, the store failed, or the race ended before the store replied. A reservation that arrives after the
- * race has ended is released, and keeps the client open until then.
+ * Reserves the upper bound of an attempt in all scopes or in none. `not-reserved`: the store failed, or the race ended before
+ * the store replied. A reservation that arrives after the race has ended is released, and keeps the client open until then.
  * @param remainingMs until the total deadline
  */
 export async function reserveInBudget(
@@ -20,12 +26,7 @@ export async function reserveInBudget(
   plan: AttemptPlan,
   race: DeadlineRace,
   remainingMs: number,
-): Promise<
-  { wait?: RoomWait | undefined } & (
-    | { status: "reserved"; attempt: ReservedAttempt }
-    | { status: "denied" | "not-reserved"; error: P2Error }
-  )
-> {
+): Promise<AttemptReserveResult | { status: "not-reserved"; error: P2Error; wait?: undefined }> {
   if (race.error !== undefined) return { status: "not-reserved", error: race.error }
   const { budget, limits, requestId, waitFor, wait, onAlert } = call
   const { userId, clientId, tags } = call.subject
@@ -41,7 +42,12 @@ export async function reserveInBudget(
     subject: { userId, clientId, tags, model: route.model, requestId },
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
     limits,
-    entry: identityOf(settings.attempt, route.provider.name, settings.mode, plan.streamed),
+    entry: reservedEntry({
+      attempt: settings.attempt,
+      mode: settings.mode,
+      provider: route.provider.name,
+      streamed: plan.streamed,
+    }),
     wait: waitWithin(wait, remainingMs),
     signal: race.signal,
     onAlert,
@@ -49,10 +55,7 @@ export async function reserveInBudget(
     recordDenial: false,
   })
   try {
-    const outcome = await race.wait(reserving)
-    if (outcome.status === "reserved") return outcome
-    const { error, wait: waited } = outcome
-    return { status: outcome.status === "denied" ? "denied" : "not-reserved", error, wait: waited }
+    return await race.wait(reserving)
   } catch (error) {
     const releasing = reserving.then<unknown>(
       (late) => late.status === "reserved" && settleAttempt(late.attempt, { status: "released" }),
@@ -67,11 +70,6 @@ export async function reserveInBudget(
 /** A wait that ends before the total deadline. */
 export function waitWithin(wait: GenerateCall["wait"], remainingMs: number): GenerateCall["wait"] {
   return wait && { timeoutMs: Math.floor(Math.max(0, Math.min(wait.timeoutMs, remainingMs - WAIT_MARGIN_MS))) }
-}
-
-/** `<requestId>.<attempt>`: the idempotency key of the reservation. */
-export function attemptId({ requestId }: GenerateCall, { attempt }: AttemptSettings): string {
-  return `${requestId}.${attempt}`
 }
 
 /**
@@ -95,14 +93,18 @@ export async function settleInBudget(
  * Records in the ledger that a request was denied before anything was sent. Never rejects, and waits for the store until
  * the total deadline at most, because a failure to record must not replace the denial.
  */
-export async function recordDenial(call: GenerateCall, last: AttemptReceipt, remainingMs: number): Promise<void> {
+export async function recordDeniedRequest(
+  call: GenerateCall,
+  last: AttemptReceipt,
+  remainingMs: number,
+): Promise<void> {
   const { budget, subject, requestId, signal } = call
   const race = new DeadlineRace(signal)
   race.start("total", remainingMs)
   const { userId, clientId, tags } = subject
-  const { attempt, provider, mode, streamed, model, errorCode } = last
+  const { model, errorCode } = last
   const entry = {
-    ...identityOf(attempt, provider, mode, streamed),
+    ...reservedEntry(last),
     requestId,
     userId,
     clientId,
@@ -114,37 +116,6 @@ export async function recordDenial(call: GenerateCall, last: AttemptReceipt, rem
   const recording = call.waitFor(budget.usage.recordDenial(entry, { subject }))
   await race.wait(recording).catch(() => {})
   race.finish({ abortTransport: false })
-}
-
-/** The fields of a usage entry that are known before the attempt is sent. The budget adds those of the subject. */
-function identityOf(attempt: number, provider: string, mode: string, streamed: boolean): Partial<UsageEntry> {
-  return { attempt, provider, mode: streamed ? `${mode}+stream` : mode }
-}
-
-/** The counts of a usage, for its entry. */
-export function entryTokens(usage: Usage | undefined): Record<string, number> {
-  const counts: Record<string, number> = {}
-  if (usage === undefined) return counts
-  for (const name of USAGE_COUNTS) {
-    const count = usage[name]
-    if (count !== undefined) counts[name] = count
-  }
-  return counts
-}
-
-/** The largest prompt or answer in the ledger, in UTF-8 bytes. */
-const MAX_CONTENT_BYTES = 65_536
-
-/** The prompt and the answer, for the ledger. */
-export function entryContent(prompt: readonly Message[], answer: string): Partial<UsageEntry> {
-  return { prompt: cutToBytes(JSON.stringify(prompt)), answer: cutToBytes(answer) }
-}
-
-function cutToBytes(text: string): string {
-  const bytes = new TextEncoder().encode(text)
-  if (bytes.byteLength <= MAX_CONTENT_BYTES) return text
-  // With `stream` the decoder drops a code point that was cut in two.
-  return new TextDecoder().decode(bytes.subarray(0, MAX_CONTENT_BYTES), { stream: true })
 }
 
 /** The denial by `maxBudget`. This process counts `maxBudget`; no store does. */

@@ -61,6 +61,7 @@ function changeAfter(
  * calls settle: the answer would come from another model although the budget covers this one.
  */
 function afterDenial(call: GenerateCall, settings: AttemptSettings, error: P2Error, plan: AttemptPlan): SettingsChange {
+  // `maxBudget` or the context window denied the plan, which was lowered as far as possible.
   if (!BudgetExceededError.isInstance(error) || plan.status === "denied") return fallback(call, settings)
   if (!settings.narrowed && call.request.maxTokens === undefined) {
     const narrower = narrowerMaxTokens(plan, error.all)

@@ -1,14 +1,15 @@
-import { BudgetExceededError, type RoomWait, type UsageEntry } from "@p2/budget"
+import { BudgetExceededError, type RoomWait } from "@p2/budget"
 import type { P2Error } from "@p2/core"
 import { type Charge, decideCharge } from "@p2/guard/charge"
 import { attemptLimit } from "../budget/budget-info"
-import { attemptId, entryContent, entryTokens, reserveInBudget, settleInBudget } from "../budget/reserve-in-budget"
+import { reserveInBudget, settleInBudget } from "../budget/reserve-in-budget"
+import { settledEntry } from "../budget/usage-entry"
 import { type DeadlineExceededError, UnexpectedError } from "../errors"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
 import { type SendResult, sendRequest } from "../transport/send"
 import { hasFile } from "./chat-body"
-import type { AttemptPlan, AttemptSettings, GenerateCall, Remaining } from "./generate-call"
+import { type AttemptPlan, type AttemptSettings, attemptId, type GenerateCall, type Remaining } from "./generate-call"
 import { judgeAnswer, type Verdict } from "./judge-answer"
 import { planAttempt } from "./plan-attempt"
 
@@ -37,13 +38,15 @@ export async function runAttempt(
 ): Promise<AttemptOutcome> {
   const startedAt = call.clock.now()
   const race = new DeadlineRace(call.signal)
+  // Unless an answer arrived, the transport may still be running.
   let abortTransport = true
   try {
     race.start("total", call.request.timeoutMs, { remainingMs: remaining.ms })
     const plan = planAttempt(call, settings, remaining.nanoUsd)
     if (plan.status === "denied") {
-      const receipt = unsentReceipt(call, plan, plan, { startedAt })
-      return { status: "denied", error: plan.error, plan, receipt }
+      const { error } = plan
+      const receipt = unsentReceipt(call, plan, { status: "denied", error }, { startedAt })
+      return { status: "denied", error, plan, receipt }
     }
 
     const start = performance.now()
@@ -51,9 +54,10 @@ export async function runAttempt(
     const { wait } = reserved
     const reserveMs = performance.now() - start
     if (reserved.status !== "reserved") {
-      const { status, error } = reserved
-      const receipt = unsentReceipt(call, plan, reserved, { startedAt, reserveMs, wait })
-      return status === "denied" ? { status, error, plan, receipt } : { status, error, receipt }
+      const { error } = reserved
+      const status = reserved.status === "denied" ? "denied" : "released"
+      const receipt = unsentReceipt(call, plan, { status, error }, { startedAt, reserveMs, wait })
+      return status === "denied" ? { status, error, plan, receipt } : { status: "not-reserved", error, receipt }
     }
 
     const result = await sendRequest(call, plan, race)
@@ -62,11 +66,12 @@ export async function runAttempt(
     abortTransport = verdict.status === "failed"
     const judged = performance.now()
 
-    const entry = entryOf(call, plan, result, charge, verdict, judged - start)
+    const ended = { status: statusOf(verdict, charge), durationMs: judged - start }
+    const entry = settledEntry(call, plan, result.reading, verdict, ended)
     const settlement = await settleInBudget(reserved.attempt, charge, entry)
     const marks = { startedAt, reserveMs, wait, start, judged, settled: performance.now() }
     const receipt = sentReceipt(call, plan, result, charge, verdict, settlement, marks)
-    return Object.assign(verdict, { receipt })
+    return { ...verdict, receipt }
   } finally {
     race.finish({ abortTransport })
   }
@@ -81,13 +86,13 @@ function chargeOf(
 ): Charge {
   const { route, messages, inputUpperBound, maxTokens, upperBoundNanoUsd } = plan
   const { reading, httpStatus, sent } = result
-  const isEnded = result.status === "failed" && result.error === race.error
+  const isEndedByRace = result.status === "failed" && result.error === race.error
   const evidence = {
     provider: route.provider.name,
     sent,
     httpStatus,
     reading: httpStatus === undefined ? undefined : reading,
-    endedBy: !isEnded ? undefined : race.error?.code === "aborted" ? ("caller" as const) : ("deadline" as const),
+    endedBy: isEndedByRace ? (race.error?.code === "aborted" ? ("caller" as const) : ("deadline" as const)) : undefined,
     hasHostedTools: request.online || messages.some(hasFile),
   }
   const reserved = {
@@ -115,7 +120,7 @@ async function judge(call: GenerateCall, plan: AttemptPlan, result: SendResult, 
 function unsentReceipt(
   call: GenerateCall,
   plan: AttemptPlan,
-  { status, error }: { status: "denied" | "not-reserved"; error: P2Error },
+  { status, error }: { status: "denied" | "released"; error: P2Error },
   { startedAt, reserveMs = 0, wait }: { startedAt: number; reserveMs?: number; wait?: RoomWait | undefined },
 ): AttemptReceipt {
   const { settings } = plan
@@ -128,7 +133,7 @@ function unsentReceipt(
     provider: plan.route.provider.name,
     mode: settings.mode,
     streamed: plan.streamed,
-    status: status === "denied" ? "denied" : "released",
+    status,
     errorCode: error.code,
     limit: BudgetExceededError.isInstance(error) ? attemptLimit(error) : waitedLimit(wait),
     deadlineHit: deadlineOf(error),
@@ -142,43 +147,9 @@ function unsentReceipt(
   }
 }
 
-/** The answer of a resumable request is recorded whole, or not at all. */
-function contentOf(
-  { recordContent, isResumable }: GenerateCall,
-  { messages }: AttemptPlan,
-  verdict: Verdict,
-): Partial<UsageEntry> | undefined {
-  const content = recordContent || isResumable ? entryContent(messages, verdict.text) : undefined
-  if (content === undefined || !isResumable) return content
-  const isWhole = verdict.status === "answered" && content.answer === verdict.text
-  return { prompt: recordContent ? content.prompt : undefined, answer: isWhole ? content.answer : undefined }
-}
-
-/** The usage entry of an attempt with a reservation. The budget adds what it was reserved with, and the charge. */
-function entryOf(
-  call: GenerateCall,
-  plan: AttemptPlan,
-  { reading: { model, usage, generationId } }: SendResult,
-  charge: Charge,
-  verdict: Verdict,
-  durationMs: number,
-): Partial<UsageEntry> {
-  const content = contentOf(call, plan, verdict)
-  return {
-    status: statusOf(verdict, charge),
-    modelUsed: model,
-    errorCode: verdict.status === "failed" ? verdict.error.code : undefined,
-    tokens: entryTokens(usage?.usage),
-    durationMs: Math.round(durationMs),
-    generationId,
-    prompt: content?.prompt,
-    answer: content?.answer,
-  }
-}
-
 /**
- * The receipt of an attempt with a reservation. `marks` are readings of `performance.now()`. Using spreads instead
- * costs 45 µs per call, a third of what the client adds to it (bench/overhead.mjs).
+ * The receipt of an attempt with a reservation. `start`, `judged` and `settled` are readings of `performance.now()`. Using
+ * spreads instead costs 45 µs per call, a third of what the client adds to it (bench/overhead.mjs).
  */
 function sentReceipt(
   call: GenerateCall,

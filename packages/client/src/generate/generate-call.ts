@@ -74,12 +74,17 @@ export interface AttemptSettings {
   repairMessages: readonly Message[]
   /** Output tokens to request if the request has no `maxTokens`; undefined: the default. */
   maxTokens: number | undefined
-  /** A scope denied the previous attempt, and `maxTokens` was lowered to what the scope can afford. */
+  /** `maxTokens` was lowered to what a denying scope can afford: at most once for each model and step. */
   narrowed: boolean
   /** Retries of this model so far. */
   retries: number
   /** Repairs of this request so far. */
   repairs: number
+}
+
+/** `<requestId>.<attempt>`: the id of an attempt, and the idempotency key of its reservation. */
+export function attemptId({ requestId }: GenerateCall, { attempt }: AttemptSettings): string {
+  return `${requestId}.${attempt}`
 }
 
 /**

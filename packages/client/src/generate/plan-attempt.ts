@@ -15,14 +15,10 @@ const MIN_OUTPUT_TOKENS = 64
 
 /** The messages and the tools as sent, and their tokens with those of the schema. */
 export function countInput(call: PlannedCall, settings: AttemptSettings) {
-  const { compiled, tools } = call
+  const { request, compiled, tools } = call
   const route = call.routes[settings.routeIndex]!
   const conversation = messagesFor(call.messages, route, call.routes)
-  const messages = sentMessages(
-    conversation === call.messages ? call : { ...call, messages: conversation },
-    settings,
-    route,
-  )
+  const messages = sentMessages({ request, compiled, messages: conversation }, settings, route)
   const extraBound = extraContentBound(messages)
   if (tools === undefined) {
     const { tokens, upperBound } = route.countInput(messages, structureOf(compiled, settings.mode))

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, parseModelId } from "@p2/core"
+import { InvalidArgumentError, LruMap, parseModelId } from "@p2/core"
 import type { OpenAI } from "openai"
 import type { LLMClientOptions } from "../options/client-options"
 import { checkOption, HTTP_URL, type OptionRule } from "../options/option-rules"
@@ -69,9 +69,7 @@ function defaultProvider(model: string, table: ProviderTable, env: Environment):
 /** The provider with the host of the URL. Every other host is treated like OpenAI. */
 function providerAt(url: string, table: ProviderTable): Provider {
   const host = hostOf(url)!
-  // Parsing every URL takes a third of the time in which a client is created.
-  for (const provider of table.values())
-    if (provider.baseURL?.includes(host) && hostOf(provider.baseURL) === host) return provider
+  for (const provider of table.values()) if (hostOf(provider.baseURL) === host) return provider
   return table.get(knownProviderAt(host) ?? "openai") ?? table.get("openai")!
 }
 
@@ -81,9 +79,17 @@ export function isAtOpenAI(url: string | undefined): boolean {
   return host !== undefined && (host === "api.openai.com" || knownProviderAt(host) === "openai")
 }
 
+/** Hosts by URL. Parsing the URLs of all providers takes a third of the time in which a client is created. */
+const hosts = new LruMap<string, string>(1_000)
+
 /** Host and port of a valid URL. */
 function hostOf(url: string | undefined): string | undefined {
-  return url && new URL(url).host
+  if (!url) return undefined
+  const known = hosts.get(url)
+  if (known !== undefined) return known
+  const { host } = new URL(url)
+  hosts.set(url, host)
+  return host
 }
 
 /** The value of the first variable that is set; empty ones count as unset. Throws when the value breaks the rule. */

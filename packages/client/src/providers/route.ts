@@ -1,5 +1,5 @@
 import type { AnswerFormat, Message, NanoUsd, ToolDefinition } from "@p2/core"
-import type { ReportedCharge } from "@p2/guard/charge"
+import type { AttemptCost } from "@p2/guard/charge"
 import type { Bound } from "@p2/pricing"
 import type { ReportedUsage } from "@p2/pricing/usage"
 import type { OpenAI } from "openai"
@@ -53,5 +53,5 @@ export interface Route {
     reported: ReportedUsage,
     serviceTier: string | undefined,
     modelUsed?: string | undefined,
-  ): ReportedCharge | undefined
+  ): AttemptCost | undefined
 }

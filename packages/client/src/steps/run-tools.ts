@@ -2,23 +2,20 @@ import type { BudgetExceededError, Reservation } from "@p2/budget"
 import { P2Error, toYaml } from "@p2/core"
 import { requestBudgetExceeded, waitWithin } from "../budget/reserve-in-budget"
 import { UnexpectedError } from "../errors"
-import type { GenerateCall } from "../generate/generate-call"
+import type { GenerateCall, Remaining } from "../generate/generate-call"
 import type { ToolReceipt } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
 import type { CheckedCall, CompiledTool } from "./compiled-tools"
 import type { ToolResultOf, ToolSet } from "./tool"
 
-/** A call that was answered. `content` is what the model sees. */
-export interface AnsweredCall {
-  result: ToolResultOf<ToolSet>
-  content: string
-  receipt: ToolReceipt
-}
-
-/** A call that ended the request: the store failed, or a deadline or the caller ended it. */
-export type ToolOutcome =
-  | ({ status: "answered" } & AnsweredCall)
-  | { status: "ended"; error: P2Error; receipt: ToolReceipt }
+/**
+ * How one call ended. `answered`: with a result, whose `content` the model sees. `ended`: it ended the request, because the store
+ * failed, or a deadline or the caller ended it.
+ */
+export type ToolOutcome = { receipt: ToolReceipt } & (
+  | { status: "answered"; result: ToolResultOf<ToolSet>; content: string }
+  | { status: "ended"; error: P2Error }
+)
 
 /** What the calls of one step have in common. */
 interface ToolRun {
@@ -37,7 +34,7 @@ export async function runTools(
   call: GenerateCall,
   attempt: number,
   calls: readonly CheckedCall[],
-  remaining: { ms: number; nanoUsd: number | undefined },
+  remaining: Remaining,
 ): Promise<ToolOutcome[]> {
   const run = { call, attempt, remainingMs: remaining.ms }
   let nanoUsd = remaining.nanoUsd ?? Number.POSITIVE_INFINITY

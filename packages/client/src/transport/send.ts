@@ -6,13 +6,13 @@ import {
   type ProviderReply,
   SecondRequestError,
   type SendWatch,
+  sendCounted,
   watchSend,
 } from "@p2/guard/transport"
 import type { OpenAI } from "openai"
-import { attemptId } from "../budget/reserve-in-budget"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
 import { chatBody } from "../generate/chat-body"
-import type { AttemptPlan, GenerateCall } from "../generate/generate-call"
+import { type AttemptPlan, attemptId, type GenerateCall } from "../generate/generate-call"
 import { MessageCompletion } from "./anthropic/message-completion"
 import { messagesBody } from "./anthropic/messages-body"
 import type { DeadlineRace } from "./deadline-race"
@@ -42,7 +42,7 @@ export async function sendRequest(call: GenerateCall, plan: AttemptPlan, race: D
     return { status: "failed", error: race.error, sent: "not-sent", ...nothingArrived(provider.name) }
   const body = Object.assign(chatBody(call.request, call.compiled, plan), plan.toolFields)
   // The id is sent as `X-Client-Request-Id`, where requests can be observed. A guarded `fetch` in the instance would count the
-  // call twice; it recognizes the id, and rejects the call.
+  // call twice; it recognizes the id, and rejects the call. Elsewhere it recognizes the call by `sendCounted`.
   const id = attemptId(call, plan.settings)
   const headers = new Headers(provider.headers)
   const watch = watchSend({ headers, id, onSecondRequest: () => race.abortTransport(new SecondRequestError()) })
@@ -122,15 +122,17 @@ function callProvider(
   }
   // The race ends the call first, unless the SDK's own timeout is shorter.
   if (!(openai.timeout > timeoutMs)) options.timeout = timeoutMs + 60_000
-  if (route.provider.dialect === "anthropic") {
+  const send = () => {
+    if (route.provider.dialect !== "anthropic")
+      return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse()
     const message = {
       ...options,
       body: messagesBody(body as Record<string, unknown>),
       headers: anthropicHeaders(headers, openai),
     }
-    return openai.post("/messages", message).asResponse() as Promise<Response>
+    return openai.post("/messages", message).asResponse()
   }
-  return openai.chat.completions.create(body as unknown as ChatBody, options).asResponse() as Promise<Response>
+  return (watch.isSupported ? send() : sendCounted(send)) as Promise<Response>
 }
 
 /** Anthropic expects the key in its own header. `null` removes the SDK's header. */
@@ -153,8 +155,8 @@ function resultOfError(
   error: unknown,
   { provider, race, watch, now }: { provider: string; race: DeadlineRace; watch: SendWatch; now: number },
 ): SendResult {
-  const status = statusError(error, provider, now) ?? statusError({ status: watch.hiddenStatus }, provider, now)
-  if (status !== undefined) return resultOfStatus(status, error, race)
+  const providerError = statusError(error, provider, now) ?? statusError({ status: watch.hiddenStatus }, provider, now)
+  if (providerError !== undefined) return resultOfStatus(providerError, error, race)
   const sent = isThrownBeforeFetch(error) ? "not-sent" : watch.proof(error)
   const failure =
     sent === "not-sent"
@@ -174,22 +176,22 @@ function isThrownBeforeFetch(error: unknown): boolean {
 }
 
 /** The result for an error status. Its body may have usage and (Groq) an answer, which is judged like any other. */
-function resultOfStatus(status: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
-  const nothing = nothingArrived(status.provider)
-  const generation = failedGeneration(status)
+function resultOfStatus(providerError: ProviderError, cause: unknown, race: DeadlineRace): SendResult {
+  const nothing = nothingArrived(providerError.provider)
+  const generation = failedGeneration(providerError)
   const choices = generation === undefined ? undefined : [{ message: { content: generation } }]
-  const { error: inner } = status.cause as ProviderReply
+  const { error: inner } = providerError.cause as ProviderReply
   const data = {
-    error: isRecord(inner) ? inner : { code: status.providerCode },
+    error: isRecord(inner) ? inner : { code: providerError.providerCode },
     usage: usageOfErrorBody(cause),
     choices,
   }
   const { completion } = nothing
   completion.add({ event: undefined, data, text: "" })
   const reading = completion.read()
-  const received = { ...nothing, reading, httpStatus: status.status, sent: "maybe-sent" } as const
+  const received = { ...nothing, reading, httpStatus: providerError.status, sent: "maybe-sent" } as const
   if (race.error !== undefined) return { status: "failed", error: race.error, ...received }
   if (generation !== undefined) return { status: "arrived", ...received }
-  const error = status.providerCode === CONTENT_FILTER ? new ContentFilteredError(status) : status
+  const error = providerError.providerCode === CONTENT_FILTER ? new ContentFilteredError(providerError) : providerError
   return { status: "failed", error, ...received }
 }

@@ -3,8 +3,9 @@
  * `<seed:cot_budget_reflect>` (Seed-OSS, https://huggingface.co/ByteDance-Seed/Seed-OSS-36B-Instruct), `<longcat_think>` and others.
  */
 const WORD =
-  "(?:ant)?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflections?|cot|scratch_?pad|monologue|deliberation|rationale|brainstorm)"
-const NAME = `(?!end)(?:[\\w:-]{0,30}[_:-])?${WORD}(?:[_-](?!end)[\\w-]{0,30})?`
+  "(?:ant)?(?:think(?:ing)?|thoughts?|reasoning|reflections?|cot|scratch_?pad|monologue|deliberation|rationale|brainstorm)"
+/** Not `reason` with other words, which is data: `<rejection_reason>`. */
+const NAME = `(?:(?!end)(?:[\\w:-]{0,30}[_:-])?${WORD}(?:[_-](?!end)[\\w-]{0,30})?|reason)`
 
 /** Special tokens around reasoning (Cohere, OpenThinker, Solar), with patterns of what precedes and follows their word. */
 const token = (before: string, after: string) =>
@@ -109,8 +110,8 @@ export function startsWithReasoning(text: string): boolean {
 
 /**
  * The text of an answer without the reasoning that some models and servers return inside it. Reasoning without an end reaches to
- * the end of the text. In a text that does not begin with reasoning, a mark belongs to the answer, unless it is a closing
- * mark alone on its line.
+ * the end of the text. A mark in code of the answer belongs to the answer. In a text that does not begin with reasoning, so does
+ * every other mark, unless it is a closing mark alone on its line.
  *
  * @example
  * cutReasoning("<think>France, so Paris.</think>\n\nParis") // "Paris"
@@ -121,14 +122,24 @@ export function cutReasoning(text: string): string {
     return closer === undefined ? text : text.slice(closer.index + closer[0].length).trim()
   }
   let answer = ""
+  let backticks = 0
   let isReasoning = startsInBareHarmony(text)
   let at = 0
   for (let mark = nextMark(text, 0); mark !== undefined; mark = nextMark(text, mark.end)) {
     const belongsToText = mark.kind === "json" || mark.kind === "notes" || mark.kind === "notesEnd"
     if (belongsToText || (mark.kind === "user" && isReasoning)) continue
-    if (!isReasoning) answer += text.slice(at, mark.start)
+    if (!isReasoning) {
+      const piece = text.slice(at, mark.start)
+      answer += piece
+      backticks += piece.split("`").length - 1
+      at = mark.start
+      if (backticks % 2 === 1) continue
+    }
     if (mark.kind === "user" && answer.trim() !== "") return answer.trim()
-    if (mark.kind === "answer") answer = ""
+    if (mark.kind === "answer") {
+      answer = ""
+      backticks = 0
+    }
     isReasoning = mark.kind === "reasoning"
     at = mark.end
   }

@@ -1,4 +1,5 @@
 import type { CostSource, NanoUsd } from "@p2/core"
+import type { MeterReading, ReportedUsage } from "../protocols/meter"
 
 /** What to charge when the cost is in doubt: the whole reservation, its input, its input and what arrived, or nothing. */
 export type DoubtfulCharge = "bound" | "input" | "received" | "nothing"
@@ -26,19 +27,57 @@ export type SendProof = "not-sent" | "maybe-sent"
  */
 export type ProviderHealth = "answered" | "failed" | "unknown"
 
+/** What is known of an attempt when it has ended. It decides the charge. */
+export interface AttemptEvidence {
+  /** As in the usage entry: `openai`, `azure`, `anthropic`, … */
+  provider: string
+  sent: SendProof
+  /** Undefined: no response headers arrived. */
+  httpStatus: number | undefined
+  /** What the meter read, even in the body of an error status; undefined: no body arrived. */
+  reading: MeterReading | undefined
+  /** Who ended the attempt before its response was complete; undefined: the attempt was not ended early. */
+  endedBy: "caller" | "deadline" | undefined
+  /** The call may run tools of the provider that are billed separately from its tokens, such as a web search. */
+  hasHostedTools: boolean
+}
+
+/** The amounts that an attempt reserved, and the prices of its call. */
+export interface ReservedCost {
+  nanoUsd: NanoUsd
+  /** Upper bound of the input and output tokens, and of the input tokens alone. */
+  tokens: number
+  inputTokens: number
+  /** The upper bound of the call if its answer has this many output tokens in all. */
+  boundOf(outputTokens: number): NanoUsd
+  /**
+   * The cost of a reported usage, at the price of the model that the answer names if that price is higher; undefined if it has no
+   * price. Never throws.
+   */
+  costOf(
+    reported: ReportedUsage,
+    serviceTier: string | undefined,
+    modelUsed?: string | undefined,
+  ): AttemptCost | undefined
+}
+
+/** What an attempt costs, and how that is known. */
+export interface AttemptCost {
+  costNanoUsd: NanoUsd
+  tokens: number
+  costSource: CostSource
+  /** The cost by the price table, if the provider reported a different one. */
+  tableCostNanoUsd: NanoUsd | undefined
+}
+
 /** The charge of one attempt. */
 export type Charge =
   /** Proven not sent. */
   | { status: "released" }
-  | {
+  | ({
       status: "charged"
-      costNanoUsd: NanoUsd
-      tokens: number
-      costSource: CostSource
-      /** The cost by the price table, if the provider reported a different one. */
-      tableCostNanoUsd: NanoUsd | undefined
       /** Sent, and neither usage nor a documented rule decides. */
       inDoubt: boolean
       /** For the circuit breaker, which counts what is in doubt at a provider that failed. */
       health: ProviderHealth
-    }
+    } & AttemptCost)

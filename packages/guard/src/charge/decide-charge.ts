@@ -1,12 +1,19 @@
-import type { Charge, ChargeOptions, DoubtfulCharge, ProviderHealth } from "./charge"
-import type { AttemptEvidence, ReportedCharge, ReservedCost } from "./evidence"
+import type {
+  AttemptCost,
+  AttemptEvidence,
+  Charge,
+  ChargeOptions,
+  DoubtfulCharge,
+  ProviderHealth,
+  ReservedCost,
+} from "./charge"
 import { ruleForStatus, ruleInsideAnswer } from "./provider-rules"
 
 /**
  * How an attempt ended. `answered`: a complete answer. `unbilled`: an error that the provider does not bill. `failed`: every
  * other error, a broken answer or a lost connection. `aborted`, `timed-out`: the caller or a deadline ended it.
  */
-type AttemptOutcome = "answered" | "unbilled" | "failed" | "aborted" | "timed-out"
+type EndKind = "answered" | "unbilled" | "failed" | "aborted" | "timed-out"
 
 /**
  * Decides what an attempt is charged. The proof that nothing was sent decides first, then reported usage, then the billing
@@ -29,9 +36,9 @@ export function decideCharge(evidence: AttemptEvidence, reserved: ReservedCost, 
   return { status: "charged", ...atLeast(doubtful, lowerBound), inDoubt: true, health }
 }
 
-const NOTHING: ReportedCharge = { costNanoUsd: 0, tokens: 0, costSource: "none", tableCostNanoUsd: undefined }
+const NOTHING: AttemptCost = { costNanoUsd: 0, tokens: 0, costSource: "none", tableCostNanoUsd: undefined }
 
-function endOf(evidence: AttemptEvidence, options: ChargeOptions): AttemptOutcome {
+function endOf(evidence: AttemptEvidence, options: ChargeOptions): EndKind {
   const { httpStatus, endedBy, reading } = evidence
   if (httpStatus !== undefined && httpStatus >= 400)
     return isUnbilled(evidence, httpStatus, options) ? "unbilled" : "failed"
@@ -59,19 +66,19 @@ function hasOutput({ reading }: AttemptEvidence): boolean {
 }
 
 /** What the end of an attempt indicates about the provider. A caller's abort and an unbilled rejection do not indicate an outage. */
-function healthOf(end: AttemptOutcome): ProviderHealth {
+function healthOf(end: EndKind): ProviderHealth {
   if (end === "answered") return "answered"
   return end === "failed" || end === "timed-out" ? "failed" : "unknown"
 }
 
 /** A complete answer without usage has no option: the reservation is charged. No provider documents another default. */
-function choiceOf(end: AttemptOutcome, { serverError = "bound", abort = "bound" }: ChargeOptions): DoubtfulCharge {
+function choiceOf(end: EndKind, { serverError = "bound", abort = "bound" }: ChargeOptions): DoubtfulCharge {
   if (end === "failed") return serverError
   return end === "aborted" || end === "timed-out" ? abort : "bound"
 }
 
 /** The charge of an option value, at most the reservation. */
-function doubtfulCharge(choice: DoubtfulCharge, { reading }: AttemptEvidence, reserved: ReservedCost): ReportedCharge {
+function doubtfulCharge(choice: DoubtfulCharge, { reading }: AttemptEvidence, reserved: ReservedCost): AttemptCost {
   if (choice === "nothing") return NOTHING
   const bound = { costSource: "bound", tableCostNanoUsd: undefined } as const
   if (choice === "bound") return { ...bound, costNanoUsd: reserved.nanoUsd, tokens: reserved.tokens }
@@ -83,7 +90,7 @@ function doubtfulCharge(choice: DoubtfulCharge, { reading }: AttemptEvidence, re
   }
 }
 
-function atLeast(charge: ReportedCharge, lowerBound: ReportedCharge | undefined): ReportedCharge {
+function atLeast(charge: AttemptCost, lowerBound: AttemptCost | undefined): AttemptCost {
   if (lowerBound === undefined) return charge
   const larger = lowerBound.costNanoUsd > charge.costNanoUsd ? lowerBound : charge
   return { ...larger, tokens: Math.max(charge.tokens, lowerBound.tokens) }

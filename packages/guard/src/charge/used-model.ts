@@ -1,5 +1,5 @@
 import type { PriceTable } from "@p2/pricing"
-import type { ReportedCharge } from "./evidence"
+import type { AttemptCost } from "./charge"
 
 /** The call whose answer names a model. */
 interface AnsweredCall {
@@ -18,8 +18,8 @@ interface AnsweredCall {
  */
 export function dearerCharge(
   call: AnsweredCall,
-  chargeAt: (priceKey: string) => ReportedCharge | undefined,
-): ReportedCharge | undefined {
+  chargeAt: (priceKey: string) => AttemptCost | undefined,
+): AttemptCost | undefined {
   const charge = chargeAt(call.priceKey)
   if (charge === undefined || charge.costSource === "provider") return charge
   const usedKey = usedPriceKey(call)

@@ -1,6 +1,6 @@
 import type { BudgetExceededError, DeniedLimit } from "@p2/budget"
 import type { Bound } from "@p2/pricing"
-import type { ReportedCharge, ReservedCost } from "../charge/evidence"
+import type { AttemptCost, ReservedCost } from "../charge/charge"
 import { dearerCharge } from "../charge/used-model"
 import type { ReportedUsage } from "../protocols/meter"
 import type { CallTerms } from "../protocols/protocol"
@@ -34,15 +34,15 @@ export function planWithin(
   denied: CallPlan,
   { all }: BudgetExceededError,
   { prices }: Guard,
-  roomIn: (limit: DeniedLimit) => number,
+  remainingIn: (limit: DeniedLimit) => number,
 ): CallPlan | undefined {
   if (described.fixedBound !== undefined) return undefined
   const affordable = all.map((limit) => {
-    const room = Math.max(0, roomIn(limit))
+    const remaining = Math.max(0, remainingIn(limit))
     if (limit.unit === "usd")
-      return prices.affordableOutputTokens(described.priceKey, { ...boundOptions(described), budgetNanoUsd: room })
-    if (limit.unit === "requests") return room < 1 ? 0 : Number.MAX_SAFE_INTEGER
-    return Math.floor((room - described.input.upperBound) / (described.boundOptions.choices ?? 1))
+      return prices.affordableOutputTokens(described.priceKey, { ...boundOptions(described), budgetNanoUsd: remaining })
+    if (limit.unit === "requests") return remaining < 1 ? 0 : Number.MAX_SAFE_INTEGER
+    return Math.floor((remaining - described.input.upperBound) / (described.boundOptions.choices ?? 1))
   })
   const maxOutputTokens = Math.min(...affordable)
   if (maxOutputTokens < Math.max(1, described.minOutputTokens)) return undefined
@@ -109,7 +109,7 @@ export function chargeOf(
   priceKey: string,
   { usage, cost: reported }: ReportedUsage,
   options: { serviceTier?: string | undefined; region?: string | undefined; byok?: boolean | undefined },
-): ReportedCharge | undefined {
+): AttemptCost | undefined {
   try {
     const { nanoUsd, tokens, basis, differenceNanoUsd } = prices.costOf(priceKey, usage, { ...options, reported })
     const tableCostNanoUsd = differenceNanoUsd === undefined ? undefined : nanoUsd - differenceNanoUsd

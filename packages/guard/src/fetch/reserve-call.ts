@@ -1,6 +1,6 @@
 import type { Budget, BudgetExceededError, DeniedLimit, Subject } from "@p2/budget"
-import { type AttemptRequest, type ReservedAttempt, reserveAttempt } from "../charge/attempt"
 import type { CircuitOpenError } from "../charge/circuit/circuit-open-error"
+import { type AttemptReserveOptions, type ReservedAttempt, reserveAttempt } from "../charge/reserve-attempt"
 import type { TightenedCall } from "../input-bound/input-bounds"
 import type { CallTerms, PricedCall } from "../protocols/protocol"
 import type { Guard } from "./guard-options"
@@ -63,14 +63,14 @@ async function reserveClamped(guard: Guard, call: CallToReserve, plan: CallPlan)
     const wait = waitMs === 0 ? undefined : { timeoutMs: waitMs }
     const outcome = await reservePlan(guard, call, next, { wait, recordDenial: false })
     if (outcome.status !== "denied") return outcome
-    const fitting = (roomIn: (limit: DeniedLimit) => number, denied = next) =>
-      planWithin(described, denied, outcome.error, guard, roomIn)
+    const fitting = (remainingIn: (limit: DeniedLimit) => number, denied = next) =>
+      planWithin(described, denied, outcome.error, guard, remainingIn)
     const remainingMs = endsAt - performance.now()
     const narrower =
-      (remainingMs > 0 ? fitting((limit) => roomWithin(limit, remainingMs)) : undefined) ?? fitting(roomNow)
+      (remainingMs > 0 ? fitting((limit) => remainingWithin(limit, remainingMs)) : undefined) ?? fitting(remainingNow)
     if (narrower === undefined) {
       // Requests what a retry can get, so that the denial says when to retry.
-      const retried = fitting(unspentRoom, plan) ?? fitting(roomAfterReset, plan) ?? plan
+      const retried = fitting(remainingAfterReleases, plan) ?? fitting(remainingAfterReset, plan) ?? plan
       return reservePlan(guard, call, retried, { wait: undefined, recordDenial: true })
     }
     next = narrower
@@ -88,34 +88,34 @@ function amountsOf(denied: DeniedLimit): { requested: number; limit: number; uns
   return { requested: requestedNanoUsd!, limit: limitNanoUsd!, unspent, remaining: remainingNanoUsd! }
 }
 
-function roomNow(denied: DeniedLimit): number {
+function remainingNow(denied: DeniedLimit): number {
   return amountsOf(denied).remaining
 }
 
 /** When the other calls have ended without using their reservations. */
-function unspentRoom(denied: DeniedLimit): number {
+function remainingAfterReleases(denied: DeniedLimit): number {
   return amountsOf(denied).unspent
 }
 
 /** In this window or the next one. */
-function roomAfterReset(denied: DeniedLimit): number {
+function remainingAfterReset(denied: DeniedLimit): number {
   const { limit, unspent } = amountsOf(denied)
   return denied.resetsAt === null ? unspent : Math.max(limit, unspent)
 }
 
 /** The part of the requested amount that may fit the limit within a wait. */
-function roomWithin(denied: DeniedLimit, waitMs: number): number {
+function remainingWithin(denied: DeniedLimit, waitMs: number): number {
   const { requested, limit } = amountsOf(denied)
   if (denied.retryAfterMs !== null && denied.retryAfterMs <= waitMs) return requested
   // The denial does not say when a limit resets that the call exceeds. The next denial, for the whole limit, does.
-  return requested > limit ? roomAfterReset(denied) : unspentRoom(denied)
+  return requested > limit ? remainingAfterReset(denied) : remainingAfterReleases(denied)
 }
 
 async function reservePlan(
   guard: Guard,
   call: CallToReserve,
   plan: CallPlan,
-  { wait, recordDenial }: Pick<AttemptRequest, "wait" | "recordDenial">,
+  { wait, recordDenial }: Pick<AttemptReserveOptions, "wait" | "recordDenial">,
 ): Promise<ReserveOutcome> {
   const { provider, model } = call.described
   const scope = inCurrentScope(guard.budget, guard.subject)

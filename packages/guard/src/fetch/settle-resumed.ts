@@ -1,7 +1,7 @@
 import { isBudgetError, type Reservation, type Subject } from "@p2/budget"
 import { LruMap } from "@p2/core"
-import { settleAttempt } from "../charge/attempt"
 import type { Charge } from "../charge/charge"
+import { settleAttempt } from "../charge/reserve-attempt"
 import type { Guard, GuardAttempt } from "./guard-options"
 import { inCurrentScope, mergeSubjects } from "./scope/scope"
 import { chargedFields, reportAttempt } from "./settle-call"

@@ -53,7 +53,7 @@ function describe(call: ProviderCall, context: ProtocolContext): CallDescription
 const SHARED_PATHS = /\/(messages|responses|chat\/completions|embeddings)$/
 
 /** Every model call at these paths has at least one of these fields. */
-const MODEL_FIELDS = ["model", "messages", "input", "prompt", "conversation", "previous_response_id"]
+const MODEL_FIELDS = ["model", "messages", "input", "instructions", "prompt", "conversation", "previous_response_id"]
 
 /** Whether a call at an unknown host is not a model call: it has neither a model nor input. */
 function isOtherService({ url, body }: ProviderCall, context: ProtocolContext): boolean {

@@ -1,16 +1,19 @@
-/** Sentences in messages that recommend a change of the budget, or of an option of the guard. */
+/**
+ * Sentences in messages that recommend a change of the budget, or of an option of the guard. A sentence that only names a
+ * field of the body, such as OpenRouter's `provider`, states a fact.
+ */
 const REMEDIES = {
   budget: /\btop up or raise\b/,
   circuit: /`unbilledStatuses`/,
   prices: /\bcreatePriceTable\b/,
-  unknownEndpoints: /`unknownEndpoints/,
-  provider: /`provider`/,
-  deployments: /`deployments/,
-  maxToolCalls: /`maxToolCalls`/,
-  maxImageTokens: /`maxImageTokens`/,
-  maxAudioSeconds: /`maxAudioSeconds`/,
-  maxSpeechTokens: /`maxSpeechTokens`/,
-  batchUpperBound: /`batchUpperBound`/,
+  unknownEndpoints: /\bpass `unknownEndpoints/i,
+  provider: /\bpass `provider`/i,
+  deployments: /\bpass the model behind it, such as `deployments/i,
+  maxToolCalls: /\bpass `maxToolCalls`/i,
+  maxImageTokens: /\bpass `maxImageTokens`/i,
+  maxAudioSeconds: /\bpass `maxAudioSeconds`/i,
+  maxSpeechTokens: /\bpass `maxSpeechTokens`/i,
+  batchUpperBound: /\bpass `batchUpperBound`/i,
 }
 
 export type RemedyName = keyof typeof REMEDIES

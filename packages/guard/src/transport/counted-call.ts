@@ -9,7 +9,7 @@ const shared = globalThis as { [STORAGE]?: CountedStorage | null }
 
 /**
  * Sends a call whose upper bound is reserved. A guarded `fetch` rejects calls that it receives inside, because it would count
- * them a second time. Without AsyncLocalStorage it does not notice them. A call that `watchSend` observes does not need this.
+ * them a second time. Without AsyncLocalStorage it does not notice them. A call that `watchSend` can observe does not need this.
  */
 export function sendCounted<T>(send: () => T): T {
   if (shared[STORAGE] === undefined) shared[STORAGE] = createStorage()

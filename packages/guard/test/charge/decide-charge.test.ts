@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest"
-import type { Charge, ChargeOptions } from "../../src/charge/charge"
+import type { AttemptEvidence, Charge, ChargeOptions } from "../../src/charge/charge"
 import { decideCharge } from "../../src/charge/decide-charge"
-import type { AttemptEvidence } from "../../src/charge/evidence"
 import { errorReading, evidence, RESERVED, reading, usageOf } from "./example-evidence"
 
 const BOUND = RESERVED.nanoUsd

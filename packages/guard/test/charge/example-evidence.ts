@@ -1,4 +1,4 @@
-import type { AttemptEvidence, ReservedCost } from "../../src/charge/evidence"
+import type { AttemptEvidence, ReservedCost } from "../../src/charge/charge"
 import type { MeterReading, ReportedUsage } from "../../src/protocols/meter"
 
 /** 1,000 input tokens at 1,000 nano-USD and at most 500 output tokens at 4,000: a bound of 3,000,000. */

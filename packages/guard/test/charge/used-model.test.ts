@@ -1,7 +1,7 @@
 import type { Usage } from "@p2/core"
 import { createPriceTable } from "@p2/pricing"
 import { expect, it } from "vitest"
-import type { ReportedCharge } from "../../src/charge/evidence"
+import type { AttemptCost } from "../../src/charge/charge"
 import { dearerCharge } from "../../src/charge/used-model"
 
 const prices = createPriceTable({}, { extends: "published" })
@@ -9,7 +9,7 @@ const USAGE: Usage = { inputTokens: 1_000_000, outputTokens: 100_000 }
 
 /** The cost in USD of the usage, for a call of one model whose answer names another. */
 function costUsd(priceKey: string, modelUsed: string | undefined, table = prices) {
-  const charge = dearerCharge({ prices: table, priceKey, modelUsed }, (key): ReportedCharge => {
+  const charge = dearerCharge({ prices: table, priceKey, modelUsed }, (key): AttemptCost => {
     const { nanoUsd, tokens, basis } = table.costOf(key, USAGE)
     return { costNanoUsd: nanoUsd, tokens, costSource: basis, tableCostNanoUsd: undefined }
   })

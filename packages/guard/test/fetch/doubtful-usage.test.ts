@@ -14,6 +14,7 @@ async function charged(url: string, call: object, answer: object, status = 200) 
   return { entry, attempt: guard.attempts[0]!, spent: (await balance(guard.budget)).spent }
 }
 
+const CHAT = "https://api.openai.com/v1/chat/completions"
 const MESSAGES = "https://api.anthropic.com/v1/messages"
 const GEMINI = "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent"
 const claude = { model: "claude-sonnet-4-5", max_tokens: 100, messages: [{ role: "user", content: "Hi" }] }
@@ -69,6 +70,21 @@ it.each([
   expect(spent).toBe(attempt.reservedNanoUsd)
   expect(spent).toBeGreaterThan(0)
   expect(entry).toMatchObject({ costSource: "bound", inDoubt: true, status: "succeeded" })
+})
+
+it.each([
+  ["next to the error", (usage: object) => ({ error: { message: "failed" }, usage })],
+  ["in the error", (usage: object) => ({ error: { message: "failed", usage } })],
+])("ignores a usage of zero %s: a failure is charged the bound, a rejection nothing", async (_name, answer) => {
+  const body = answer({ prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 })
+  for (const status of [200, 500]) {
+    const { attempt, entry, spent } = await charged(CHAT, CALL, body, status)
+    expect(spent).toBe(attempt.reservedNanoUsd)
+    expect(entry).toMatchObject({ costSource: "bound", inDoubt: true })
+  }
+  const { spent, entry } = await charged(CHAT, CALL, body, 400)
+  expect(spent).toBe(0)
+  expect(entry).not.toHaveProperty("inDoubt")
 })
 
 it("charges nothing for an error of Gemini that its provider does not bill", async () => {

@@ -255,6 +255,7 @@ describe("a call that is not sent", () => {
     { input: "Hi" },
     { previous_response_id: "resp_1" },
     { prompt: { id: "pmpt_1" } },
+    { instructions: "Write a story." },
     { MODEL: "own-model" },
   ])("is rejected at an unknown host if it may be a model call: %j", async (body) => {
     const guard = guardOver(never, { unknownEndpoints: "pass" })

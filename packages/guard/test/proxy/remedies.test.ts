@@ -47,6 +47,19 @@ describe("messages for the callers of a proxy", () => {
     }
   })
 
+  it.each(["provider", "deployments", "unknownEndpoints", "maxToolCalls"])(
+    "keep the fact about a field `%s` of the body",
+    async (name) => {
+      const message = await rejectionOf("https://api.openai.com/v1/responses", {
+        model: "gpt-4o-mini",
+        input: "x",
+        [name]: 1,
+      })
+      expect(message).toContain(`Unknown field \`${name}\``)
+      expect(withRemedies(message, NONE)).toBe(message)
+    },
+  )
+
   it("have a use for every hint", () => {
     const shown = REMEDY_NAMES.filter((name) =>
       [...REJECTIONS, ...OTHERS].some((message) => withRemedies(message, { [name]: "HINT" }).includes("HINT")),

@@ -33,20 +33,23 @@ export function answerClaude(
   const body = answerBlocks(request, fault)
   const texts = body.map((block) => String(block.text ?? JSON.stringify(block.input)))
   const wanted = texts.reduce((sum, text) => sum + countText(text), 0)
-  const room = limit - thinkingTokens
-  const isCut = wanted > room || fault.fillOutput === true
+  const remaining = limit - thinkingTokens
+  const isCut = wanted > remaining || fault.fillOutput === true
   const searches = searchesOf(request, fault)
   const content = [
     ...(thinks ? [{ type: "thinking", thinking: "Think about the question.", signature: "c2lnbmF0dXJl" }] : []),
     ...searchBlocks(searches),
-    ...(isCut ? [cutBlock(body[0]!, room)] : body),
+    ...(isCut ? [cutBlock(body[0]!, remaining)] : body),
   ]
   return {
     content,
     stopReason: fault.noFinishReason ? null : (fault.finishReason ?? stopReasonOf(body, isCut, fault)),
     input: withSearchResults(prompt, searches),
     // The count is not zero, even for an empty answer.
-    outputTokens: Math.max(1, thinkingTokens + (isCut ? room : wanted) + (fault.fillOutput ? searches * limit : 0)),
+    outputTokens: Math.max(
+      1,
+      thinkingTokens + (isCut ? remaining : wanted) + (fault.fillOutput ? searches * limit : 0),
+    ),
     thinkingTokens,
     searches,
   }

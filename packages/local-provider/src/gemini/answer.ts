@@ -47,17 +47,17 @@ export function answerGemini(
   const limit = Math.min(config.maxOutputTokens ?? model.maxOutputTokens, model.maxOutputTokens)
   const thinks = model.thinks && config.thinkingConfig?.thinkingBudget !== 0
   const thoughtTokens = Math.min(fault.reasoningTokens ?? (thinks ? 20 : 0), limit)
-  const room = limit - thoughtTokens
+  const remaining = limit - thoughtTokens
   const parts = answerParts(request, fault)
   const texts = parts.map(({ text, functionCall }) => String(text ?? JSON.stringify(functionCall)))
   const wanted = texts.reduce((sum, text) => sum + countText(text), 0)
-  const isCut = wanted > room || fault.fillOutput === true
+  const isCut = wanted > remaining || fault.fillOutput === true
   const usual = isCut ? "MAX_TOKENS" : "STOP"
   return {
     ...shared,
-    parts: isCut ? cutParts(parts, room) : parts,
+    parts: isCut ? cutParts(parts, remaining) : parts,
     finishReason: fault.noFinishReason ? undefined : (fault.finishReason ?? usual),
-    outputTokens: (isCut ? room : wanted) * candidates,
+    outputTokens: (isCut ? remaining : wanted) * candidates,
     thoughtTokens: thoughtTokens * candidates,
   }
 }

@@ -40,14 +40,14 @@ export function answerResponses(
   const reasoningTokens = Math.min(fault.reasoningTokens ?? (model.reasons ? 64 : 0), limit)
   const items = answerItems(request, fault)
   const wanted = items.reduce((sum, item) => sum + countText(textOf(item)), 0)
-  const room = limit - reasoningTokens
-  const isCut = wanted > room || fault.fillOutput === true
+  const remaining = limit - reasoningTokens
+  const isCut = wanted > remaining || fault.fillOutput === true
   const hosted = hostedCalls(request, fault)
   return {
     output: [
       ...(reasoningTokens > 0 ? [reasoningItem(request, reasoningTokens)] : []),
       ...hosted.items,
-      ...(isCut ? [cutItem(items[0]!, room)] : items),
+      ...(isCut ? [cutItem(items[0]!, remaining)] : items),
     ],
     isCut,
     // Each pass after a hosted call reads the prompt and all results so far again.
@@ -56,7 +56,7 @@ export function answerResponses(
       return sum + Math.min(promptTokens + results, model.contextWindow)
     }, promptTokens),
     cachedTokens: Math.min(fault.cachedTokens ?? 0, promptTokens),
-    outputTokens: reasoningTokens + (isCut ? room : wanted),
+    outputTokens: reasoningTokens + (isCut ? remaining : wanted),
     reasoningTokens,
     searches: hosted.items.filter(({ type }) => type === "web_search_call").length,
     fileSearches: hosted.items.filter(({ type }) => type === "file_search_call").length,

@@ -1,4 +1,4 @@
--- Ends one lease if it is due: charges onExpire, frees the rest, writes the pending entry.
+-- Ends one lease if it is due: charges onExpire, releases the rest, writes the pending entry.
 -- KEYS: 1 reservation, 2 pending entry, 3 entry, 4 leases, 5 damaged, 6 time, 7 entries, 8... counters
 -- ARGV: 1 clock ('' the server's), 2 key, 3 retentionMs, 4 ledgerRetentionMs (0: no ledger), 5... counter names
 -- Reply: expired, now, then per counter: { spent, reserved, granted, peakBefore, peak, charge }. Or: other-counters, now, names.

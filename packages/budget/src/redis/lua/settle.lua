@@ -67,19 +67,20 @@ local forgetAt = math.max(leaseEnd, now) + retentionMs
 local fields, charges = {}, {}
 for i, counter in ipairs(counters) do
   local amount, _, keep = requested(i)
-  local keptUntil = forgetTime(keep, now)
+  local counterForgetAt = forgetTime(keep, now)
   local name = names[i]
   local reserved, charged = reservation.amounts[name] or '0', reservation.charges[name] or '0'
   -- A reserved amount above 0 keeps its counter. A held amount of 0, or an unknown key, is charged in a new counter unless the
   -- window is over.
   local isReserved, isResolved = state == 'held' and tonumber(reserved) > 0, state ~= 'held' and state ~= 'none'
-  local isForgotten = counter.isNew and not isReserved and (isResolved or (keptUntil > 0 and keptUntil <= now))
+  local isForgotten = counter.isNew and not isReserved and (isResolved or (counterForgetAt > 0 and counterForgetAt <= now))
   if isForgotten then
     reply[6] = reply[6] + 1
     reply[6 + i] = unchanged(counter)
   else
-    local freed, kept = state == 'held' and reserved or 0, keptUntil == 0 and 0 or math.max(keptUntil, forgetAt)
-    reply[6 + i] = replaceCharge(i, counter, freed, charged, amount, kept)
+    local reservedBefore = state == 'held' and reserved or 0
+    if counterForgetAt > 0 then counterForgetAt = math.max(counterForgetAt, forgetAt) end
+    reply[6 + i] = replaceCharge(i, counter, reservedBefore, charged, amount, counterForgetAt)
   end
   fields[2 * i - 1], fields[2 * i] = name, reserved .. ' ' .. (reservation.onExpire[name] or '0') .. ' ' .. amount
   charges[i] = '"' .. name .. '":' .. amount

@@ -3,7 +3,7 @@ import { counter, LEASE_MS, settleRequest } from "../requests"
 import { defineCases } from "../store-case"
 
 /** Reserves and reads of one caller. */
-export const contractCases = defineCases({ level: "contract", rule: "Windows and room" }, (test) => {
+export const contractCases = defineCases({ level: "contract", rule: "Windows and limits" }, (test) => {
   test("a store states its name, its capabilities and its durability", { rule: "Storage" }, async (t) => {
     const { shared, clock } = t.store.capabilities
     ok(typeof shared === "boolean", "capabilities.shared: expected a boolean")

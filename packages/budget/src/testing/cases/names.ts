@@ -82,7 +82,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (te
 })
 
 /** The largest and smallest amounts. */
-export const amountCases = defineCases({ level: "contract", rule: "Windows and room" }, (test) => {
+export const amountCases = defineCases({ level: "contract", rule: "Windows and limits" }, (test) => {
   test("large amounts keep every digit", async (t) => {
     for (const [index, amount] of [2 ** 31 + 1, 1e14 + 1, 1e15 + 1, LARGEST].entries()) {
       const [name, key] = [`large.${index}`, `r${index}`]

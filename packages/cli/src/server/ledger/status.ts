@@ -131,8 +131,8 @@ async function valuesIn(budget: Budget, group: Group, from: number | null, limit
 
 function rowOf(status: LimitStatus, value: string | null): StatusRow {
   const { limit, granted, spent, reserved } = status
-  const room = limit === null ? null : limit + granted
-  const used = room === null ? null : room > 0 ? (spent + reserved) / room : spent + reserved > 0 ? 1 : 0
+  const capacity = limit === null ? null : limit + granted
+  const used = capacity === null ? null : capacity > 0 ? (spent + reserved) / capacity : spent + reserved > 0 ? 1 : 0
   return { ...status, value, used }
 }
 

@@ -189,6 +189,7 @@ export class ChatCompletion implements Meter {
     const { content, refusal, tool_calls: calls, function_call: legacyCall } = message
     if (typeof content === "string")
       this.#content = isWhole && content.startsWith(this.#content) ? content : this.#content + content
+    else if (this.#content === "" && isListOfObject(content)) this.#content = JSON.stringify(content[0])
     else if (Array.isArray(content)) for (const part of content) this.#addPart(part)
     else if (isRecord(content)) this.#addPart(isTextPart(content) ? content : JSON.stringify(content))
     if (typeof refusal === "string") this.#refusal += refusal
@@ -208,12 +209,15 @@ export class ChatCompletion implements Meter {
     const text = isRecord(part.text) ? part.text.value : part.text
     if (typeof text === "string") this.#content += text
     else if (isRecord(part.json)) this.#content += JSON.stringify(part.json)
-    else if (part.type === undefined && part.refusal === undefined) this.#content += JSON.stringify(part)
   }
 
   /** Adds the usages of an event, and returns whether there were any. */
   #addUsage(values: readonly unknown[]): boolean {
-    const readings = values.filter(isRecord).map((value) => readOpenAIChatUsage(value, this.#provider))
+    const isError = this.#error !== undefined && !this.#hasContent
+    const readings = values
+      .filter(isRecord)
+      .map((value) => readOpenAIChatUsage(value, this.#provider))
+      .filter((reading) => !(isError && isPlaceholder(reading)))
     const reported = readings.filter(({ status }) => status !== "none")
     if (reported.length === 0) return readings.length > 0
     this.#reading = reported.reduce(largerReading, this.#reading)
@@ -237,6 +241,12 @@ export class ChatCompletion implements Meter {
     this.#error = readReportedError(body)
     this.#errorBody = body
   }
+}
+
+/** Zero tokens in an error: every prompt has tokens, so the server does not know them. */
+function isPlaceholder(reading: UsageReading): boolean {
+  if (reading.status === "none" || reading.cost !== undefined) return false
+  return reading.usage.inputTokens === 0 && reading.usage.outputTokens === 0
 }
 
 function reportedIn(reading: UsageReading): ReportedUsage | undefined {
@@ -267,6 +277,16 @@ function isEmptyChunk(body: Record<string, unknown>): boolean {
 /** Groq reports the usage of a stream here. */
 function groqUsage(body: Record<string, unknown>): unknown {
   return isRecord(body.x_groq) ? body.x_groq.usage : undefined
+}
+
+/** Fields of parts in the formats of OpenAI and Gemini. */
+const PART_FIELDS =
+  /^(?:type|text|json|refusal|(?:thought_?)?signature|thought|(?:inline|file)_?data|function_?(?:call|response)|executable_?code|code_?execution_?result|image_url|input_audio)$/i
+
+/** An answer that a server put into a list: one object that is not a part. */
+function isListOfObject(content: unknown): content is [Record<string, unknown>] {
+  if (!Array.isArray(content) || content.length !== 1 || !isRecord(content[0])) return false
+  return !Object.keys(content[0]).some((name) => PART_FIELDS.test(name))
 }
 
 function isTextPart({ type, text }: Record<string, unknown>): boolean {

@@ -36,9 +36,13 @@ export class ToolCalls {
     this.#answerTool = answerTool
   }
 
-  /** The calls that have a name. */
+  /** The calls that have a name. The older `function_call` repeats a call, whose arguments may be only there. */
   get all(): readonly CalledTool[] {
-    return this.#calls.filter(({ name }) => name !== "").map(({ index: _, ...call }) => call)
+    const named = this.#calls.filter(({ name }) => name !== "")
+    const others = named.filter(({ index }) => index !== LEGACY)
+    const isRepeated = others.some((call) => !isBlank(call.arguments)) || named.every((call) => isBlank(call.arguments))
+    const calls = others.length === 0 ? named : named.filter(({ index }) => (index !== LEGACY) === isRepeated)
+    return calls.map(({ index: _, ...call }) => call)
   }
 
   /** The arguments of each call of the answer tool. */

@@ -1,8 +1,13 @@
 import { type Budget, type BudgetOptions, type BudgetStore, createBudget, memoryStore } from "@p2/budget"
-import { type AttemptReserve, type ReservedAttempt, reserveAttempt, settleAttempt } from "../../../src/charge/attempt"
 import type { Charge } from "../../../src/charge/charge"
 import { Circuits } from "../../../src/charge/circuit/circuits"
 import { decideCharge } from "../../../src/charge/decide-charge"
+import {
+  type AttemptReserveResult,
+  type ReservedAttempt,
+  reserveAttempt,
+  settleAttempt,
+} from "../../../src/charge/reserve-attempt"
 import { evidence, RESERVED, reading, usageOf } from "../example-evidence"
 
 /** A fiftieth of a dollar. */
@@ -53,7 +58,7 @@ export class CircuitWorld {
     return new Circuits(this.store, () => this.nowMs)
   }
 
-  reserve(process = 0, options: Partial<Parameters<typeof reserveAttempt>[0]> = {}): Promise<AttemptReserve> {
+  reserve(process = 0, options: Partial<Parameters<typeof reserveAttempt>[0]> = {}): Promise<AttemptReserveResult> {
     const subject = { userId: "ada" }
     const amount = { nanoUsd: BOUND, tokens: 1_500 }
     const request = { budget: this.budget, provider: "openai", model: "m", subject, amount, recordDenial: false }

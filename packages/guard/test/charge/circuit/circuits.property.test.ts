@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import type { ReservedAttempt } from "../../../src/charge/attempt"
+import type { ReservedAttempt } from "../../../src/charge/reserve-attempt"
 import { BOUND, CircuitWorld, type Outcome } from "./circuit-world"
 
 /** A call of a process starts, the oldest call of a process ends, or time passes. */

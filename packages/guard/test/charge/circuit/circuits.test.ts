@@ -1,11 +1,11 @@
 import { BudgetExceededError, createBudget, memoryStore, StoreError } from "@p2/budget"
 import { AbortedError } from "@p2/core"
 import { describe, expect, it } from "vitest"
-import { reserveAttempt, settleAttempt } from "../../../src/charge/attempt"
 import type { Charge } from "../../../src/charge/charge"
 import { CircuitOpenError } from "../../../src/charge/circuit/circuit-open-error"
 import { Circuits } from "../../../src/charge/circuit/circuits"
 import { decideCharge } from "../../../src/charge/decide-charge"
+import { reserveAttempt, settleAttempt } from "../../../src/charge/reserve-attempt"
 import { errorReading, evidence, RESERVED } from "../example-evidence"
 import { BOUND, CircuitWorld, chargeOf, NOON } from "./circuit-world"
 

@@ -483,6 +483,31 @@ describe("the answer of a message", () => {
     },
   )
 
+  test.each([
+    ["no arguments", "", ""],
+    ["empty objects", "{}", "{}"],
+    ["the same arguments", ADA, ADA],
+    ["arguments only in the call", ADA, ""],
+    ["arguments only in function_call", "", ADA],
+  ])("function_call next to the same call is one call: %s", (_name, written, older) => {
+    const both = (text: string, olderText: string) => ({
+      tool_calls: [{ index: 0, function: { name: "answer", arguments: text } }],
+      function_call: { name: "answer", arguments: olderText },
+    })
+    const expected = [{ name: "answer", arguments: written === "" ? older : written }]
+    expect(fromBody(body(both(written, older))).toolCalls).toMatchObject(expected)
+    const pieces = [both("", ""), both(written.slice(0, 4), older.slice(0, 4)), both(written.slice(4), older.slice(4))]
+    expect(fromEvents(...pieces.map((delta) => chunk(delta)), stop).toolCalls).toMatchObject(expected)
+    expect(fromEvents(...pieces.map((delta) => chunk(delta)), stop).toolCalls).toHaveLength(1)
+  })
+
+  test("is not extended by parts that have no text", () => {
+    const parts = [{ text: ADA }, { thought_signature: "c2ln" }, { inline_data: { data: "aW1n" } }]
+    expect(fromBody(body({ content: parts })).text).toBe(ADA)
+    const pieces = parts.map((part) => chunk({ content: [part] }))
+    expect(fromEvents(...pieces, stop).text).toBe(ADA)
+  })
+
   test("function_call in a stream", () => {
     const pieces = ["", '{"name":"Ada"', ',"age":36}'].map((text) => chunk({ function_call: { arguments: text } }))
     expect(fromEvents(...pieces, stop).text).toBe(ADA)

@@ -99,8 +99,8 @@ end
 -- A reservation is a hash. Its own fields begin with @, which no counter name contains; every other field is the name of a
 -- counter and holds "amount onExpire charge".
 
--- Reads a reservation; `state` is `none` if it is absent or forgotten, and the result is nil if its record is damaged. `names`: the
--- counters in which it was made. `amounts`, `onExpire` and `charges` are strings by counter name.
+-- Reads a reservation; `state` is `none` if it is absent or forgotten (`isForgotten`: the record is still there), and the result is
+-- nil if its record is damaged. `names`: the counters in which it was made. `amounts`, `onExpire` and `charges` are strings by counter name.
 local function readReservation(key, now)
   local fields = read('HGETALL', key)
   if not fields then return nil end

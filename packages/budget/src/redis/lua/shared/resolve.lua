@@ -20,10 +20,10 @@ local function unchanged(counter)
   return { counter[SPENT], counter[RESERVED], counter[GRANTED], counter[PEAK], counter[PEAK] }
 end
 
--- Frees `freed` of counter i and charges `charge` in place of `chargedBefore`. Returns the counter as in a reply.
-local function replaceCharge(i, counter, freed, chargedBefore, charge, forgetAt)
+-- Charges `charge` to counter i in place of what a reservation had reserved and charged there. Returns the counter as in a reply.
+local function replaceCharge(i, counter, reservedBefore, chargedBefore, charge, forgetAt)
   local key, total = KEYS[FIRST_COUNTER_KEY - 1 + i], limited(counter[SPENT] + (charge - chargedBefore))
-  local spent, reserved, peak = text(total), text(math.max(0, counter[RESERVED] - freed)), counter[PEAK]
+  local spent, reserved, peak = text(total), text(math.max(0, counter[RESERVED] - reservedBefore)), counter[PEAK]
   if total > tonumber(peak) then
     peak = spent
     writeCounter(key, counter, reserved, forgetAt, 'spent', spent, 'peak', peak)

@@ -24,22 +24,22 @@ import {
 } from "./shape"
 
 /** The shapes of a member's request and reply. A reply may depend on its request. */
-export interface MemberRules<Request, Reply> {
+export interface MemberShapes<Request, Reply> {
   request: Shape
   reply: (reply: Reply, request: Request) => Defect | undefined
 }
 
-type RulesOf<Store, Member extends keyof Store> = {
+type ShapesOf<Store, Member extends keyof Store> = {
   readonly [Each in Member]: Store[Each] extends (request: infer Request) => Promise<infer Reply>
-    ? MemberRules<Request, Reply>
+    ? MemberShapes<Request, Reply>
     : never
 }
 
-export type StoreRules = RulesOf<
+export type StoreShapes = ShapesOf<
   Required<BudgetStore>,
   Exclude<keyof BudgetStore, "name" | "capabilities" | "ledger" | "close">
 >
-export type LedgerRules = RulesOf<UsageLedger, keyof UsageLedger>
+export type LedgerShapes = ShapesOf<UsageLedger, keyof UsageLedger>
 type TotalsRequest = Parameters<UsageLedger["totals"]>[0]
 
 /** Maximum number of names in one `read`, and of bucket boundaries. */
@@ -105,7 +105,7 @@ const dueLeases = listOf(objectOf({ key: name, counters: listOf(name) }))
 const listDueReply = objectOf({ ...now, due: dueLeases })
 
 /** What the budget sends to a store, and what a store may reply. An invalid time in a reply would make every window unbounded. */
-export function storeRules(maxCounters: number): StoreRules {
+export function storeShapes(maxCounters: number): StoreShapes {
   const counters = (counter: Shape) => both(listOf(counter, maxCounters), differentNames)
   return {
     reserve: {
@@ -196,7 +196,7 @@ const totalsRequest = both(
 const rows = listOf(objectOf({}))
 
 /** The same for a ledger. */
-export const ledgerRules: LedgerRules = {
+export const ledgerShapes: LedgerShapes = {
   record: { request: objectOf({ ...key, entry: usageEntry }), reply: objectOf(now) },
   get: { request: objectOf({ ...partition, requestId: name }), reply: rows },
   list: {

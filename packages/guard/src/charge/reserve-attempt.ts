@@ -13,7 +13,7 @@ import { CircuitOpenError } from "./circuit/circuit-open-error"
 import { type CircuitPass, Circuits } from "./circuit/circuits"
 
 /** A call to reserve: the options of `budget.reserve`, and the provider and model for the circuit breaker. */
-export interface AttemptRequest extends ReserveOptions {
+export interface AttemptReserveOptions extends ReserveOptions {
   budget: Budget
   /** As in the usage entry. */
   provider: string
@@ -23,7 +23,7 @@ export interface AttemptRequest extends ReserveOptions {
 /**
  * The outcome of {@link reserveAttempt}. Nothing is reserved unless `reserved`. `wait` is absent if it did not wait.
  */
-export type AttemptReserve = { wait?: RoomWait | undefined } & (
+export type AttemptReserveResult = { wait?: RoomWait | undefined } & (
   | { status: "reserved"; attempt: ReservedAttempt }
   /** The budget denied it. */
   | { status: "denied"; error: BudgetExceededError }
@@ -54,9 +54,9 @@ function circuitsOf({ store }: Budget): Circuits {
  * @throws StoreError if the store fails: nothing may be sent. AbortedError if a signal fires.
  */
 export async function reserveAttempt(
-  request: AttemptRequest,
+  request: AttemptReserveOptions,
   circuits: Circuits = circuitsOf(request.budget),
-): Promise<AttemptReserve> {
+): Promise<AttemptReserveResult> {
   const { budget, provider, model, ...options } = request
   const { subject = {}, signal = options.wait?.signal } = options
   const repeated = circuits.rejectionOf(request)
@@ -79,7 +79,7 @@ export async function reserveAttempt(
 }
 
 /** Whether no other call has the reservation: one that existed under a caller's key may be that of a call in flight. */
-function isOwn({ replayed }: Reservation, { idempotencyKey, releaseUnanswered }: AttemptRequest): boolean {
+function isOwn({ replayed }: Reservation, { idempotencyKey, releaseUnanswered }: AttemptReserveOptions): boolean {
   return !replayed || (releaseUnanswered ?? idempotencyKey === undefined)
 }
 
