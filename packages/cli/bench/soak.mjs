@@ -195,8 +195,8 @@ async function sample(server, { counts }, folder, minutes) {
     const calls = Object.values(counts).reduce((sum, each) => sum + each, 0)
     samples.push({ minute, heap: heap / 1e6, rss: rss / 1e6, handles })
     const rows = index % (SAMPLES / 6) === 0 ? JSON.stringify(rowsIn(folder)) : ""
-    const cells = [minute.toFixed(1), (heap / 1e6).toFixed(2), (rss / 1e6).toFixed(1), handles, calls]
-    const padded = cells.map((cell, column) => String(cell).padStart([6, 10, 14, 10, 8][column]))
+    const columns = [minute.toFixed(1), (heap / 1e6).toFixed(2), (rss / 1e6).toFixed(1), handles, calls]
+    const padded = columns.map((value, column) => String(value).padStart([6, 10, 14, 10, 8][column]))
     console.log(`${padded.join("")}   ${rows}`)
   }
   return samples

@@ -27,7 +27,7 @@ export type PartialAnswer<Answer> = Answer extends string ? string : DeepPartial
  */
 const GROWTH = 1 / 512
 
-/** From this length on, it is known whether a text begins with reasoning. */
+/** An answer of this length shows whether it begins with reasoning. */
 const REASONING_LENGTH = 300
 
 /**

@@ -1,14 +1,6 @@
 import type { UsageEntry } from "../../src/store"
+import { entryOf as attemptOf } from "../adapters/requests"
 
-/** A small usage entry. */
-export const entryOf = (more: Partial<UsageEntry> = {}): UsageEntry => ({
-  requestId: "r",
-  attempt: 1,
-  model: "m",
-  status: "succeeded",
-  reservedNanoUsd: 10,
-  costNanoUsd: 7,
-  costSource: "table",
-  tokens: {},
-  ...more,
-})
+/** An entry of one attempt that reserved 10 and cost 7. */
+export const entryOf = (more: Partial<UsageEntry> = {}): UsageEntry =>
+  attemptOf("r", { reservedNanoUsd: 10, costNanoUsd: 7, ...more })
