@@ -1,5 +1,5 @@
-import { BudgetExceededError, type UsageEntry } from "@p2/budget"
-import { type Message, type NanoUsd, P2Error, type Request, toUsdNumber, USAGE_COUNTS, type Usage } from "@p2/core"
+import type { UsageEntry } from "@p2/budget"
+import { type Message, P2Error, USAGE_COUNTS, type Usage } from "@p2/core"
 import {
   type AttemptReserveResult,
   type Charge,
@@ -43,7 +43,7 @@ export async function reserveInBudget(
     subject: { userId, clientId, tags, model: route.model, requestId },
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
     limits,
-    entry: reservedEntry({
+    entry: plannedEntry({
       attempt: settings.attempt,
       mode: settings.mode,
       provider: route.provider.name,
@@ -105,7 +105,7 @@ export async function recordDeniedRequest(
   const { userId, clientId, tags } = subject
   const { model, errorCode } = last
   const entry = {
-    ...reservedEntry(last),
+    ...plannedEntry(last),
     requestId,
     userId,
     clientId,
@@ -119,43 +119,10 @@ export async function recordDeniedRequest(
   race.finish({ abortTransport: false })
 }
 
-/** The denial by `maxBudget`. This process counts `maxBudget`; no store does. */
-export function requestBudgetExceeded(
-  request: Request<unknown>,
-  remainingNanoUsd: NanoUsd,
-  requestedNanoUsd: NanoUsd,
-): BudgetExceededError {
-  const limitNanoUsd = request.maxBudgetNanoUsd ?? 0
-  const spentNanoUsd = limitNanoUsd - remainingNanoUsd
-  return new BudgetExceededError([
-    {
-      scope: "request",
-      window: "total",
-      timeZone: null,
-      unit: "usd",
-      limit: toUsdNumber(limitNanoUsd),
-      limitNanoUsd,
-      granted: 0,
-      grantedNanoUsd: 0,
-      spent: toUsdNumber(spentNanoUsd),
-      spentNanoUsd,
-      reserved: 0,
-      reservedNanoUsd: 0,
-      remaining: toUsdNumber(remainingNanoUsd),
-      remainingNanoUsd,
-      requested: toUsdNumber(requestedNanoUsd),
-      requestedNanoUsd,
-      startsAt: null,
-      resetsAt: null,
-      retryAfterMs: null,
-    },
-  ])
-}
-
 // ── The usage entry of an attempt ──
 
 /** The fields of a usage entry that are known before the attempt is sent. The budget adds those of the subject. */
-function reservedEntry({
+function plannedEntry({
   attempt,
   provider,
   mode,

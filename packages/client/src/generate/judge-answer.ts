@@ -23,15 +23,15 @@ export type Verdict = { text: string } & (
 
 /** Checks and parses what arrived. Never rejects: an error of the user's schema is an `InvalidAnswerError`. */
 export async function judgeAnswer(
-  { compiled, tools, step, request }: GenerateCall,
-  { route, maxTokens }: AttemptPlan,
+  { compiled, tools, request }: GenerateCall,
+  { route, maxTokens, settings }: AttemptPlan,
   completion: ChatCompletion,
 ): Promise<Verdict> {
   const { refusal, answerEnd } = completion
   if (tools !== undefined && refusal === "") {
     const called = completion.toolCalls.filter(({ name }) => name !== compiled?.name)
     if (called.length > 0 && (answerEnd === "complete" || answerEnd === "truncated"))
-      return judgeCalls(called, tools, step, completion, maxTokens)
+      return judgeCalls(called, tools, settings.step, completion, maxTokens)
   }
   if (answerEnd === "complete" && refusal === "" && compiled !== undefined)
     return parseAnswer(completion.texts, compiled)
