@@ -18,8 +18,8 @@ import { DeadlineRace } from "../transport/deadline-race"
 const WAIT_MARGIN_MS = 100
 
 /**
- * Reserves the upper bound of an attempt in all scopes or in none. `not-reserved`: the store failed, or the race ended before
- * the store replied. A reservation that arrives after the race has ended is released, and keeps the client open until then.
+ * Reserves the upper bound of an attempt in all scopes or in none. `not-reserved`: the store failed, the race ended before
+ * the store replied, or the budget found a usage error. A reservation that arrives after the race has ended is released, and keeps the client open until then.
  * @param remainingMs until the total deadline
  */
 export async function reserveInBudget(
@@ -61,7 +61,7 @@ export async function reserveInBudget(
     const releasing = reserving.then<unknown>(
       (late) => late.status === "reserved" && settleAttempt(late.attempt, { status: "released" }),
     )
-    // If the release fails too, the lease expires by itself.
+    // If the release fails too, the budget repeats it until the lease expires.
     waitFor(releasing).catch(() => {})
     const failure = race.error ?? error
     return { status: "not-reserved", error: P2Error.isInstance(failure) ? failure : new UnexpectedError(failure) }
@@ -75,7 +75,8 @@ export function waitWithin(wait: GenerateCall["wait"], remainingMs: number): Gen
 
 /**
  * Settles an attempt with its charge, or releases it, and writes the usage entry in the same round trip. Never rejects,
- * because a failed settle must not lose the answer. The budget retries a `pending` settle.
+ * because a failed settle must not lose the answer. `pending`: the store has not confirmed it. The budget sends it again if the
+ * store failed.
  */
 export async function settleInBudget(
   attempt: ReservedAttempt,

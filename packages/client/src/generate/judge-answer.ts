@@ -13,7 +13,7 @@ import type { AttemptPlan, GenerateCall } from "./generate-call"
 /**
  * What the model returned. `answered`: an answer; `length`: a text answer that ended at the output limit. `called`: tool calls,
  * with the fields of reasoning that the provider requires in the next step. `failed`: neither, for this reason. `text` is what
- * the model wrote, without reasoning and calls.
+ * the model wrote, without reasoning: in the mode `tool` the arguments of the answer's call.
  */
 export type Verdict = { text: string } & (
   | { status: "answered"; answer: unknown; finishReason: "stop" | "length" }

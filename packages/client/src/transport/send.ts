@@ -19,10 +19,7 @@ import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
 import { CONTENT_FILTER, errorInside, failedGeneration, shortString, statusError } from "./provider-failure"
 import { readResponse } from "./read-response"
 
-/**
- * The result of one HTTP call. `arrived`: a completion arrived, usable or not. `failed`: no completion arrived, and
- * `completion` has the part that did.
- */
+/** The result of one HTTP call. `arrived`: a whole completion, usable or not. `failed`: a part of one in `completion`, or none. */
 export type SendResult = ({ status: "arrived" } | { status: "failed"; error: P2Error }) & {
   completion: ChatCompletion
   /** What the completion reports: usage, model, error. */
