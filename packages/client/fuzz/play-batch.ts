@@ -62,8 +62,7 @@ function isPending({ receipt }: { receipt: Receipt }): boolean {
 function isRejectedUnsent(result: MapResult<unknown>): boolean {
   if (result.status !== "failed") return false
   const { error, receipt } = result
-  const isKeyInUse =
-    error.code === "reservation-held" || (error.code === "store-unavailable" && error.applied === "no")
+  const isKeyInUse = error.code === "reservation-held" || (error.code === "store-unavailable" && error.applied === "no")
   return isKeyInUse && receipt.costNanoUsd === 0 && receipt.attempts.every(({ status }) => status === "released")
 }
 

@@ -271,7 +271,7 @@ test("a store that fails while the batch runs fails its items, and nothing is se
 
 test("an answer that the store has not recorded yet is not paid again, and is resumed once it is recorded", async () => {
   const inner = memoryStore()
-  const options = { idempotencyKey: "unrecorded" }
+  const name = { idempotencyKey: "unrecorded" }
   let isDown = true
   const settle: BudgetStore["settle"] = (request) =>
     isDown
@@ -279,21 +279,21 @@ test("an answer that the store has not recorded yet is not paid again, and is re
       : inner.settle(request)
   const own = { budget: createBudget({ store: overrideStore(inner, { settle }), limits: [] }) }
   const other = { budget: createBudget({ store: inner, limits: [] }) }
-  const answered = await openClassifier(own).map(["a"], options)
+  const answered = await openClassifier(own).map(["a"], name)
   expect(answered).toMatchObject([{ status: "answered", receipt: { attempts: [{ settlement: "pending" }] } }])
 
   const unsent = { costNanoUsd: 0, attempts: [{ status: "released", reservedNanoUsd: 0, settlement: "none" }] }
-  const again = await openClassifier(own).map(["a"], options)
+  const again = await openClassifier(own).map(["a"], name)
   const unconfirmed = { code: "store-unavailable", applied: "no", message: expect.stringContaining("not confirmed") }
   expect(again).toMatchObject([{ status: "failed", error: unconfirmed, receipt: unsent }])
-  const elsewhere = await openClassifier(other).map(["a"], options)
+  const elsewhere = await openClassifier(other).map(["a"], name)
   expect(elsewhere).toMatchObject([{ status: "failed", error: { code: "reservation-held" }, receipt: unsent }])
 
   isDown = false
   expect(await own.budget.flush()).toBe(true)
-  const [{ answer }] = answered as [{ answer: unknown }]
-  for (const client of [own, other])
-    expect(await openClassifier(client).map(["a"], options)).toMatchObject([{ status: "resumed", answer }])
+  const { answer } = answered[0] as { answer: unknown }
+  for (const options of [own, other])
+    expect(await openClassifier(options).map(["a"], name)).toMatchObject([{ status: "resumed", answer }])
   expect(provider.received).toHaveLength(1)
 })
 
