@@ -2,7 +2,7 @@ import { isRecord } from "@p2/core"
 import { largerReading, type ReportedUsage, readOpenAIChatUsage, type UsageReading } from "@p2/pricing/usage"
 import { shownIdentifier } from "../../transport/provider-reply"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
-import { coversContent } from "../zero-usage"
+import { coversContent, reportedIn } from "../reported-usage"
 import { type AnswerEnd, endOf } from "./finish-reasons"
 import { Reasoning } from "./reasoning"
 import { readReportedError, reportsError } from "./reported-error"
@@ -116,7 +116,7 @@ export class ChatCompletion implements Meter {
       this.#break(data === undefined ? text : data)
       return nothing
     }
-    if (isError || reportsError(body)) this.#break(body)
+    if (isError || reportsError(body)) this.#break(body, readReportedError(body))
     return this.#addBody(body, { isWhole: event === undefined })
   }
 
@@ -170,8 +170,8 @@ export class ChatCompletion implements Meter {
       if (isAnswer) this.#addMessage(message, { isWhole: !hasDelta })
     }
     if (!isAnswer) return
-    const inner = isRecord(message) ? message.error : undefined
-    if ([choice.error, inner].some((error) => reportsError({ error }))) this.#break(choice)
+    const failed = [choice, message].find((each) => isRecord(each) && reportsError({ error: each.error }))
+    if (failed !== undefined) this.#break(choice, readReportedError(failed))
     const reason = finishReasonIn(choice, message) ?? statedReason(body)
     // A whole body whose choice has no message has no answer. It does not count as an empty answer, which would be
     // repaired.
@@ -213,11 +213,7 @@ export class ChatCompletion implements Meter {
 
   /** Adds the usages of an event, and returns whether there were any. */
   #addUsage(values: readonly unknown[]): boolean {
-    const isError = this.#error !== undefined && !this.#hasContent
-    const readings = values
-      .filter(isRecord)
-      .map((value) => readOpenAIChatUsage(value, this.#provider))
-      .filter((reading) => !(isError && isPlaceholder(reading)))
+    const readings = values.filter(isRecord).map((value) => readOpenAIChatUsage(value, this.#provider))
     const reported = readings.filter(({ status }) => status !== "none")
     if (reported.length === 0) return readings.length > 0
     this.#reading = reported.reduce(largerReading, this.#reading)
@@ -233,24 +229,19 @@ export class ChatCompletion implements Meter {
     return coversContent(reading.usage, this.#hasContent) ? reportedIn(reading) : undefined
   }
 
-  #break(body: unknown): void {
+  /** @param error what the body reports; a body that reports none has no code, whatever its fields are */
+  #break(body: unknown, error: ReportedError = withoutCode(readReportedError(body))): void {
     this.#isBroken = true
     // A usage before the error is not that of the whole call.
     if (!this.#isComplete) this.#isUsageFinal = false
     if (this.#error !== undefined) return
-    this.#error = readReportedError(body)
+    this.#error = error
     this.#errorBody = body
   }
 }
 
-/** Zero tokens in an error: every prompt has tokens, so the server does not know them. */
-function isPlaceholder(reading: UsageReading): boolean {
-  if (reading.status === "none" || reading.cost !== undefined) return false
-  return reading.usage.inputTokens === 0 && reading.usage.outputTokens === 0
-}
-
-function reportedIn(reading: UsageReading): ReportedUsage | undefined {
-  return reading.status === "none" ? undefined : { usage: reading.usage, cost: reading.cost }
+function withoutCode({ message }: ReportedError): ReportedError {
+  return { status: undefined, code: undefined, message }
 }
 
 function isDoneMark(value: unknown): boolean {
