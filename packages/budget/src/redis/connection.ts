@@ -48,12 +48,9 @@ export class RedisConnection {
     const own = this.#prepared() ?? (await this.#prepare())
     this.#waiting++
     try {
-      const send = () =>
-        own.evalsha(script.sha, keys.length, ...keys, ...args).catch((error: unknown) => {
-          if (!isNoScript(error)) throw error
-          return own.eval(script.lua, keys.length, ...keys, ...args)
-        })
-      const reply = (await this.#retryMoved(send)) as unknown[]
+      const reply = (await own
+        .evalsha(script.sha, keys.length, ...keys, ...args)
+        .catch((error: unknown) => this.#runText(own, script, keys, args, error))) as unknown[]
       if (reply[0] === "corrupt") throw damagedRecord(reply[1] as string)
       return reply
     } catch (error) {
@@ -61,6 +58,12 @@ export class RedisConnection {
     } finally {
       this.#waiting--
     }
+  }
+
+  /** Runs a script by its text after its SHA-1 was not cached, or while ioredis could not find the node of its slot. */
+  #runText(own: OwnConnection, script: Script, keys: string[], args: (string | number)[], error: unknown) {
+    if (!isNoScript(error) && !isMoved(error)) throw error
+    return this.#retryMoved(() => own.eval(script.lua, keys.length, ...keys, ...args))
   }
 
   /** Runs a read-only command. */
