@@ -1,5 +1,5 @@
-// What the Redis store costs: rates compared with a bare EVALSHA of a one-counter increment, in one interleaved run; the server's
-// processor time; ten thousand users compared with a million; bytes of memory.
+// What the Redis store costs: rates compared with a bare EVALSHA of a one-counter increment, in one interleaved run; processor time
+// of the server and of this process; ten thousand users compared with a million; bytes of memory.
 // Run `pnpm build` first, then `node --expose-gc bench/redis.mjs [operations per round] [rounds]`. Takes REDIS_URL, which must
 // be a server for this alone (it is flushed), or starts one.
 import { createHash } from "node:crypto"
@@ -133,7 +133,9 @@ await server?.stop()
  */
 async function compare(callers) {
   const count = callers === 1 ? Math.ceil(operations / 4) : operations
-  const results = Object.fromEntries(Object.keys(variants).map((name) => [name, { rates: [], micros: [] }]))
+  const results = Object.fromEntries(
+    Object.keys(variants).map((name) => [name, { rates: [], micros: [], clientMicros: [] }]),
+  )
   for (let round = 0; round <= rounds; round++) {
     for (const [name, operation] of shuffled(Object.entries(variants))) {
       // Otherwise, one variant would expire the leases of the one before.
@@ -141,18 +143,22 @@ async function compare(callers) {
       await rateOf(operation, Math.ceil(count / 10), callers)
       collectGarbage()
       const before = await serverMicros()
+      const clientBefore = process.cpuUsage()
       const rate = await rateOf(operation, count, callers)
+      const { user, system } = process.cpuUsage(clientBefore)
       // The first round warms up.
       if (round === 0) continue
       results[name].rates.push(rate)
       results[name].micros.push(((await serverMicros()) - before) / count)
+      results[name].clientMicros.push((user + system) / count)
     }
   }
-  console.log(`\n${callers} callers             a second   of bare   µs of the server`)
+  console.log(`\n${callers} callers             a second   of bare   µs of the server   of the client`)
   const bare = Object.values(results)[0].rates
-  for (const [name, { rates, micros }] of Object.entries(results)) {
+  for (const [name, { rates, micros, clientMicros }] of Object.entries(results)) {
     const rate = String(Math.round(median(rates))).padStart(8)
-    console.log(`  ${name.padEnd(38)} ${rate}      ${ratio(rates, bare)}   ${median(micros).toFixed(1).padStart(6)}`)
+    const times = [micros, clientMicros].map((list) => median(list).toFixed(1).padStart(15))
+    console.log(`  ${name.padEnd(38)} ${rate}      ${ratio(rates, bare)} ${times.join(" ")}`)
   }
 }
 

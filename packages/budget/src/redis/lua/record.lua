@@ -2,7 +2,7 @@
 -- KEYS: 1 entry, 2 entries, 3 time
 -- ARGV: 1 clock ('' the server's), 2 key, 3 ledgerRetentionMs, 4 count, 5 entry
 -- Reply: ok, now
---- @include "shared/records"
+--- @include "shared/ledger"
 local key, ledgerRetentionMs, count = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local _, now = readTime(KEYS[3], ARGV[1])
 if not now then return { 'corrupt', 'time' } end
@@ -16,4 +16,4 @@ elseif entry.state == 'recorded' then
   local more = limited(entry.count + count)
   writeEntry(KEYS[1], KEYS[2], key, entry.at, entryText(entry.at, 'recorded', 0, more, {}, json), now, ledgerRetentionMs)
 end
-return { 'ok', text(now) }
+return { 'ok', now }
