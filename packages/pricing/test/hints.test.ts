@@ -127,7 +127,7 @@ describe("the message of a deliberate error says what to do", () => {
     [
       "a misspelled position",
       () => js.usageFromAISDK({ inputTokens: 1, outputTokens: 1 }, { cachedInputTokens: "within" }),
-      'expected "inside" or "beside"',
+      'expected "included" or "separate"',
     ],
     [
       "ignored fields as a string",

@@ -71,12 +71,12 @@ function readResponses(fields: UsageFields, toolCalls: HostedToolCalls): Usage {
     input: fields.required("input_tokens"),
     output: fields.required("output_tokens"),
     total: fields.optional("total_tokens"),
-    cacheRead: { tokens: cacheRead, isInside: true },
-    cacheWrite: { tokens: cacheWrite, isInside: true },
+    cacheRead: { tokens: cacheRead, isIncluded: true },
+    cacheWrite: { tokens: cacheWrite, isIncluded: true },
     reasoning: output.firstCount("reasoning_tokens", "thinking_tokens"),
     mediaInput: audioInput + imageInput,
     mediaOutput: audioOutput + imageOutput,
-    reasoningPosition: "inside",
+    reasoningCount: "included",
   })
   return usageOf(totals.inputTokens, totals.outputTokens, {
     cacheReadTokens: cacheRead,
