@@ -7,7 +7,7 @@
 import { rmSync } from "node:fs"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { bundleFromSources } from "../scripts/bundle-from-sources.mjs"
-import { HOSTILE_TEXTS } from "./hostile-texts.mjs"
+import { HOSTILE_STRINGS } from "./hostile-strings.mjs"
 
 const KIB = 1024
 const SIZES = [128 * KIB, 256 * KIB, 512 * KIB, 1024 * KIB]
@@ -58,7 +58,7 @@ let failures = 0
 for (const [call, run] of Object.entries(CALLS)) {
   if (!call.includes(filter)) continue
   run("The first call may unpack a table.")
-  const results = Object.entries(HOSTILE_TEXTS).map(([name, textOf]) => ({ name, ...measure(run, textOf) }))
+  const results = Object.entries(HOSTILE_STRINGS).map(([name, textOf]) => ({ name, ...measure(run, textOf) }))
   const slowest = results.reduce((worst, each) => (each.perMegabyte > worst.perMegabyte ? each : worst))
   const steepest = results.reduce((worst, each) => ((each.growth ?? 0) > (worst.growth ?? 0) ? each : worst))
   const isSlow = slowest.perMegabyte > MAX_SECONDS

@@ -132,13 +132,13 @@ export interface Reservation {
 export type WaitedLimit = Pick<LimitStatus, "scope" | "window" | "unit">
 
 /** How long a call waited until it fit, and for which limits. */
-export interface RoomWait {
+export interface ReserveWait {
   durationMs: number
   limits: readonly WaitedLimit[]
 }
 
 /** `wait` is absent if the call did not wait. */
-export type ReserveResult = { wait?: RoomWait | undefined } & (
+export type ReserveResult = { wait?: ReserveWait | undefined } & (
   | { ok: true; reservation: Reservation }
   | { ok: false; error: BudgetExceededError }
 )

@@ -1,5 +1,5 @@
 import { AbortedError, checkOptions, InvalidArgumentError } from "@p2/core"
-import type { OnExpire, ReserveOptions, ReserveResult, RoomWait } from "../api/budget"
+import type { OnExpire, ReserveOptions, ReserveResult, ReserveWait } from "../api/budget"
 import { type BudgetContext, readCallback, readOnExpire } from "../api/budget-context"
 import { IdempotencyKeyMismatchError, ReservationHeldError, ReservationResolvedError } from "../api/errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
@@ -50,7 +50,7 @@ const RESERVE_ADVICE = {
   model: IN_SUBJECT,
 } as const
 
-type ReserveOutcome = { wait?: RoomWait | undefined } & (
+type ReserveOutcome = { wait?: ReserveWait | undefined } & (
   | { status: "admitted"; reservation: BudgetReservation }
   | ({ status: "denied" } & Denial)
 )

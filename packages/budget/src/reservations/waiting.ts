@@ -1,5 +1,5 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import type { RoomWait, WaitedLimit, WaitOptions } from "../api/budget"
+import type { ReserveWait, WaitedLimit, WaitOptions } from "../api/budget"
 import { MAX_TIMER_MS, type Name } from "../store/shape"
 import { abortable, backoffMs, checkSignal, throwIfAborted } from "./delays"
 import type { Denial } from "./denial"
@@ -32,7 +32,7 @@ export async function reserveWithWait<Outcome extends { status: "admitted" } | (
     waiting: WaitingCalls
     counterKeys: readonly string[]
   },
-): Promise<Outcome & { wait?: RoomWait }> {
+): Promise<Outcome & { wait?: ReserveWait }> {
   const { timeoutMs, signals, waiting, counterKeys } = options
   const start = performance.now()
   const remainingMs = () => start + timeoutMs - performance.now()

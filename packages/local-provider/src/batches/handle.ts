@@ -6,8 +6,8 @@ import { readMediaRequest } from "../media/fields"
 import { countText } from "../models"
 import { EMBEDDING_RATES, findResponsesModel } from "../responses/rates"
 import { readBody, remember, type ServerContext } from "../server-context"
+import { inputStrings } from "./input-strings"
 import type { StoredBatch } from "./stored-batch"
-import { textsOf } from "./texts"
 
 type SendError = (status: number, error: Record<string, unknown>, headers?: Record<string, string>) => void
 type Fields = Record<string, unknown>
@@ -106,7 +106,7 @@ function run({ ledger }: ServerContext, { fault, request }: StoredBatch, line: F
   const rates = findResponsesModel(model)?.tiers.default
   const input = isEmbedding
     ? countTokens(String(body.input), { encoding: "cl100k_base" })
-    : textsOf(body).reduce((sum, text) => sum + countText(text) + 3, 3)
+    : inputStrings(body).reduce((sum, text) => sum + countText(text) + 3, 3)
   const limit = Number(body.max_completion_tokens ?? body.max_output_tokens ?? 500)
   const output = isEmbedding ? 0 : fault.fillOutput ? limit : Math.min(limit, 12)
   const units: BilledUnits[] = isEmbedding
