@@ -2,7 +2,7 @@
 
 const repeat = (unit) => (bytes) => unit.repeat(Math.ceil(bytes / Buffer.byteLength(unit)))
 
-/** A generator of random integers with a seed (xorshift), so that a figure can be measured again. */
+/** A seeded generator of random integers (xorshift), so that measurements are reproducible. */
 function randomOf(seed) {
   let state = seed
   return (limit) => {

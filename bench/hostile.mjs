@@ -1,8 +1,8 @@
 /**
- * Measures every public function that takes text with ten kinds of hostile text, from 128 KiB to 1 MiB: seconds of processor
- * time for a megabyte, and how the time grows when the text doubles (2.0 is linear). Each time is the minimum of two,
- * because other processes share the machine. Exits with code 1 if a call takes more than half a second for a megabyte or
- * grows much faster than linear. Needs no build. Run with `node bench/hostile.mjs [part of a name]`.
+ * Measures every public function that takes text with ten kinds of hostile text, from 128 KiB to 1 MiB: CPU seconds per
+ * megabyte, and how the time grows when the text doubles (2.0 is linear). Each time is the minimum of two, because
+ * other processes share the machine. Exits with code 1 if a call takes more than half a second per megabyte or grows
+ * much faster than linearly. Needs no build. Run with `node bench/hostile.mjs [part of a name]`.
  */
 import { rmSync } from "node:fs"
 import { fileURLToPath, pathToFileURL } from "node:url"

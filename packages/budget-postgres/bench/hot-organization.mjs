@@ -1,5 +1,5 @@
-// A million users in a thousand organizations, a partition each, and one hot organization that makes half of the calls. A
-// call reserves in a counter of its organization and in one of its user, and settles with a usage entry.
+// A million users in a thousand organizations with one partition each, and one hot organization that makes half of the
+// calls. A call reserves in a counter of its organization and in one of its user, and settles with a usage entry.
 //   node bench/hot-organization.mjs            after `npm run build`; SECONDS (of each measurement) and USERS make it shorter
 import { startPostgres } from "@p2/postgres-server"
 import pg from "pg"
@@ -14,7 +14,7 @@ const CALLERS = 32
 const random = (below) => Math.floor(Math.random() * below)
 let calls = 0
 
-/** Runs callers for a while; resolves to calls a second, and the milliseconds of the 50th and 99th percentile. */
+/** Runs callers for a while; resolves to calls per second and the latencies in milliseconds (p50 and p99). */
 async function measure(store, partitionOf) {
   const waits = []
   const end = performance.now() + SECONDS * 1_000
@@ -38,7 +38,7 @@ const pool = new pg.Pool({ connectionString: server.url, max: CALLERS })
 const store = postgresStore({ pool, timeoutMs: 30_000 })
 try {
   await store.read({ partition: "o0", counters: [] })
-  // Every user has spent before, as the store writes it.
+  // Gives every user earlier spending, as the store would write it.
   await pool.query(`INSERT INTO p2_budget.p2_records (partition, kind, key, value)
     SELECT 'o' || i % ${ORGANIZATIONS}, 'counter', 'user=u' || i,
       '{"spent":700,"reserved":0,"granted":0,"peak":700,"forgetAt":null}' FROM generate_series(0, ${USERS - 1}) i`)

@@ -215,7 +215,7 @@ it.each(["40001", "40P01"])("tries again after a conflict of SQLSTATE %s", async
   const schema = `conflict_${state}`
   const store = storeOn(pool, { schema })
   await store.read({ partition: "main", counters })
-  // A sequence is not rolled back, so that only the first two attempts fail.
+  // A sequence is not rolled back, so only the first two attempts fail.
   await pool.query(`CREATE SEQUENCE "${schema}".attempts;
     CREATE FUNCTION "${schema}".fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF nextval('"${schema}".attempts') <= 2 THEN RAISE EXCEPTION 'conflict' USING ERRCODE = '${state}'; END IF;

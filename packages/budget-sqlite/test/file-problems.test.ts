@@ -252,7 +252,7 @@ it("on a full disk, writes that do not fit fail, confirmed ones stay, and calls 
   let refused: unknown
   for (let index = 0; refused === undefined && index < 5_000; index++) {
     try {
-      // Several at once, so that a rejected call is also part of a shared transaction.
+      // Several concurrent calls, so that a rejected one is also part of a shared transaction.
       const ids = [0, 1, 2].map((part) => `r${index}.${part}`)
       const settled = await Promise.allSettled(ids.map((id) => reserve(store, id)))
       answered.push(...ids.filter((_, part) => settled[part]!.status === "fulfilled"))

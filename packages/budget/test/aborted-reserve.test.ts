@@ -5,7 +5,7 @@ import { changedStore } from "./budget-world"
 const subject = { userId: "ada" }
 const limits = [{ scope: "user", limit: 5 }] as const
 
-/** A budget whose store replies, and a signal that fires that many microtasks later. */
+/** A budget, and a signal that fires this many microtasks after the store replied. */
 function abortedAfter(turns: number) {
   const controller = new AbortController()
   const memory = memoryStore()

@@ -37,7 +37,7 @@ describe("carryOver", () => {
       }
       await reserved(budget, { subject, amount: 0 })
       const status = (await budget.status(subject))[0]!
-      // 3 windows of 1, each with 0.01 spent; 0.99 of the first, 1.98 of the first two and so on.
+      // Three windows of 1 with 0.01 spent in each: 0.99 remains of the first, 1.98 of the first two, and so on.
       expect(status.granted).toBeCloseTo(carryOver === 3 ? 2.97 : granted, 9)
     }
   })

@@ -139,7 +139,7 @@ describe("callers that change their objects during a call", () => {
       { userId: "ada", mode: "text", tokens: { inputTokens: 2 }, tags: { team: "search" }, costs: { input: 3 } },
     ])
     expect(entries[0]!.charges).toEqual({ "u=ada|usd|total": 3, "u=ada|tok|total": 2, "t=team=search|usd|total": 3 })
-    // What the ledger returns is the caller's.
+    // The caller owns what the ledger returns.
     entries[0]!.tokens.inputTokens = 99
     expect((await budget.usage.list()).entries[0]!.tokens).toEqual({ inputTokens: 2 })
   })

@@ -34,7 +34,7 @@ export interface Fault {
   wrongShape?: boolean | undefined
   /** Answers with text that is not JSON. */
   invalidJson?: boolean | undefined
-  /** Wraps the answer in a Markdown code fence with prose around it. */
+  /** Wraps the answer in a Markdown code fence, surrounded by prose. */
   fenced?: boolean | undefined
   /** Answers with an empty string. */
   empty?: boolean | undefined

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net"
 
-/** One request that an imitation server received, and the ways to answer it. */
+/** One request that a mock server received, and the ways to answer it. */
 export interface Exchange {
   request: IncomingMessage
   response: ServerResponse
@@ -16,7 +16,7 @@ export interface Exchange {
 /** A server whose responses a test defines, for responses that the local provider cannot produce. */
 export interface ImitationServer {
   url: string
-  /** Base URL in the shape of OpenAI: `…/v1`. */
+  /** Base URL like OpenAI's: `…/v1`. */
   baseURL: string
   /** The JSON bodies of the requests since the last {@link answer}, oldest first. */
   bodies: Record<string, unknown>[]
@@ -29,7 +29,7 @@ export interface ImitationServer {
 /** The event that ends a stream. */
 export const DONE = "data: [DONE]\n\n"
 
-/** Starts an imitation server on 127.0.0.1. Until {@link ImitationServer.answer} it answers with status 501. */
+/** Starts a mock server on 127.0.0.1. Until {@link ImitationServer.answer} it answers with status 501. */
 export async function startImitationServer(): Promise<ImitationServer> {
   const bodies: Record<string, unknown>[] = []
   let respond: (exchange: Exchange) => void = ({ sendJson }) => sendJson(501, {})
@@ -81,7 +81,7 @@ export function eventText(data: unknown): string {
 
 /** A server that accepts connections and never writes a byte, so that no TLS handshake completes. */
 export interface SilentServer {
-  /** Such as `https://127.0.0.1:4000/v1`. */
+  /** For example `https://127.0.0.1:4000/v1`. */
   baseURL: string
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

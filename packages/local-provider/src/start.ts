@@ -28,15 +28,15 @@ import {
 import { dollars } from "./wire-format"
 
 export interface LocalProvider {
-  /** Such as `http://127.0.0.1:4000`. */
+  /** For example `http://127.0.0.1:4000`. */
   url: string
-  /** Base URL in the shape of OpenAI: `…/v1`. */
+  /** Base URL like OpenAI's: `…/v1`. */
   baseURL: string
-  /** Base URL in the shape of OpenRouter, with `usage.cost`: `…/api/v1`. */
+  /** Base URL like OpenRouter's, with `usage.cost`: `…/api/v1`. */
   openRouterBaseURL: string
-  /** Base URL of Anthropic's SDK: `…/anthropic`. */
+  /** Base URL for Anthropic's SDK: `…/anthropic`. */
   anthropicBaseURL: string
-  /** Base URL of Google's SDK: `…/gemini`. */
+  /** Base URL for Google's SDK: `…/gemini`. */
   geminiBaseURL: string
   /** The calls that would have been billed. */
   ledger: ProviderLedger

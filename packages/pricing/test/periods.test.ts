@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { costOf, createPriceTable, findPrice, priceOf, upperBound } from "../src/index"
 
-/** Input rate of a model at a time, in USD per million. */
+/** A model's input rate at a given time, in USD per million. */
 const inputAt = (model: string, at: string, serviceTier?: string) =>
   priceOf(model, { at, serviceTier }).rates.input / 1e6
 

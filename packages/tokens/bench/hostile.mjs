@@ -1,6 +1,6 @@
 /**
- * `pnpm bench:hostile`: milliseconds of processor time that each public function takes for a megabyte of each hostile text.
- * Needs a build. Each figure is the minimum of three, because other processes share the machine.
+ * `pnpm bench:hostile`: CPU milliseconds that each public function takes for a megabyte of each hostile text. Needs a
+ * build. Each figure is the minimum of three, because other processes share the machine.
  */
 import * as tokens from "../dist/index.js"
 import { HOSTILE_STRINGS } from "../scripts/hostile-strings.mjs"

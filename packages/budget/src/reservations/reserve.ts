@@ -168,7 +168,7 @@ function expiryAmount(context: BudgetContext, own: OnExpire | undefined, amount:
   return expiry
 }
 
-/** Tries once. Tries of a key that several calls may use run one after another in this process. */
+/** Tries once. In this process, tries of a key that several calls may use run one after another. */
 function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
   const { idempotencyKey, partition, signals, isKeyOwned } = call
   const attempt = new ReserveTry(context, call)
@@ -243,7 +243,7 @@ class ReserveTry {
     for (let round = 1; ; ) {
       const counters = this.#counters()
       if (counters.some(carriesOver)) await carryOvers.grant(partition, counters)
-      // Directly before the request: `releaseSent` of an aborted call releases only what was sent before.
+      // Set right before the request: `releaseSent` of an aborted call releases only what was sent by then.
       throwIfAborted(signals, "`reserve`")
       const reply = await this.#send(counters)
       clock.update(partition, reply.now)

@@ -222,7 +222,7 @@ it("keeps its size over 100,000 users whose windows end", async () => {
     const { reservations, counters } = store.size()
     most = Math.max(most, reservations + counters)
   }
-  // Ten users a millisecond, two records each, kept for at most about three seconds.
+  // Ten users per millisecond, two records each, kept for at most about three seconds.
   expect(most).toBeLessThan(100_000)
 })
 

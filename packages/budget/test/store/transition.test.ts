@@ -217,7 +217,7 @@ describe("states of an idempotency key", () => {
           expect(written(step, "b")).toMatchObject({ spent: 100 + b, reserved: held ? 5 : 0 })
           expect(step.writes.time).toBe(NOW)
         }
-        // Nothing that was passed in has changed.
+        // The arguments have not changed.
         expect([...(records.counters as Map<string, CounterRecord>)]).toEqual(before)
       })
     }

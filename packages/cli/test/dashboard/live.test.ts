@@ -55,7 +55,7 @@ describe("the stream", () => {
     await using stream = await readSections(served.url, await signIn(served.dashboard))
     for (let index = 0; index < 7; index++) await served.budget.reserve({ subject: ada, amount: "1.50" })
     await soon(() => stream.sections.totals?.sums.denied).toBe(7)
-    // Two entries if a minute ended meanwhile.
+    // Two entries if a minute ended in the meantime.
     await soon(() => stream.sections.calls?.calls.reduce((sum, { count }) => sum + count, 0)).toBe(7)
   })
 

@@ -22,7 +22,7 @@ function newLedger() {
   return { clock, budget, call }
 }
 
-/** Reads until the whole range has been read, on a machine that may be slow. */
+/** Reads until the whole range has been read, however slow the machine is. */
 async function readAll(totals: RangeTotals, now: number, tags: readonly string[] = []): Promise<TotalsView> {
   for (;;) {
     const view = await totals.read(now, tags)

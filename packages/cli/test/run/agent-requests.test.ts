@@ -55,7 +55,7 @@ function proxyOver(limit: string, options: Partial<ProxyOptions> = OPTIONS) {
   return { attempts, budget, send }
 }
 
-/** The message of an error in the format of any provider. */
+/** The message of an error in any provider's format. */
 async function messageOf(response: Response): Promise<string> {
   const { error } = (await response.json()) as { error: { message: string } }
   return error.message

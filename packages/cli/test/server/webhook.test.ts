@@ -21,7 +21,7 @@ interface Received {
   body: string
 }
 
-/** A receiver. `answer` gets how many requests came before. */
+/** A receiver. `answer` gets the number of earlier requests. */
 async function receiver(answer: (response: ServerResponse, before: number) => void) {
   const received: Received[] = []
   const server = createServer((request, response) => {
@@ -41,7 +41,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-/** As a receiver does it. */
+/** As a receiver would do it. */
 function isSigned({ headers, body }: Received): boolean {
   const [, seconds, digest] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(headers["p2-signature"]))!
   const expected = createHmac("sha256", SECRET).update(`${seconds}.${body}`).digest()

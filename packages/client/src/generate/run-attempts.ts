@@ -43,7 +43,7 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
     // Every sent attempt has an entry. A request whose attempts were all denied gets one entry.
     if (last !== undefined && attempts.every(({ status }) => status === "denied"))
       await recordDeniedRequest(firstCall, last, remaining().ms)
-    // The tools of earlier steps have run, so that the next call continues after their results.
+    // The tools of earlier steps have run, so the next call continues after their results.
     if (stepMessages.length > 0) firstCall.addTurn(stepMessages)
     const receipt = sum()
     return { ok: false as const, error: attachReceipt(error, receipt), receipt }

@@ -132,7 +132,7 @@ function isAmount(amount: unknown): boolean {
   }
 }
 
-/** Checked early: an invalid provider would fail during a call, after money was reserved. */
+/** Checked early: an invalid provider would otherwise fail during a call, after money was reserved. */
 const PROVIDER_RULES: OptionRules<Provider> = {
   name: ["a prefix of 1 to 64 letters, digits, `.`, `_` or `-`", matches(/^[a-z0-9][a-z0-9._-]{0,63}$/i), true],
   baseURL: HTTP_URL,

@@ -82,7 +82,7 @@ const CLIENT_FACTS: Readonly<Record<string, Partial<Provider> | undefined>> = {
   lmstudio: { keyVariables: [] },
 }
 
-/** Providers in the table of guard that have no chat completions. */
+/** Providers in guard's table that have no chat completions. */
 const WITHOUT_CHAT: readonly string[] = ["voyageai"]
 
 /** The providers that the client knows, with their endpoints. No endpoint was called to check the facts. */

@@ -29,7 +29,7 @@ export interface GuardOptions {
    */
   inputBound?: InputBoundMode | undefined
   /**
-   * Waits until the call fits the limits instead of denying at once. A slow start of the circuit breaker can wait
+   * Waits until the call fits the limits instead of denying immediately. A slow start of the circuit breaker can wait
    * without it too: see docs/charges.md. @defaultValue no wait
    */
   wait?: Pick<WaitOptions, "timeoutMs"> | undefined
@@ -52,29 +52,34 @@ export interface GuardOptions {
    */
   serviceTier?: string | undefined
   /**
-   * The most output tokens of one generated image, without partial images, for models and qualities whose tokens OpenAI does
-   * not list, such as `gpt-image-2.5-flare`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
+   * Maximum output tokens of one generated image, without partial images, for models and qualities whose tokens OpenAI
+   * does not list, such as `gpt-image-2.5-flare`. A call can exceed it; then its whole cost is charged. @defaultValue
+   * none: such a call is rejected
    */
   maxImageTokens?: number | undefined
   /**
-   * The most seconds of an audio file that is not uncompressed WAV, for models that are billed by the second, such as
+   * Maximum seconds of an audio file that is not uncompressed WAV, for models that are billed by the second, such as
    * `whisper-1`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
    */
   maxAudioSeconds?: number | undefined
   /**
-   * The most output tokens of speech, for models that are billed by them, such as `gpt-4o-mini-tts`. A call can exceed it; then its
-   * whole cost is charged, if it is reported (`stream_format: "sse"`). @defaultValue none: such a call is rejected
+   * Maximum output tokens of speech, for models that are billed by them, such as `gpt-4o-mini-tts`. A call can exceed
+   * it; then its whole cost is charged, if it is reported (`stream_format: "sse"`). @defaultValue none: such a call is
+   * rejected
    */
   maxSpeechTokens?: number | undefined
   /**
-   * The most that one batch costs, in dollars, for batches whose file this guard did not upload or cannot bound. A batch can exceed
-   * it; then its whole cost is charged. Limits in tokens count such a batch only when it ends. @defaultValue none: such a batch is
-   * rejected
+   * Maximum cost of one batch, in dollars, for batches whose file this guard did not upload or cannot bound. A batch
+   * can exceed it; then its whole cost is charged. Limits in tokens count such a batch only when it ends. @defaultValue
+   * none: such a batch is rejected
    */
   batchUpperBound?: number | string | undefined
   /** @defaultValue the published prices of `@p2/pricing` */
   prices?: PriceTable | undefined
-  /** Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` when `guardFetch` is called */
+  /**
+   * Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` when `guardFetch` is
+   * called
+   */
   fetch?: typeof fetch | undefined
   /** Ends a response that nobody reads for this long, in milliseconds. @defaultValue 120,000 */
   bodyIdleMs?: number | undefined

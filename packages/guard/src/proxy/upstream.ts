@@ -2,11 +2,12 @@ import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
 import type { ErrorFormat } from "../fetch/errors/error-body"
 import { KNOWN_PROVIDERS } from "../protocols/variants/known-providers"
 
-/** Where calls below one prefix are sent, and with which key. */
+/** Where calls under one prefix are sent, and with which key. */
 export interface UpstreamOptions {
   /**
-   * The base URL, as the SDK of the provider takes it: `https://api.openai.com/v1`, for Anthropic and Gemini with or without
-   * the version, for Azure `https://name.openai.azure.com`. @defaultValue that of the provider with the name of the upstream
+   * The base URL, as the provider's SDK accepts it: `https://api.openai.com/v1`, for Anthropic and Gemini with or
+   * without the version, for Azure `https://name.openai.azure.com`. @defaultValue that of the provider with the name of
+   * the upstream
    */
   baseURL?: string | undefined
   /** The provider's key, or a function that returns it for each call. It replaces what the caller sent. @defaultValue no key is sent */
@@ -21,7 +22,7 @@ export interface UpstreamOptions {
   deployments?: Readonly<Record<string, string>> | undefined
 }
 
-/** How a provider takes its key and spells its paths and errors. */
+/** How a provider accepts its key, and the form of its paths and errors. */
 type Dialect = "openai" | "anthropic" | "gemini" | "azure"
 
 export interface Upstream {
@@ -123,7 +124,7 @@ function isHeaderValue(value: unknown): value is string {
   return typeof value === "string" && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
 }
 
-/** How an upstream takes its key at a path, and writes its errors. */
+/** How an upstream accepts its key at a path, and formats its errors. */
 export interface PathFormat {
   keyHeader: string
   /** Before the key. */

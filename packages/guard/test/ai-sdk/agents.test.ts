@@ -44,7 +44,7 @@ it("agents, agents as tools and their turns call models only through the default
   const inner = new Agent({ name: "inner", instructions: "Answer.", ...settings })
   const tool = inner.asTool({ toolName: "inner", toolDescription: "Answers" })
   const outer = new Agent({ name: "outer", instructions: "Ask the inner agent.", tools: [tool], ...settings })
-  // The imitation calls the tool at every turn, so that the run ends by its number of turns.
+  // The local provider calls the tool in every turn, so the run ends at its maximum number of turns.
   await new Runner().run(outer, "Hi", { maxTurns: 3 }).catch((error: Error) => {
     if (error.name !== "MaxTurnsExceededError") throw error
   })

@@ -10,7 +10,7 @@ const SHORT = { timeoutMs: 10 }
 /** Nano-USD that the 100 output tokens of `CALL` reserve, at $0.60 per million. */
 const OUTPUT = 60_000
 
-/** What `CALL` without a limit for its answer would have to reserve is larger than every limit here. */
+/** Without an output limit, `CALL` would have to reserve more than every limit here. */
 const { max_completion_tokens: _, ...UNLIMITED } = CALL
 
 interface Case {
@@ -22,9 +22,9 @@ interface Case {
   reserved?: number
 }
 
-/** A guard, and a budget of which others have used a part. */
+/** A guard, and a budget that others have partly used. */
 async function open({ limits, clampTo, wait, spent = 0, reserved = 0 }: Case) {
-  // The time stands still, so that no window ends.
+  // The clock stands still, so no window ends.
   const budget = createBudget({ store: memoryStore({ now: () => Date.UTC(2026, 0, 1) }), limits })
   if (spent > 0) await (await reserve(budget, spent)).settle({ nanoUsd: spent, tokens: 0 })
   const others = reserved > 0 ? await reserve(budget, reserved) : undefined

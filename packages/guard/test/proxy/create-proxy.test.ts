@@ -25,7 +25,7 @@ interface World {
   budget: ReturnType<typeof createBudget>
 }
 
-/** A proxy over an inner fetch that a test writes. */
+/** A proxy over an inner fetch that the test defines. */
 function proxyOver(
   answer: (sent: Sent) => Response | Promise<Response> = () => json(COMPLETION),
   options: Partial<ProxyOptions> = {},

@@ -47,7 +47,7 @@ function memoryInUse(): number {
   return heapUsed + external
 }
 
-/** How many bytes a reader gets. */
+/** How many bytes a reader receives. */
 async function readAll(response: IncomingMessage): Promise<number> {
   let bytes = 0
   for await (const chunk of response) bytes += (chunk as Buffer).byteLength

@@ -8,7 +8,7 @@ import type { StoredMessageBatch } from "./stored-batch"
 
 type Fields = Record<string, unknown>
 
-/** Answers a request of the Message Batches API. A batch ends with its second poll. False: there is no such batch. */
+/** Answers a request to the Message Batches API. A batch ends with its second poll. False: there is no such batch. */
 export async function handleMessageBatches(
   context: ServerContext,
   request: IncomingMessage,

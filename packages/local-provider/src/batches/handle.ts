@@ -14,12 +14,12 @@ type Fields = Record<string, unknown>
 
 const HANDLED = /^\/(files|batches)(\/|$)/
 
-/** Whether the path is that of a file or of a batch. */
+/** Whether the path belongs to a file or a batch. */
 export function isBatchPath(path: string): boolean {
   return HANDLED.test(path)
 }
 
-/** Answers a request of the Files or of the Batch API. A batch ends with its second poll. */
+/** Answers a request to the Files or Batch API. A batch ends with its second poll. */
 export async function handleBatches(
   context: ServerContext,
   request: IncomingMessage,
@@ -97,7 +97,7 @@ function advance(context: ServerContext, batch: StoredBatch): void {
   context.files.set(batch.outputFileId, output.map((line) => `${JSON.stringify(line)}\n`).join(""))
 }
 
-/** Runs a call at half the price. Undefined: it failed, and is in the file of errors. */
+/** Runs a call at half the price. Undefined: it failed, and is in the error file. */
 function run({ ledger }: ServerContext, { fault, request }: StoredBatch, line: Fields): Fields | undefined {
   const body = line.body as Fields
   const model = String(body.model)

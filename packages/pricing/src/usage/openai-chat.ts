@@ -109,7 +109,7 @@ interface CacheCounts {
   readonly hits: number
 }
 
-/** The fields in the details, and those of DeepSeek and Moonshot, count a part of the prompt. */
+/** The fields in the details, and those of DeepSeek and Moonshot, count part of the prompt. */
 function readCache(fields: UsageFields, prompt: DetailFields): CacheCounts {
   const hits = fields.count("prompt_cache_hit_tokens")
   const inDetails = prompt.largest("cached_tokens", "cache_read_tokens", "cache_read_input_tokens")

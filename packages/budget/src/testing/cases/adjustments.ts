@@ -80,7 +80,7 @@ export const adjustmentCases = defineCases({ level: "contract", rule: "Adjustmen
         const name = `${kind}.${sign}`
         const changes = [LARGEST - 1, 1, 0]
         for (const [index, delta] of [LARGEST - 1, 5, 5].entries()) {
-          // + 0, because −0 is 0.
+          // `+ 0` turns −0 into 0.
           const applied = sign * changes[index]! + 0
           const adjust = () => t.tryAdjust(`${name}.${index}`, name, kind, sign * delta)
           await expectReply(adjust(), "ok", { applied })

@@ -58,7 +58,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
   })
 
   test("keepMs may be sixty days", async (t) => {
-    // More milliseconds than 32 bits hold.
+    // More milliseconds than fit into 32 bits.
     await t.charge("r1", [counter("idle", 5, null, { keepMs: 60 * DAY_MS })], [5])
     await t.advanceAndWrite(59 * DAY_MS)
     await t.expectCounters({ idle: { spent: 5 } }, "after 59 days")

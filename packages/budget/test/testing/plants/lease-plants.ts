@@ -204,7 +204,7 @@ const withWindow = (change: (counter: CounterRef, now: number) => CounterRef): C
   windowIsOpen: (base, counter, now) => base(change(counter, now), now),
 })
 
-/** Windows, wrong clocks, and how long things are kept. */
+/** Windows, wrong clocks, and retention. */
 export const timePlants = [
   plant("the caller's clock", ["every reply carries the store's time", "a lease lasts until its end"], {
     clock: () => Date.now(),

@@ -12,8 +12,8 @@ export interface ScopeOptions {
    */
   budget?: Budget | undefined
   /**
-   * One more limit, for everything that is spent inside: dollars such as `"0.50"`, or `{ usd, tokens, requests }`. Each store
-   * counts it by itself: calls inside that use budgets of two stores can each spend it.
+   * One more limit, for everything that is spent inside: dollars such as `"0.50"`, or `{ usd, tokens, requests }`. Each
+   * store counts it separately: calls inside that use budgets of two stores can each spend it.
    */
   limit?: Parameters<Budget["child"]>[0]["limit"] | undefined
   /** Completes the subject of the guard and of the surrounding scope, and overrides their fields. Tags are merged. */
@@ -72,7 +72,7 @@ export function withBudget<T>(options: ScopeOptions, fn: () => T): T {
 
 let limitCheck: Budget | undefined
 
-/** A limit that a budget would reject when a call is made is rejected at once. */
+/** A limit that a budget would reject when a call is made is rejected immediately. */
 function checkLimit(limit: NonNullable<ScopeOptions["limit"]>): void {
   limitCheck ??= createBudget({ store: memoryStore(), limits: [] })
   limitCheck.child({ limit })
