@@ -316,7 +316,7 @@ describe("closing", () => {
     await expect(budget.flush({ timeoutMs: Number.NaN })).rejects.toMatchObject({ kind: "usage" })
   })
 
-  it("an invalid partition is a usage error at once", () => {
+  it("an invalid partition is an immediate usage error", () => {
     for (const partition of ["", 5, null])
       expect(() => createBudget({ store: memoryStore(), limits, partition: partition as string })).toThrow("partition")
   })

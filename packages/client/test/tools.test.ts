@@ -705,7 +705,7 @@ describe("a stream with tools", () => {
   })
 })
 
-test("each call of a tool is logged, without its arguments and its result", async () => {
+test("each tool call is logged, without its arguments and its result", async () => {
   const logged: unknown[] = []
   const log = (message: string, fields: unknown) => void logged.push(message, fields)
   const paid = tool({ parameters: City, execute: ({ city }) => `secret of ${city}`, cost: "0.01" })

@@ -38,7 +38,7 @@ it.each([
   )
 })
 
-it("acceptToken checks the caller at once", () => {
+it("acceptToken checks the caller immediately", () => {
   expect(() => acceptToken(token, { user: "ada" } as never)).toThrow("Did you mean `subject: { userId }`?")
 })
 

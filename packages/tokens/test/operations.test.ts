@@ -53,7 +53,7 @@ describe("createTokenCounter", () => {
   })
 })
 
-test("a long text is counted block by block as it would be at once", () => {
+test("a long text has the same count in blocks as in one pass", () => {
   const random = randomOf(5)
   let text = ""
   while (text.length < BLOCK_CHARS * 3) text += fuzzString(random)

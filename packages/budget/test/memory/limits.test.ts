@@ -99,7 +99,7 @@ describe("a memory store that is full", () => {
       expect(await store.reserve(reserveOf(`b${index}`, ["k"]))).toMatchObject({ status: "ok" })
   })
 
-  it("fails a call that needs a new counter, and goes on counting in those that it has", async () => {
+  it("fails a call that needs a new counter, and keeps counting in existing ones", async () => {
     const store = memoryStore({ now: () => START, maxCounters: 2 })
     await store.reserve(reserveOf("a", ["k", "l"]))
     await expect(store.reserve(reserveOf("b", ["k", "m"]))).rejects.toMatchObject({

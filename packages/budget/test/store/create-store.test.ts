@@ -44,7 +44,7 @@ async function counterIn(store: BudgetStore, name: string) {
   return reply.counters[0]!
 }
 
-describe("a storage that answers at once", () => {
+describe("a storage that answers immediately", () => {
   const storage: Storage = {
     name: "at once",
     shared: false,

@@ -427,7 +427,7 @@ describe("settle", () => {
     expect(lost.reply).toMatchObject({ status: "settled", recovered: true, forgottenCounters: 2 })
   })
 
-  it("stops at the largest number, exactly", () => {
+  it("saturates at the largest number, exactly", () => {
     const full = (spent: number) => ({
       counters: new Map([
         ["a", counterOf({ spent, reserved: 10 })],

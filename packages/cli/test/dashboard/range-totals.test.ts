@@ -223,7 +223,7 @@ describe("the totals of a range", () => {
     expect((await readAll(totals, clock.now)).sums).toMatchObject({ calls: 1_201, costNanoUsd: 1_205 })
   })
 
-  it("rejects while the store fails, and goes on when it is back", async () => {
+  it("rejects while the store fails, and continues when it is back", async () => {
     const { clock, budget, call } = newLedger()
     await call("ada", "m", 7)
     let isDown = true

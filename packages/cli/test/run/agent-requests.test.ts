@@ -115,7 +115,7 @@ describe("hosted tools", () => {
   })
 })
 
-describe("what programs send besides calls", () => {
+describe("what programs send in addition to calls", () => {
   it("reaches the provider and costs nothing", async () => {
     const { attempts, send } = proxyOver("0")
     const claude = recordings.get("claude")!

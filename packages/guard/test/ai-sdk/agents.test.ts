@@ -39,7 +39,7 @@ const settings = {
   modelSettings: { maxTokens: 1_000, providerData: { service_tier: "default" } },
 } as const
 
-it("agents, agents as tools and their turns call models only through the default client", async () => {
+it("agents, agents as tools, and all their turns call models only through the default client", async () => {
   const { budget, attempts, requested } = guardDefaultClient()
   const inner = new Agent({ name: "inner", instructions: "Answer.", ...settings })
   const tool = inner.asTool({ toolName: "inner", toolDescription: "Answers" })

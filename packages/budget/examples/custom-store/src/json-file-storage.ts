@@ -12,9 +12,7 @@ type FileState = Map<string, FileRecord>
 
 const recordId = (partition: string, kind: RecordKind, key: string) => JSON.stringify([partition, kind, key])
 
-/**
- * Text records in one JSON file, which is always read and replaced as a whole. For one process: nothing locks the file.
- */
+/** Text records in one JSON file, always read and replaced as a whole. For one process: nothing locks the file. */
 export function createJsonFileStorage(path: string, options: { now?: () => number } = {}): Storage {
   const { now = Date.now } = options
   let last: Promise<unknown> = Promise.resolve()

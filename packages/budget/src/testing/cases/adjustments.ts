@@ -67,7 +67,7 @@ export const adjustmentCases = defineCases({ level: "contract", rule: "Adjustmen
     await t.expectCounters({ a: { reserved: 1 }, b: { reserved: 2 } })
   })
 
-  test("adjustments and reservations have keys of their own", async (t) => {
+  test("adjustments and reservations have separate keys", async (t) => {
     await t.reserve("same", [counter("a", 5)])
     await expectReply(t.tryAdjust("same", "a", "granted", 2), "ok", { applied: 2 })
     await expectReply(t.settle("same", [5]), "settled")

@@ -113,7 +113,7 @@ export const amountCases = defineCases({ level: "contract", rule: "Windows and l
     await expectReply(t.tryReserve("r2", [counter("a", 1, LARGEST)]), "exceeded: 0")
   })
 
-  test("spent stops at 2^53 − 1", { rule: "States" }, async (t) => {
+  test("spent saturates at 2^53 − 1", { rule: "States" }, async (t) => {
     for (const key of ["r1", "r2"]) await t.reserve(key, [counter("a", 1)])
     await expectReply(t.settle("r1", [LARGEST]), "settled")
     const full = { spent: LARGEST, peakBefore: LARGEST, peak: LARGEST }

@@ -44,7 +44,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await t.expectCounters({ long: {} }, "shortly after keepMs ended")
   })
 
-  test("a counter without a window is kept for ever, unless keepMs limits it", async (t) => {
+  test("a counter without a window is kept forever, unless keepMs limits it", async (t) => {
     const idle = counter("idle", 5, null, { keepMs: 3 * t.retentionMs })
     await t.charge("r1", [counter("forever", 5), idle], [5, 5])
     await t.clock.advance(2 * t.retentionMs)

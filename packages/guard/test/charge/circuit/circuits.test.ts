@@ -237,7 +237,7 @@ describe("an outage", () => {
     expect((await world.totals()).reservedNanoUsd).toBe(BOUND)
   })
 
-  it("repeats a rejection for seconds without asking the store", async () => {
+  it("repeats a rejection for a few seconds without reading the store", async () => {
     const world = new CircuitWorld()
     await world.call(503)
     await world.call(503)
@@ -510,7 +510,7 @@ describe("the limits", () => {
     }
   })
 
-  it("may have odd scopes, values and windows", async () => {
+  it("may have unusual scopes, values and windows", async () => {
     const limits = [
       { scope: { tag: '["tag"]' }, limit: 1, per: "90m" },
       { scope: "client", limit: 1, per: "week", timeZone: "Europe/Paris" },
