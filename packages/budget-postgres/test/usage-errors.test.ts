@@ -1,3 +1,4 @@
+import { Client, Pool } from "pg"
 import { expect, it } from "vitest"
 import { postgresStore } from "../src"
 
@@ -10,3 +11,12 @@ it.each(["connectionString", "url", "host", "client"])(
     )
   },
 )
+
+it("a client in place of a pool, and a pool in place of the options", () => {
+  expect(() => postgresStore({ pool: new Client() as never })).toThrow(
+    "Invalid `options.pool`: expected a `Pool` of `pg`, got an instance of Client.",
+  )
+  expect(() => postgresStore(new Pool() as never)).toThrow(
+    "Invalid `options`: expected an object such as { pool }, got",
+  )
+})

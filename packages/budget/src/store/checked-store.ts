@@ -123,7 +123,7 @@ const capabilities = objectOf({
 })
 
 function checkStore(store: BudgetStore): void {
-  if (typeof store !== "object" || store === null)
+  if (typeof store !== "object" || store === null || store instanceof Promise)
     throw new InvalidArgumentError("store", "a budget store, such as memoryStore()", store)
   check(store.name, string, "store.name")
   for (const member of Object.keys(storeShapes(1)) as (keyof BudgetStore)[])

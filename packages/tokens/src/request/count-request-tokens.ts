@@ -57,6 +57,7 @@ const ONLY_INPUT = "Omit it: only input tokens are counted."
 const ADVICE = {
   prompt: 'Write `messages: [{ role: "user", content: prompt }]`.',
   input: "Write `messages`.",
+  contents: "Write `messages`.",
   system: 'Write `messages: [{ role: "system", content: system }, …]`.',
   response_format: "Did you mean `answerFormat`?",
   functions: "Did you mean `tools`?",
