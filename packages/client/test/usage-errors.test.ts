@@ -125,7 +125,7 @@ test("an option in the wrong argument says where it belongs, in any spelling", (
   )
   expect(message({ model }, { budget: "0.05" })).toContain("is `maxBudget`, in the first argument), got a string")
   expect(message({ model }, { user_id: "u" })).toContain("`userId` belongs in the first argument")
-  // An amount is not a budget of `createBudget`.
+  // An amount is not a budget from `createBudget`.
   expect(message({ model, budget: "0.05" })).toContain(
     "budget: unknown option. Did you mean `maxBudget`, for this request",
   )

@@ -1,5 +1,5 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import { type Guard, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
+import { checkUnwrapped, type Guard, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
 
 /** Options of {@link budgetMiddleware}. */
 export interface BudgetMiddlewareOptions
@@ -61,6 +61,7 @@ const ADVICE = {
 
 /** @throws InvalidArgumentError */
 export function readMiddlewareOptions(options: BudgetMiddlewareOptions): ModelGuard {
+  checkUnwrapped(options)
   checkOptions(options, NAMES, "options", ADVICE)
   const { models = {}, region, freeProviderOptions = [], maxImageTokens, streamIdleMs, ...guardOptions } = options
   if (!isStringRecord(models)) throw new InvalidArgumentError("models", "an object of model ids", models)

@@ -8,6 +8,7 @@ import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
 import type { Rejection } from "../protocols/protocol"
 import type { FileBound } from "../protocols/variants/batch-price"
 import { sendCounted } from "../transport/counted-call"
+import { checkProvider } from "./check-provider"
 import { SUBJECT_NAMES } from "./scope/scope"
 
 /** Options of `guardFetch`. */
@@ -42,7 +43,10 @@ export interface GuardOptions {
   unknownEndpoints?: "reject" | "pass" | undefined
   /** Azure: the model behind each deployment name. */
   deployments?: Readonly<Record<string, string>> | undefined
-  /** The provider's name, for a host that is not in the table of providers. */
+  /**
+   * The provider's name, for a host that is not in the table of providers: one with listed prices, such as `"openai"`, or
+   * any name with `prices` of your own.
+   */
   provider?: string | undefined
   /** `max_tool_calls` for Responses with hosted tools and no maximum. @defaultValue none: such a call is rejected */
   maxToolCalls?: number | undefined
@@ -168,8 +172,15 @@ const ADVICE = {
   onDenied: "Did you mean `onAttempt`? Its `status` is then `denied`.",
 } as const
 
+/** @throws InvalidArgumentError for a budget in place of the options */
+export function checkUnwrapped(options: object): void {
+  if (typeof (options as Partial<Budget> | undefined)?.reserve === "function")
+    throw new InvalidArgumentError("options", "an object such as { budget }", options)
+}
+
 /** @throws InvalidArgumentError */
 export function readGuardOptions(options: GuardOptions): Guard {
+  checkUnwrapped(options)
   checkOptions(options, NAMES, "options", ADVICE)
   const {
     budget,
@@ -182,7 +193,7 @@ export function readGuardOptions(options: GuardOptions): Guard {
     bodyIdleMs = 120_000,
   } = options
   if (typeof budget?.reserve !== "function")
-    throw new InvalidArgumentError("budget", "a budget of `createBudget`", budget)
+    throw new InvalidArgumentError("budget", "a budget from `createBudget`", budget)
   checkChoice(clampTo, ["maxOutputTokens", "budget"], "clampTo")
   checkChoice(unknownEndpoints, ["reject", "pass"], "unknownEndpoints")
   checkChoice(options.inputBound, ["hard", "provider", "calibrated"], "inputBound")
@@ -209,9 +220,10 @@ export function readGuardOptions(options: GuardOptions): Guard {
   if (typeof deployments !== "object")
     throw new InvalidArgumentError("deployments", 'an object such as { "my-deployment": "gpt-4o-mini" }', deployments)
   for (const name of ["maxOutputTokens", "bodyIdleMs", ...MAXIMUMS] as const) checkPositive(options[name], name)
-  for (const name of ["provider", "serviceTier"] as const)
-    if (options[name] !== undefined && typeof options[name] !== "string")
-      throw new InvalidArgumentError(name, "a string", options[name])
+  checkProvider(options.provider, "provider", prices)
+  const { serviceTier } = options
+  if (serviceTier !== undefined && (typeof serviceTier !== "string" || serviceTier !== serviceTier.toLowerCase()))
+    throw new InvalidArgumentError("serviceTier", 'a string in lower case, such as "default"', serviceTier)
   checkFunction(options.fetch, "fetch")
   checkFunction(options.onAttempt, "onAttempt")
   checkFunction(options.onWarning, "onWarning")
@@ -260,7 +272,7 @@ function publishedPrices(): PriceTable {
 
 function checkChoice(value: unknown, choices: readonly string[], name: string): void {
   if (value !== undefined && !choices.includes(value as string))
-    throw new InvalidArgumentError(name, choices.map((choice) => `"${choice}"`).join(" or "), value)
+    throw new InvalidArgumentError(name, `one of ${choices.map((choice) => `"${choice}"`).join(", ")}`, value)
 }
 
 function checkPositive(value: unknown, name: string): void {

@@ -1,4 +1,6 @@
-import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
+import { checkOptions, correctSpelling, hideString, InvalidArgumentError } from "@p2/core"
+import type { PriceTable } from "@p2/pricing"
+import { checkProvider } from "../fetch/check-provider"
 import type { ErrorFormat } from "../fetch/errors/error-body"
 import { KNOWN_PROVIDERS } from "../protocols/variants/known-providers"
 
@@ -48,7 +50,7 @@ const ROOTS: Readonly<Record<string, string>> = {
 }
 
 /** @throws InvalidArgumentError */
-export function readUpstream(name: string, options: UpstreamOptions): Upstream {
+export function readUpstream(name: string, options: UpstreamOptions, prices: PriceTable | undefined): Upstream {
   const argument = `upstreams.${name}`
   if (!/^[\w-]{1,40}$/.test(name))
     throw new InvalidArgumentError("upstreams", "names of letters, digits, - and _", hideString(name))
@@ -74,7 +76,9 @@ export function readUpstream(name: string, options: UpstreamOptions): Upstream {
     if (!isHeaderValue(value))
       throw new InvalidArgumentError(`${argument}.headers.${header}`, "a string of ASCII characters", hideString(value))
   }
+  checkProvider(options.provider, `${argument}.provider`, prices)
   const dialect = dialectOf(provider)
+  if (baseURL === undefined) throw missingBase(name, argument)
   const base = readBase(baseURL, argument)
   return {
     ...{ name, dialect, provider, deployments, headers, unavailable },
@@ -87,12 +91,22 @@ function dialectOf(provider: string): Dialect {
   return provider === "anthropic" || provider === "gemini" || provider === "azure" ? provider : "openai"
 }
 
-function readBase(baseURL: string | undefined, argument: string): { origin: string; pathname: string } {
-  const expected = 'an http or https URL without credentials, query and fragment, such as "https://api.openai.com/v1"'
+/** The error for an upstream that is not a known provider, probably because its name is misspelled. */
+function missingBase(name: string, argument: string): InvalidArgumentError {
+  const names = new Set(KNOWN_PROVIDERS.map((known) => known.name))
+  const nearest = names.has(name) ? undefined : correctSpelling(name, names)
+  const hint = nearest === undefined ? "" : ` Did you mean \`upstreams.${nearest}\`?`
+  const message = `Invalid \`${argument}.baseURL\`: expected ${BASE_URL}, got undefined.${hint}`
+  return new InvalidArgumentError(`${argument}.baseURL`, BASE_URL, undefined, message)
+}
+
+const BASE_URL = 'an http or https URL without credentials, query and fragment, such as "https://api.openai.com/v1"'
+
+function readBase(baseURL: string, argument: string): { origin: string; pathname: string } {
   const url = typeof baseURL === "string" && URL.canParse(baseURL) ? new URL(baseURL) : undefined
   const isPlain = url !== undefined && url.username + url.password + url.search + url.hash === ""
   if (!isPlain || !/^https?:$/.test(url.protocol))
-    throw new InvalidArgumentError(`${argument}.baseURL`, expected, hideString(baseURL))
+    throw new InvalidArgumentError(`${argument}.baseURL`, BASE_URL, hideString(baseURL))
   return { origin: url.origin, pathname: url.pathname.replace(/\/+$/, "") }
 }
 
