@@ -1,5 +1,14 @@
 import type { Budget } from "@p2/budget"
-import { addUsage, type CostSource, checkOptions, InvalidArgumentError, type NanoUsd, type Usage, usd } from "@p2/core"
+import {
+  addUsage,
+  type CostSource,
+  checkOptions,
+  InvalidArgumentError,
+  isRecord,
+  type NanoUsd,
+  type Usage,
+  usd,
+} from "@p2/core"
 import { RunFinishedError } from "../errors"
 import { leastCertain, type Receipt, type SettlementStatus } from "../receipt"
 
@@ -41,6 +50,7 @@ export class RunScope {
 
   /** @throws InvalidArgumentError */
   constructor(limit: RunLimit, outer: RunScope | undefined) {
+    if (!isRecord(limit)) throw new InvalidArgumentError("options", 'an object such as { maxBudget: "0.50" }', limit)
     checkOptions(limit, LIMIT_NAMES)
     this.#maxBudgetNanoUsd = readBudget(limit.maxBudget)
     this.#outer = outer
