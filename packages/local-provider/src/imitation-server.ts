@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net"
+import { InvalidArgumentError } from "@p2/core"
 
 /** One request that a mock server received, and the ways to answer it. */
 export interface Exchange {
@@ -52,6 +53,8 @@ export async function startImitationServer(): Promise<ImitationServer> {
     baseURL: `${url}/v1`,
     bodies,
     answer(how) {
+      if (typeof how !== "function")
+        throw new InvalidArgumentError("how", "a function, such as ({ sendJson }) => sendJson(200, body)", how)
       respond = how
       bodies.length = 0
     },

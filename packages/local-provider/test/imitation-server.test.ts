@@ -13,6 +13,7 @@ test("a mock server answers as the test says and keeps the bodies", async () => 
   server.answer(({ sendJson }) => sendJson(200, { choices: [{ message: { content: "Hi" } }] }))
   expect((await create("b")).choices[0]?.message.content).toBe("Hi")
   expect(server.bodies).toEqual([{ model, messages: [{ role: "user", content: "b" }] }])
+  expect(() => server.answer({ choices: [] } as never)).toThrow("expected a function, such as ({ sendJson }) =>")
 })
 
 test("a mock server sends events", async () => {
