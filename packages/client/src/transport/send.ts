@@ -44,7 +44,8 @@ export async function sendRequest(call: GenerateCall, plan: AttemptPlan, race: D
   // The id is sent as `X-Client-Request-Id`, where requests can be observed. A guarded `fetch` in the instance would count the
   // call twice; it recognizes the id, and rejects the call. Elsewhere it recognizes the call by `sendCounted`.
   const id = attemptId(call, plan.settings)
-  const headers = new Headers(provider.headers)
+  // A `Map` with lower-case names: reading `Headers` sorts them.
+  const headers = new Map(Object.entries(provider.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
   const watch = watchSend({ headers, id, onSecondRequest: () => race.abortTransport(new SecondRequestError()) })
   const { connectMs, firstContentMs, idleMs } = call.deadlines
   race.start("connect", connectMs, { applies: () => watch.state === "waiting" })
@@ -111,13 +112,18 @@ type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming
 function callProvider(
   { request: { timeoutMs }, instances }: GenerateCall,
   { route }: AttemptPlan,
-  { body, headers, watch, race }: { body: object; headers: Headers; watch: SendWatch; race: DeadlineRace },
+  {
+    body,
+    headers,
+    watch,
+    race,
+  }: { body: object; headers: ReadonlyMap<string, string>; watch: SendWatch; race: DeadlineRace },
 ): Promise<Response> {
   const openai = instances.get(route)!
   const options: OpenAI.RequestOptions = {
     signal: race.signal,
     maxRetries: 0,
-    headers,
+    headers: Object.fromEntries(headers),
     fetchOptions: { redirect: redirectFor(openai, watch) },
   }
   // The race ends the call first, unless the SDK's own timeout is shorter.
@@ -136,7 +142,7 @@ function callProvider(
 }
 
 /** Anthropic expects the key in its own header. `null` removes the SDK's header. */
-function anthropicHeaders(headers: Headers, { apiKey }: OpenAI): Record<string, string | null> {
+function anthropicHeaders(headers: ReadonlyMap<string, string>, { apiKey }: OpenAI): Record<string, string | null> {
   const version = { "anthropic-version": "2023-06-01" }
   return { ...version, ...Object.fromEntries(headers), "x-api-key": apiKey, authorization: null }
 }
