@@ -9,7 +9,7 @@ export interface Surroundings {
   /** The most that all processes together may spend, in tokens of input and output. */
   limitTokens: number
   processes: number
-  /** Calls at the same time, in one process. */
+  /** Concurrent calls in one process. */
   lanes: number
 }
 

@@ -126,7 +126,7 @@ describe("limits", () => {
     [{ scope: "user", limit: 1, per: "day", forgetAfterMs: 5 }],
     [{ scope: { child: "x" }, limit: 1 }],
     [null],
-  ])("that are invalid are usage errors at once: %j", (limit) => {
+  ])("that are invalid are immediate usage errors: %j", (limit) => {
     expect(() => budgetOn(world(), { limits: [limit as never] })).toThrowError(/`limits\[0\]/)
   })
 })

@@ -28,15 +28,15 @@ export interface AgentRun {
   output: string
   /** Undefined: `p2` did not write one. */
   receipt: Receipt | undefined
-  /** What the imitation billed, by its own prices. */
+  /** What the local provider billed, by its own prices. */
   ledgerNanoUsd: number
-  /** Calls that reached the imitation. */
+  /** Calls that reached the local provider. */
   sentCalls: number
   wroteFile: boolean
-  /** Hosts besides the proxy to which the program tried to connect. */
+  /** Hosts other than the proxy to which the program tried to connect. */
   otherHosts: readonly string[]
   seconds: number
-  /** The requests as the imitation received them. */
+  /** The requests as the local provider received them. */
   requests: LocalProvider["received"]
 }
 
@@ -55,7 +55,7 @@ export interface RunWords {
   arguments: readonly string[]
 }
 
-/** Runs a program under `p2 run` with an empty home folder, and with no network but an imitation of its provider. */
+/** Runs a program under `p2 run` with an empty home folder, and with no network except the local provider. */
 export async function runAgent(agent: Agent, added: RunWords, { cli, programs }: AgentPlaces): Promise<AgentRun> {
   const home = mkdtempSync(join(tmpdir(), "p2-agent-"))
   const project = join(home, "project")
@@ -98,7 +98,7 @@ export async function runAgent(agent: Agent, added: RunWords, { cli, programs }:
   return run
 }
 
-/** The imitation calls the tool, and ends after its result. It answers a request for JSON with JSON. */
+/** The local provider calls the tool once and then answers. It answers a request for JSON with JSON. */
 function script({ faults }: LocalProvider, { tool }: Agent, file: string): void {
   const toolCalls = [{ name: tool.name, arguments: tool.write(file) }]
   faults.always({ toolCalls }, ({ body }) => hasTool(body, tool.name) && !hasResult(body))

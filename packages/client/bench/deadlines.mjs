@@ -1,6 +1,6 @@
-// Measures how late a call ends after its deadline, for each of the four deadlines, as JSON and as a stream, with both supported
-// major versions of the SDK, against imitation servers in this process. The delay is measured from the moment at which
-// the deadline began: for `idle` when the server wrote the last content, for the others when the call was made.
+// Measures how late a call ends after its deadline, for each of the four deadlines, as JSON and as a stream, with both
+// supported major versions of the SDK, against mock servers in this process. The delay is measured from the moment when
+// the deadline started: for `idle` when the server wrote the last content, for the others when the call was made.
 // Run after a build: pnpm bench:deadlines.
 import { memoryStore } from "@p2/budget"
 import { LLMClient } from "@p2/client"

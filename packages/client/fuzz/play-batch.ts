@@ -3,7 +3,7 @@ import { formatUsd, P2Error } from "@p2/core"
 import type { LLMClient, MapResult, Receipt } from "../src/index"
 import type { BatchPlan } from "./draw-world"
 
-/** The results of a batch, and what is wrong with those of its second run. */
+/** The results of a batch, and the problems of its second run. */
 export interface PlayedBatch {
   /** The results of both runs, without resumed and skipped items. */
   results: (MapResult<unknown> & { status: "answered" | "failed" })[]

@@ -32,8 +32,9 @@ const REASONING_LENGTH = 300
 
 /**
  * An answer as it grows. Iterate it for partial answers, which are not validated and have no reasoning. A slow reader skips
- * some, and a long object does not yield at every token. Await `result` for the validated answer and its receipt. Leaving the loop aborts the call and settles it at once. After a retry, a
- * repair or a fallback the partial answers start again.
+ * some, and a long object does not yield at every token. Await `result` for the validated answer and its receipt.
+ * Leaving the loop aborts the call and settles it immediately. After a retry, a repair or a fallback the partial
+ * answers start again.
  */
 export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
   implements AsyncIterable<PartialAnswer<Answer>>
@@ -87,7 +88,7 @@ export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
   }
 
   /**
-   * The pieces of a text answer, each with the text so far. Iterate them in place of the stream.
+   * The pieces of a text answer, each with the text so far. Iterate them instead of the stream.
    * @throws InvalidArgumentError when the stream was iterated before.
    *
    * @example

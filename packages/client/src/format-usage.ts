@@ -44,7 +44,7 @@ const SOURCES = {
 
 function modelText(route: Route, last: AttemptReceipt | undefined): string {
   const model = last?.model ?? route.model
-  // A server could report a name with control characters, which a terminal would execute.
+  // A server could report a name with control characters, which a terminal would interpret.
   const used = last?.modelUsed?.replace(/\p{C}/gu, "")
   return used === undefined || model.endsWith(used) ? model : `${model} (answered by ${used})`
 }
@@ -76,7 +76,7 @@ function attemptRow(each: AttemptReceipt): string[] {
   ]
 }
 
-/** One line for each row, with the cells in columns. */
+/** One line per row, with aligned columns. */
 function aligned(rows: string[][], styleFirst = (cell: string) => cell): string[] {
   const padded = (cell: string, column: number) => cell.padEnd(Math.max(...rows.map((row) => row[column]!.length)))
   return rows.map((row) => {
@@ -89,6 +89,6 @@ const BOLD = 1
 const DIM = 2
 
 function styled(code: number, text: string): string {
-  // Only the stream of a terminal has the method; it respects NO_COLOR and TERM.
+  // Only a terminal's stream has the method; it respects NO_COLOR and TERM.
   return process.stdout.hasColors?.() ? `\x1b[${code}m${text}\x1b[0m` : text
 }

@@ -311,7 +311,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
 
   /**
    * Corrects the cost of a request's attempts, in the ledger and the budgets, to what the provider reports afterwards
-   * (OpenRouter only). The default `requestId` is that of the last call.
+   * (OpenRouter only). `requestId` defaults to that of the last call.
    */
   async reconcile(requestId: string | undefined = this.#receipt?.requestId): Promise<Reconciliation> {
     this.#checkOpen()

@@ -75,7 +75,7 @@ describe("a call of Anthropic's Messages API", () => {
     expect(JSON.stringify(format.schema)).toContain("minimum: 1. maximum: 150.")
   })
 
-  test("of system messages alone is a user's turn", async () => {
+  test("with only system messages becomes a user turn", async () => {
     const client = openClient(there(), { model })
     client.msg.clear().addMessageSystem("Say hello.")
     expect(await client.generate()).toMatchObject({ ok: true })

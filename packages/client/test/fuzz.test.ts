@@ -9,7 +9,7 @@ import { STORES, type StoreKind, storeKind } from "../fuzz/world-stores"
 import type { RunReceipt } from "../src/index"
 import { overrideStore } from "./override-store"
 
-// It is emptied before each world, so `REDIS_URL` is not used.
+// It is flushed before each world, so `REDIS_URL` is not used.
 const noRedis = (await findRedisServer({ fetch: true })) === undefined
 if (noRedis && process.env.CI === "true") throw new Error("There is no redis-server, and CI=true forbids skipping.")
 

@@ -301,6 +301,7 @@ test("usage errors of map are thrown before anything is sent", async () => {
   const client = openClassifier()
   const map = (items: unknown, options: unknown) => client.map(items as string[], options as object)
   await expect(map(7, {})).rejects.toThrow(/Invalid `items`/)
+  await expect(map(["a"], (item: string) => item)).rejects.toThrow("such as { prompt: (item) => item.text }")
   await expect(map(["a"], { concurrency: 0 })).rejects.toThrow(/Invalid `options\.concurrency`/)
   await expect(map(["a"], { idempotencyKey: "" })).rejects.toThrow(/Invalid `options\.idempotencyKey`/)
   await expect(map(["a"], { maxBudget: "5$" })).rejects.toThrow(/maxBudget/)

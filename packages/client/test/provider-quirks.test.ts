@@ -31,7 +31,7 @@ const toolCall = (text: string) =>
     message: { tool_calls: [{ function: { arguments: text } }] },
   }))
 
-describe("an error body in another shape than OpenAI's", () => {
+describe("an error body in a shape other than OpenAI's", () => {
   test.each([
     ["in a list (Gemini)", "gemini/gemini-2.5-flash", [{ error: { code: 400, message: "no response_format here" } }]],
     ["bare (vLLM)", "openai/gpt-4o-mini", { object: "error", message: "no response_format here", code: 400 }],

@@ -57,7 +57,7 @@ test("clients share a store by its address, and the last one closes it", async (
   await clients[0]?.close()
 })
 
-/** Holds the lock of a SQLite file for some time in another process. Resolves when it is held. */
+/** Holds a SQLite file's lock for some time in another process. Resolves when the lock is held. */
 async function lockFile(path: string, ms: number): Promise<{ ended: Promise<unknown> }> {
   const program = `
     const { createRequire } = require("node:module")

@@ -71,7 +71,7 @@ test("a slow reader skips partial answers, not the last one", async () => {
   expect(partials).toEqual([answer])
 })
 
-test("a usage error is thrown at once", () => {
+test("a usage error is thrown immediately", () => {
   const client = openClient(provider)
   client.msg.clear()
   expect(() => client.stream()).toThrow("There are no messages to send.")

@@ -102,7 +102,7 @@ describe("a Standard Schema", () => {
     expect(parse('{"a":"yes"}')).toMatchObject({ ok: false, error: { reason: "code" } })
   })
 
-  it("that throws is a bug of the schema", async () => {
+  it("that throws is a bug in the schema", async () => {
     const schema = toStandardJsonSchema(
       v.pipe(
         v.object({ a: v.string() }),

@@ -386,7 +386,7 @@ describe("a parsed answer", () => {
         z.object({ child: node.optional(), kind: z.literal("b") }),
       ]),
     )
-    // Each level is decided only after its children: 2^60 steps for a reader that starts again.
+    // Each level is decided only after its children: 2^60 steps for a reader that starts over.
     let value: unknown = { child: null, kind: "b" }
     for (let level = 0; level < 60; level++) value = { child: value, kind: "wrong" }
     expect(compileAnswer(node).parsePartial(JSON.stringify(value))).toBeDefined()
@@ -522,7 +522,7 @@ describe("answers that do not fit", () => {
     ]
     expect(paths(z.union([z.string(), user]), wrong)).toEqual(expected)
     expect(paths(z.union([z.literal("none"), z.union([z.null(), user])]), wrong)).toEqual(expected)
-    // Found by compile-answer-property: two strings that are too long weighed more than a missing map.
+    // Found by compile-answer-property: two strings that are too long outweighed a missing map.
     const entries = ["2024-01-01", "2025-01-01"].map((key) => ({ key, value: "x".repeat(21) }))
     const map = z.map(z.date(), z.string().max(20))
     expect(paths(z.union([map, z.null()]), entries).map(([code]) => code)).toEqual(["too_big", "too_big"])

@@ -7,7 +7,7 @@ export interface HammerOptions {
   seed: number
   requests: number
   limitTokens: number
-  /** Requests at the same time. */
+  /** Concurrent requests. */
   concurrency: number
 }
 
@@ -18,7 +18,7 @@ export interface HammerResult {
   billedCalls: number
   spentNanoUsd: number
   spentTokens: number
-  /** In both units; 0 at the end. */
+  /** In both units; must be 0 at the end. */
   reserved: number
   attempts: number
   answered: number

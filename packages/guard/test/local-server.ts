@@ -1,7 +1,7 @@
 import { startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeEach } from "vitest"
 
-/** An imitation of the providers with a ledger of its own: one for each test file, without faults and entries before each test. */
+/** The local provider with its own ledger: one per test file, with no faults or entries before each test. */
 export const server = await startLocalProvider()
 
 afterAll(() => server.close())

@@ -117,7 +117,7 @@ describe("a bound", () => {
     }
   })
 
-  it("counts a cache write of an hour unless the caller excludes it and writes happen on request", () => {
+  it("counts a one-hour cache write unless the caller excludes it and writes happen on request", () => {
     const bound = (cacheWrites?: "any" | "5m" | "none") =>
       upperBound("claude-opus-5-5", {
         inputTokens: 1000,

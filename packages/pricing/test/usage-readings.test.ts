@@ -300,7 +300,7 @@ describe.each(Object.entries(readers))("%s of anything", (_name, read) => {
         const reading = read(raw)
         if (reading.status === "none") return
         for (const count of USAGE_COUNTS) expect(reading.usage[count] ?? 0).toBeGreaterThanOrEqual(0)
-        // The model of the test has no tiers and is not billed by the second.
+        // The test's model has no tiers and is not billed by the second.
         const { serviceTier: _tier, region: _region, audioSeconds: _seconds, ...counts } = reading.usage
         expect(table.costOf("model", counts).nanoUsd).toBeGreaterThanOrEqual(0)
         const merged = largerReading(reading, readOpenAIChatUsage({ prompt_tokens: 5, completion_tokens: 5 }))

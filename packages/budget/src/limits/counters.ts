@@ -138,7 +138,7 @@ function longerKeepMs({ keepMs, endsAt }: CallCounter, other: number | null): nu
   return Math.max(keepMs, other)
 }
 
-/** The counter of the window before that of a counter; undefined without a window. */
+/** The same counter in the previous window; undefined without a window. */
 export function counterBefore({ limits, value, startsAt, unit }: CallCounter): Name | undefined {
   if (startsAt === null) return undefined
   const { scope, window } = limits[0]!
@@ -152,7 +152,7 @@ export function areOpen(counters: readonly CounterRef[], now: Millis): boolean {
 }
 
 const MAX_FINGERPRINT_LENGTH = 64
-/** Hashing the limits of a subject takes longer than the rest of a fingerprint (bench/facade.mjs). */
+/** Cached, because hashing a subject's limits takes longer than the rest of a fingerprint (bench/facade.mjs). */
 const limitsHashes = new LruMap<string, string>(10_000)
 
 /**

@@ -72,7 +72,7 @@ export interface PlannedLimit {
   window: LimitWindow
   /** Ascending. */
   alerts: readonly Threshold[]
-  /** The most that is carried over from the window before, in the unit of the limit. */
+  /** Maximum that is carried over from the previous window, in the unit of the limit. */
   carryOver: number
   optional: boolean
   /** How long after its last use a counter without a window is forgotten; null: never. */

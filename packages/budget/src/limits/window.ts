@@ -156,7 +156,7 @@ export interface LimitWindow {
   per: WindowPeriod
   /** Null unless `per` is a calendar period. */
   timeZone: string | null
-  /** How much later than midnight of its first day a calendar period starts. */
+  /** How long after midnight of its first day a calendar period starts. */
   startMs: number
   /** Length of fixed windows; null: calendar periods, or no end. */
   lengthMs: number | null
@@ -173,7 +173,7 @@ const LONGEST_MS: Readonly<Record<CalendarPeriod, number>> = {
   quarter: 92 * DAY + 2 * HOUR,
 }
 
-/** The longest that a window can last, in milliseconds; null: it never ends. */
+/** Maximum length of a window, in milliseconds; null: it never ends. */
 export function longestMs({ per, timeZone, lengthMs }: LimitWindow): number | null {
   return timeZone === null ? lengthMs : LONGEST_MS[per as CalendarPeriod]
 }

@@ -75,7 +75,7 @@ export class MemoryLedger implements UsageLedger {
     return { removed: old.length }
   }
 
-  /** Scans the entries of this moment. */
+  /** Scans the entries that exist now. */
   async *#scan(partition: Name, filter: UsageFilter, { newestFirst, after }: ScanOptions): AsyncGenerator<StoredEntry> {
     const sorted = this.#entriesOf(partition)
     const step = newestFirst ? -1 : 1

@@ -58,6 +58,8 @@ const ADVICE = { url: CLIENT, uri: CLIENT, host: CLIENT, connectionString: CLIEN
  * const budget = createBudget({ store: redisStore({ client: new Redis(process.env.REDIS_URL) }), limits })
  */
 export function redisStore(options: RedisStoreOptions): BudgetStore {
+  if (typeof options === "string")
+    throw new InvalidArgumentError("options", "an object such as { client: new Redis(url) }", options)
   checkOptions(options, OPTIONS, "options", ADVICE)
   const { client, prefix = "p2", now } = options
   checkClient(client)

@@ -46,7 +46,7 @@ export function abortable<T>(promise: Promise<T>, signals: readonly AbortSignal[
   })
 }
 
-/** Waits until the promise resolves or the time is over. */
+/** Waits until the promise resolves or the time is up. */
 export async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const timeout = new Promise<void>((resolve) => {

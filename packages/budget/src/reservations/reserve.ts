@@ -1,5 +1,5 @@
 import { AbortedError, checkOptions, InvalidArgumentError } from "@p2/core"
-import type { OnExpire, ReserveOptions, ReserveResult, RoomWait } from "../api/budget"
+import type { OnExpire, ReserveOptions, ReserveResult, ReserveWait } from "../api/budget"
 import { type BudgetContext, readCallback, readOnExpire } from "../api/budget-context"
 import { IdempotencyKeyMismatchError, ReservationHeldError, ReservationResolvedError } from "../api/errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
@@ -50,7 +50,7 @@ const RESERVE_ADVICE = {
   model: IN_SUBJECT,
 } as const
 
-type ReserveOutcome = { wait?: RoomWait | undefined } & (
+type ReserveOutcome = { wait?: ReserveWait | undefined } & (
   | { status: "admitted"; reservation: BudgetReservation }
   | ({ status: "denied" } & Denial)
 )
@@ -168,7 +168,7 @@ function expiryAmount(context: BudgetContext, own: OnExpire | undefined, amount:
   return expiry
 }
 
-/** Tries once. Tries of a key that several calls may use run one after another in this process. */
+/** Tries once. In this process, tries of a key that several calls may use run one after another. */
 function reserveOnce(context: BudgetContext, call: ReserveCall): Promise<ReserveOutcome> {
   const { idempotencyKey, partition, signals, isKeyOwned } = call
   const attempt = new ReserveTry(context, call)
@@ -243,7 +243,7 @@ class ReserveTry {
     for (let round = 1; ; ) {
       const counters = this.#counters()
       if (counters.some(carriesOver)) await carryOvers.grant(partition, counters)
-      // Directly before the request: `releaseSent` of an aborted call releases only what was sent before.
+      // Set right before the request: `releaseSent` of an aborted call releases only what was sent by then.
       throwIfAborted(signals, "`reserve`")
       const reply = await this.#send(counters)
       clock.update(partition, reply.now)

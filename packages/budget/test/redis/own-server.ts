@@ -14,7 +14,7 @@ if (noServer && process.env.CI === "true") throw new Error("No redis-server, and
 /** Timeout for tests of other behavior: longer than a busy machine takes. */
 export const PATIENT = { timeoutMs: 20_000 }
 
-/** A server, a client of it and a store as the budget calls it. All end with the test. */
+/** A server, its client, and a store as the budget calls it. All end with the test. */
 export async function serverAndStore(
   options: { args?: string[]; store?: Partial<RedisStoreOptions> } = {},
 ): Promise<{ server: RedisServer; client: Redis; store: BudgetStore }> {

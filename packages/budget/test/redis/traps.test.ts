@@ -216,7 +216,7 @@ describe.skipIf(noServer)("what can go wrong with Redis unnoticed", () => {
     expect(await store.reserve(mixed)).toMatchObject({ status: "stale-window", which: [1] })
   })
 
-  it("works on a connection of its own that queues and resends nothing, and closes only that", async () => {
+  it("works on its own connection, which queues and resends nothing, and closes only that", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
     await client.ping()
     await store.reserve(request("r1"))
@@ -345,7 +345,7 @@ describe.skipIf(noServer)("what can go wrong with Redis unnoticed", () => {
     await other.close?.()
   })
 
-  it("closed before it was connected: waiting calls end at once", async () => {
+  it("closed before it was connected: waiting calls end immediately", async () => {
     const { server, store } = await serverAndStore({ store: PATIENT })
     await server.kill()
     const call = failureOf(store.reserve(request("r1")))
@@ -405,7 +405,7 @@ describe.skipIf(noServer)("what can go wrong with Redis unnoticed", () => {
     expect(Math.min(...entries.map(({ at }) => at))).toBe(now + 3_600_000)
   })
 
-  it("calls of one tick, far more than one write takes, each get their own reply", async () => {
+  it("calls of one tick, far more than fit into one write, each get their own reply", async () => {
     const { store } = await serverAndStore({ store: PATIENT })
     await store.reserve(request("first"))
     const amounts = Array.from({ length: 100 }, (_, index) => index + 1)

@@ -37,7 +37,7 @@ export async function runProcesses(
         done += message.operations
         for (const [key, cost] of message.settles) journal.settles.set(key, cost)
         journal.adjustments.push(...message.adjustments)
-        // At once, while calls of its other lanes are in flight.
+        // Immediately, while calls of its other lanes are in flight.
         if (done >= maxOperations || journal.operations >= options.operations) child.kill("SIGKILL")
       })
       const [code, signal] = (await ended) as [number | null, string | null]

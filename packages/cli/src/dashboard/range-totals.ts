@@ -12,11 +12,13 @@ const MAX_RECENT_MS = 90_000
  * How often old entries are read again, because corrections may have changed them; less often if reading takes long.
  */
 const RELOAD_AFTER_MS = 60_000
-/** Reading the whole range may use at most this part of the time. */
+/** Reading the whole range may take at most this fraction of the time. */
 const LOAD_SHARE = 1 / 50
 /** How long the first view may wait for the whole range; then it shows what has been read. */
 const FIRST_WAIT_MS = 1_000
-/** Stores on a database read 1,000 entries at once, and one more than a page to know whether it is the last. */
+/**
+ * Stores on a database read at most 1,000 entries at a time, and one more than a page to know whether it is the last.
+ */
 const PAGE = 999
 const MAX_SERIES = 5
 const MAX_ROWS = 50
@@ -83,7 +85,7 @@ export class RangeTotals {
     return viewOf({ range: this.#options.range, now }, settled, recent)
   }
 
-  /** The old part. Starts to read it again if that is due; waits, but not for long, if it was never read. */
+  /** The old part. Starts reading it again if that is due; waits briefly if it was never read. */
   async #loaded(now: number, tags: readonly string[]): Promise<Settled> {
     if (this.#isDue(now, tags))
       this.#loading ??= this.#load(now, tags)

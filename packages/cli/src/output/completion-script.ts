@@ -59,7 +59,7 @@ complete -o default -F _p2 p2
 `
 }
 
-/** No variable is called `commands`: that is zsh's own, which completes the command after `--`. */
+/** No variable is called `commands`: zsh uses that name to complete the command after `--`. */
 function zshScript(commands: readonly Completed[]): string {
   return `#compdef p2
 _p2() {

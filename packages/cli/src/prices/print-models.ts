@@ -35,7 +35,7 @@ export function printModels({ provider, asJson }: { provider: string | undefined
 /** Billed with every call, instead of tokens or in addition to them. */
 const PIECES = ["request", "image", "second", "character"] as const
 
-/** Such as `$0.12 per image`. */
+/** For example `$0.12 per image`. */
 function pricesOfPieces(rates: Price["rates"]): string {
   return PIECES.flatMap((kind) => (rates[kind] === undefined ? [] : `${perPiece(rates[kind])} per ${kind}`)).join(", ")
 }

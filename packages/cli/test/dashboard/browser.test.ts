@@ -10,7 +10,7 @@ import { launchBrowser } from "./support/browser"
 import { seed } from "./support/seed"
 import { type ServedDashboard, serveDashboard } from "./support/served-dashboard"
 
-/** A machine that is busy shows a page slowly. */
+/** A busy machine renders pages slowly. */
 const PAGE_TIMEOUT_MS = 60_000
 
 let browser: Browser
@@ -334,7 +334,7 @@ async function openContext(): Promise<{ page: Page } & AsyncDisposable> {
   return { page: await context.newPage(), [Symbol.asyncDispose]: () => context.close() }
 }
 
-/** What axe finds, of every impact. */
+/** Everything that axe finds, whatever its impact. */
 async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)
   return page.evaluate<string[]>(

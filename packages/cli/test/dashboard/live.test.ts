@@ -50,12 +50,12 @@ describe("the stream", () => {
     expect(sections.calls!.calls[0]).toMatchObject({ errorCode: "budget-exceeded", deniedBy: null, userId: "ada" })
   })
 
-  it("counts every denial at once, though the ledger records them once per minute", async () => {
+  it("counts every denial immediately, although the ledger records them once per minute", async () => {
     await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day" }])
     await using stream = await readSections(served.url, await signIn(served.dashboard))
     for (let index = 0; index < 7; index++) await served.budget.reserve({ subject: ada, amount: "1.50" })
     await soon(() => stream.sections.totals?.sums.denied).toBe(7)
-    // Two entries if a minute ended meanwhile.
+    // Two entries if a minute ended in the meantime.
     await soon(() => stream.sections.calls?.calls.reduce((sum, { count }) => sum + count, 0)).toBe(7)
   })
 

@@ -101,7 +101,7 @@ describe("openStore", () => {
     await expect(opening).rejects.toMatchObject({ kind: "failed", message: expect.stringContaining("P2_HOME") })
   })
 
-  it.skipIf(process.platform !== "linux")("says that a file system takes no folders", async () => {
+  it.skipIf(process.platform !== "linux")("says that a file system allows no folders", async () => {
     await expect(openStore("file:/proc/p2-none/folder/p2.db")).rejects.toMatchObject({
       ...{ kind: "failed", message: expect.stringContaining("could not be created (ENOENT)") },
     })

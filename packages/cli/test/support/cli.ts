@@ -6,7 +6,7 @@ import { build } from "esbuild"
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const workspace = fileURLToPath(new URL("../../../../", import.meta.url))
 
-/** The command line of the sources as a file for plain Node, next to the dependencies of this package. */
+/** The command line, bundled from source into a file for plain Node, next to this package's dependencies. */
 export interface CliFile {
   file: string
   remove(): void

@@ -92,8 +92,8 @@ export async function settleInBudget(
 }
 
 /**
- * Records in the ledger that a request was denied before anything was sent. Never rejects, and waits for the store until
- * the total deadline at most, because a failure to record must not replace the denial.
+ * Records in the ledger that a request was denied before anything was sent. Never rejects, and waits for the store no
+ * longer than the total deadline, because a failure to record must not replace the denial.
  */
 export async function recordDeniedRequest(
   call: GenerateCall,

@@ -8,7 +8,7 @@ import { readAnswerSchema } from "./schema/read-answer-schema"
 
 /** A schema in the forms that providers accept, and parsers for their answers. */
 export interface CompiledAnswer<Answer> {
-  /** 1 to 64 letters, digits, `_`, `-`: the schema's `id` or `title`, else `answer`. */
+  /** 1 to 64 letters, digits, `_` and `-`: the schema's `id` or `title`, else `answer`. */
   readonly name: string
   /** Strict JSON Schema: an object at the root, every property required, none additional. */
   readonly jsonSchema: Readonly<JsonSchema>

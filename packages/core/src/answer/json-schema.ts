@@ -72,6 +72,12 @@ export function jsonSchema<Answer>(schema: JsonSchema): AnswerModel<Answer>
 export function jsonSchema<Answer>(schema: JsonSchema, validator: StandardSchema<Answer>): AnswerModel<Answer>
 export function jsonSchema(schema: JsonSchema, validator?: StandardSchema): AnswerModel {
   if (!isRecord(schema)) throw new InvalidArgumentError("schema", "a JSON Schema that is an object", schema)
+  if ("~standard" in schema)
+    throw new InvalidArgumentError(
+      "schema",
+      "a JSON Schema (pass a schema of a library as it is: `answerModel: schema`)",
+      schema,
+    )
   if (validator !== undefined && typeof validator?.["~standard"]?.validate !== "function")
     throw new InvalidArgumentError("validator", "a Standard Schema", validator)
   const copy = frozenCopy(schema)

@@ -26,7 +26,7 @@ export interface AnswerForm {
   node: AnswerNode
   /** Whether the value is wrapped in `{ answer: … }`, because it is not an object. */
   isWrapped: boolean
-  /** Set if some value is parsed by more than one schema of Zod, so that Zod's work must be bounded. */
+  /** Set if some value is parsed by more than one Zod schema, so that Zod's work must be bounded. */
   alternatives: ZodSchema | undefined
   /** The JSON Schema that was sent. An error may show the keys in it. */
   jsonSchema: string

@@ -40,7 +40,7 @@ export const fault: fc.Arbitrary<Fault> = fc
   })
   .map(({ empty, usage, cut, status, ...usual }) => ({ ...usual, ...empty, ...usage, ...cut, ...status }))
 
-/** One of the faults in a tenth of the calls. */
+/** One of the faults, in a tenth of the calls. */
 function rarely(...faults: Fault[]): fc.Arbitrary<Fault> {
   return fc.oneof({ weight: 9, arbitrary: fc.constant({}) }, fc.constantFrom(...faults))
 }

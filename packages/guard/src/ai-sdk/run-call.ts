@@ -15,7 +15,7 @@ import { LanguageMeter } from "./usage/model-meter"
 import type { UsageContext } from "./usage/usage-readings"
 import { watchStream } from "./watched-stream"
 
-/** One call of a model: how to describe it, send it with changed options, and read its result. */
+/** One model call: how to describe it, send it with changed options, and read its result. */
 export interface ModelCall<Params extends SpecifiedCall, Result> {
   model: SpecifiedModel
   params: Params

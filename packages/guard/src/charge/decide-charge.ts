@@ -74,7 +74,9 @@ function healthOf(end: EndKind): ProviderHealth {
   return end === "failed" || end === "timed-out" ? "failed" : "unknown"
 }
 
-/** A complete answer without usage has no option: the reservation is charged. No provider documents another default. */
+/**
+ * A complete answer without usage has no option: the reservation is charged. No provider documents a different default.
+ */
 function choiceOf(end: EndKind, { serverError = "bound", abort = "bound" }: ChargeOptions): DoubtfulCharge {
   if (end === "failed") return serverError
   return end === "aborted" || end === "timed-out" ? abort : "bound"

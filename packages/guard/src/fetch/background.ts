@@ -19,9 +19,10 @@ import { settleResumed, started } from "./settle-resumed"
 const BACKGROUND_LEASE_MS = 24 * 3_600_000
 
 /**
- * Reserves the bound of a background response under the key that its response id gives, so that a poll in any process
- * can settle it, and releases the reservation of the call that started it. If the budget does not cover both at once,
- * that one is kept: then only a poll in this process can settle it, and its lease ends as usual.
+ * Reserves the bound of a background response under a key derived from its response id, so that a poll in any process
+ * can settle it, and releases the reservation of the call that started it. If the budget does not cover both at the
+ * same time, the original reservation is kept: then only a poll in this process can settle it, and its lease ends as
+ * usual.
  *
  * @returns `repeated`: another call has this response id. Nothing changed: the reservation of this call is to be settled.
  */
@@ -71,7 +72,7 @@ async function reserveResponse(
   }
 }
 
-/** A poll, and its caller. */
+/** A poll and its caller. */
 export interface BackgroundPoll {
   read: Extract<ReadCall, { status: "read" }>
   headers: Headers

@@ -16,8 +16,8 @@ import { reportAttempt } from "./settle-call"
 import { circuitResponse, denialResponse, failureResponse, rejectionResponse } from "./synthetic-response"
 
 /**
- * A `fetch` for the SDK of a provider. Before a call is sent, it reserves the most that the call can cost, in every limit of
- * the budget; afterwards it settles the actual cost. Each HTTP attempt of the SDK is reserved and settled by itself.
+ * A `fetch` for a provider's SDK. Before a call is sent, it reserves the most that the call can cost, in every limit of
+ * the budget; afterwards it settles the actual cost. Each HTTP attempt of the SDK is reserved and settled separately.
  *
  * A call that the budget denies is not sent: the response has status 402 in the provider's error shape, which no SDK
  * retries, and `budgetErrorFrom` finds the `BudgetExceededError` in the SDK's error. A call whose cost has no upper bound gets
@@ -43,7 +43,7 @@ export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<ty
   const { signal, call } = read
   if (signal?.aborted) throw signal.reason
   const prepared = await prepare(guard, read).catch((error: unknown): Prepared => {
-    // As fetch does. Nothing stays reserved.
+    // Rejects as fetch does. Nothing stays reserved.
     if (signal?.aborted) throw signal.reason
     if (P2Error.isInstance(error)) return { status: "not-sent", response: failureResponse(call, error, guard) }
     throw error
@@ -136,7 +136,7 @@ async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
   }
 }
 
-/** The SDKs of OpenAI and Anthropic count their retries in a header. */
+/** OpenAI's and Anthropic's SDKs send their retry count in a header. */
 function attemptOf(headers: Headers): number {
   const retries = Number(headers.get("x-stainless-retry-count") ?? 0)
   return Number.isSafeInteger(retries) && retries >= 0 ? retries + 1 : 1

@@ -131,7 +131,7 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     expect(await balance(budget)).toEqual({ spent: bounds, reserved: 0 })
   })
 
-  it("is settled if nobody reads its stream", async () => {
+  it("is settled if nothing reads its stream", async () => {
     const { model, budget, attempts } = wrap({})
     await model.doStream(callOf())
     await vi.waitFor(() => expect(attempts).toHaveLength(1), 60_000)

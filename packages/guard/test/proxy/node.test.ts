@@ -143,7 +143,7 @@ describe("responses", () => {
     expect(await balance()).toEqual({ spent: 0, reserved: 0 })
   })
 
-  it("that break do so for their reader", async () => {
+  it("that break also break for their reader", async () => {
     upstream.answer(({ response }) => {
       response.writeHead(200, { "content-type": "text/event-stream" }).write(EVENTS[0])
       setImmediate(() => response.destroy())

@@ -14,7 +14,7 @@ export interface Caller {
   steps?(): Promise<unknown>
 }
 
-/** What every guard gets. */
+/** Options of every guard. */
 export interface GuardedBy {
   budget: Budget
   onAttempt: (attempt: GuardAttempt) => void
@@ -23,9 +23,9 @@ export interface GuardedBy {
 /** An SDK under a guard. */
 export interface GuardedSDK {
   name: string
-  /** `onRequest` is called for each request of the SDK, before the budget is asked. */
+  /** `onRequest` is called for each request of the SDK, before the budget reserves. */
   connect(server: LocalProvider, guard: GuardedBy, onRequest: () => void): Caller
-  /** What it has besides plain calls. @defaultValue both */
+  /** What it supports in addition to plain calls. @defaultValue both */
   has?: readonly ("stream" | "steps")[]
   /** False: the endpoint reports no usage, so the upper bound is charged. @defaultValue true */
   isReported?: boolean | undefined
@@ -37,7 +37,7 @@ export interface GuardedSDK {
 
 const ENOUGH = "20.00"
 
-/** The cases of every SDK, against an imitation of the providers that keeps its own ledger. */
+/** The cases of every SDK, against the local provider with its own ledger. */
 export function describeSDKs(sdks: readonly GuardedSDK[]): void {
   /** A caller with its budget, and what passed through the guard. */
   function open(sdk: GuardedSDK, limit: Limit["limit"], store = memoryStore()) {

@@ -102,7 +102,7 @@ test("the meter gets names, JSON and text unchanged", () => {
   ])
 })
 
-test("a keep-alive comment is passed on at once", () => {
+test("a keep-alive comment is passed on immediately", () => {
   const observer = new EventObserver(recordingMeter().meter, { hidesUsage: true })
   expect(Buffer.from(observer.add(encode(": wait\n\n"))).toString()).toBe(": wait\n\n")
 })

@@ -103,7 +103,7 @@ function headersOf({ line, fault }: ClaudeCall, type: string): Record<string, st
   return { "content-type": type, "request-id": `req_${line.id}`, ...fault.headers }
 }
 
-/** A block as it starts in a stream: without what the deltas carry. */
+/** A block as it starts in a stream: without what the deltas contain. */
 function emptied(block: Block): Block {
   if (block.type === "text") return { ...block, text: "" }
   if (block.type === "thinking") return { ...block, thinking: "", signature: "" }

@@ -48,7 +48,7 @@ export function answerImages({ fields, files }: MediaRequest, fault: Fault): Med
   }
 }
 
-/** With `auto` the model chooses: the best image if the fault asks for the most output. */
+/** With `auto` the model chooses: the best image if the fault requests the maximum output. */
 function outputTokens(model: string, { size, quality }: Record<string, unknown>, { fillOutput }: Fault): number {
   const sizes = isOpen(size) ? OWN_SIZES : [String(size)]
   const qualities = isOpen(quality) ? ["low", "medium", "high"] : [String(quality)]

@@ -145,7 +145,7 @@ function headersOf({ line, fault }: ResponsesCall, type: string): Record<string,
   return { "content-type": type, "x-request-id": `req_${line.id}`, ...fault.headers }
 }
 
-/** An item as it starts in a stream: without what the deltas carry. */
+/** An item as it starts in a stream: without what the deltas contain. */
 function emptied(item: Item): Item {
   if (item.type === "function_call") return { ...item, arguments: "", status: "in_progress" }
   if (item.type === "custom_tool_call") return { ...item, input: "", status: "in_progress" }

@@ -4,7 +4,7 @@
 const OPENAI_MODELS = "https://developers.openai.com/api/docs/models"
 /** A price map that many tools read; MIT license. */
 const LITELLM = "https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json"
-/** The day on which the stored copies of pages without a day were read. */
+/** The day on which the stored copies of undated pages were read. */
 const READ = "2026-11-30"
 
 /** A model whose tokens have no price. */
@@ -19,7 +19,7 @@ const DALL_E = { url: "https://github.com/kevinhermawan/Canvas/blob/main/model-i
 export const PIECE_PRICES = {
   "openai/tts-1": byPiece({ character: "0.000015" }, { url: `${OPENAI_MODELS}/tts-1`, day: READ }),
   "openai/tts-1-hd": byPiece({ character: "0.00003" }, { url: `${OPENAI_MODELS}/tts-1`, day: READ }),
-  // Names without quality and size have the most expensive price; names with them follow LiteLLM.
+  // Names without quality and size have the highest price; names with them follow LiteLLM.
   "openai/dall-e-3": byPiece({ image: "0.12" }, DALL_E),
   "openai/standard/1024-x-1024/dall-e-3": byPiece({ image: "0.04" }, DALL_E),
   "openai/standard/1024-x-1792/dall-e-3": byPiece({ image: "0.08" }, DALL_E),
@@ -127,8 +127,9 @@ export const HOSTED_TOOLS = [
 export const IMAGES_AS_OUTPUT = /^(azure|openai)\/gpt-image-(1|1-mini|2)(-20\d\d-\d\d-\d\d)?$/
 
 /**
- * A promotion that its seller guarantees until a day only: from then on the list price may hold at any time, so a bound uses it.
- * The promotion has 4 / 20 USD, the list 5 / 30; a row whose output is not five times its input does not have the promotion.
+ * A promotion that its seller guarantees only until a certain day: from then on the list price may apply at any time,
+ * so a bound uses it. The promotion has 4 / 20 USD, the list 5 / 30; a row whose output is not five times its input
+ * does not have the promotion.
  */
 export const GUARANTEED_UNTIL = {
   names: /(^|[/.])gpt-5\.6-sol([:-](batch|fast))?$/,

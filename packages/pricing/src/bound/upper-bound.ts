@@ -34,7 +34,7 @@ interface BoundCase {
   readonly output: WorstRate
 }
 
-/** Computes the most that a call can cost by a row: the maximum over all cases that may apply. */
+/** Computes the most that a call can cost at a row's prices: the maximum over all cases that may apply. */
 export function boundByRow(priced: PricedRow, options: BoundOptions): Bound {
   const { row } = priced
   const cases = boundCases(priced, options)

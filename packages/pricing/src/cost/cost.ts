@@ -42,7 +42,7 @@ export interface Cost {
   readonly basis: "table" | "provider" | "custom"
   /** Nano-USD that the provider charged above (negative: below) the listed price. Only with basis `provider`. */
   readonly differenceNanoUsd?: number
-  /** The assumptions of the usage, if it had any: see `Usage.assumptions`. */
+  /** The assumptions made when the usage was read, if any: see `Usage.assumptions`. */
   readonly assumptions?: readonly string[]
 }
 

@@ -72,7 +72,7 @@ export class UsageFields {
   constructor(value: unknown, path = "usage", problems: UsageProblem[] = []) {
     this.problems = problems
     this.#path = path
-    const isObject = isRecord(value)
+    const isObject = isRecord(value) && !(value instanceof Promise)
     if (!isObject) problems.push(new InvalidArgumentError(path, "the provider's usage object", value))
     this.#fields = isObject ? value : {}
     this.#unread = new Set(Object.keys(this.#fields))

@@ -20,7 +20,7 @@ function tally(replies: readonly { status: string }[]): Record<string, number> {
 const reserveMany = (t: CaseContext, calls: number, counters: (index: number) => ReserveCounter[]) =>
   Promise.all(range(calls).map((index) => t.tryReserve(`r${index}`, counters(index))))
 
-/** Sends two calls at once, the first one first in every other round. */
+/** Sends two concurrent calls, the first one first in every other round. */
 function race<A, B>(round: number, first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
   if (round % 2 === 0) return Promise.all([first(), second()])
   return Promise.all([second(), first()]).then(([b, a]) => [a, b])

@@ -27,7 +27,7 @@ export const plant = (name: string, caughtBy: readonly string[], changes: Change
 
 type PartitionRequest = { partition: string; key?: string }
 
-/** The correct store with one member changed, in the way in which others are. */
+/** The correct store with one member changed, like the others. */
 export const memberPlant = (
   name: string,
   caughtBy: readonly string[],
@@ -66,7 +66,7 @@ function apply<Owner extends object>(owner: Owner, change: Change<Owner>): void 
   }
 }
 
-/** The correct store behind a connection of which some members are wrong. */
+/** The correct store behind a connection with some faulty members. */
 export const connectionPlant = (
   name: string,
   caughtBy: readonly string[],

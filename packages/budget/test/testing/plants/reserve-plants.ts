@@ -109,7 +109,7 @@ export const reservePlants = [
   plant("fourteen digits", ["large amounts keep every digit", "amounts near 2^53"], {
     sum: (_base, a, b) => Number((a + b).toPrecision(14)),
   }),
-  plant("sums beyond the largest number", ["spent stops at 2^53 − 1"], { sum: (_base, a, b) => a + b }),
+  plant("sums beyond the largest number", ["spent saturates at 2^53 − 1"], { sum: (_base, a, b) => a + b }),
   plant("a limit beyond the largest number", ["a grant on top of the largest limit"], {
     fits(_base, partition, counter, now) {
       const { spent, reserved, granted } = this.stateOf(partition, counter.name, now)

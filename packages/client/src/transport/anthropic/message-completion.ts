@@ -4,8 +4,8 @@ import { ChatCompletion, MessageMeter, type MeterReading, type WireEvent } from 
 type Fields = Record<string, unknown>
 
 /**
- * Reads an answer of Anthropic's Messages API as a chat completion: its text and tool calls in the form of chunks, its usage
- * by the meter of `@p2/guard`.
+ * Reads an answer of Anthropic's Messages API as a chat completion: its text and tool calls as chunks, its usage with
+ * the meter of `@p2/guard`.
  */
 export class MessageCompletion extends ChatCompletion {
   readonly #meter: MessageMeter
@@ -74,7 +74,7 @@ function completionOf({ id, model, content, stop_reason }: Fields): Fields {
   return { id, model, choices: [{ index: 0, message, finish_reason: stop_reason ?? NO_STOP_REASON }] }
 }
 
-/** An event of a stream. Undefined: it has no part of the answer. */
+/** An event of a stream. Undefined: it contains no part of the answer. */
 function chunkOf(event: Fields): Fields | undefined {
   const { index, message, content_block: block, delta } = event
   switch (event.type) {

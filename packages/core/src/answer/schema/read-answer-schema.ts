@@ -60,8 +60,8 @@ function readStandard({ "~standard": standard }: StandardAnswerModel<unknown>): 
 }
 
 /**
- * Valibot throws for the checks of a pipe that JSON Schema cannot express, such as `v.check`. Like the refinements of Zod they
- * are not sent, and the answer is checked by them.
+ * Valibot throws for the checks of a pipe that JSON Schema cannot express, such as `v.check`. Like Zod's refinements,
+ * they are not sent, but the answer is checked against them.
  */
 const VALIBOT_OPTIONS = {
   overrideAction: ({ jsonSchema, errors }: { jsonSchema: JsonSchema; errors: unknown }) =>

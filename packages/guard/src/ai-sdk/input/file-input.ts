@@ -5,7 +5,7 @@ import type { Rejection } from "../../protocols/protocol"
 import { rejected } from "../../protocols/rejection"
 import type { Fields } from "../specification"
 
-/** A file of a prompt, in the forms of the specifications v3 and v4. */
+/** A file in a prompt, in the form of specification v3 or v4. */
 type FileContent =
   | { status: "bytes"; base64: string }
   | { status: "text"; text: string }
@@ -102,7 +102,7 @@ function textOf(base64: string): string {
   try {
     return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)))
   } catch {
-    // No base64: a provider may send the string as it is.
+    // Not base64: a provider may send the string unchanged.
     return base64
   }
 }

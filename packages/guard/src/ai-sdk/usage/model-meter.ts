@@ -77,7 +77,7 @@ export class LanguageMeter implements Pick<Meter, "read"> {
     }
   }
 
-  /** The usage of an answer that broke may be that of its beginning, so it is only a lower bound. */
+  /** The usage of a broken answer may cover only its beginning, so it is only a lower bound. */
   #finish({ finishReason, usage, providerMetadata }: Fields): void {
     this.#serviceTier = tierOf(providerMetadata) ?? this.#serviceTier
     const reading = readModelUsage(usage, this.#context)
@@ -91,7 +91,7 @@ export class LanguageMeter implements Pick<Meter, "read"> {
     if (typeof response.id === "string") this.#generationId = response.id
   }
 
-  /** No token of an output has less than one byte. */
+  /** Every output token has at least one byte. */
   #addOutput(part: unknown): void {
     if (!isRecord(part)) return
     const { delta, text, input } = part

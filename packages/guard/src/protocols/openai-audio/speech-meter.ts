@@ -10,12 +10,12 @@ export interface SpeechMeterOptions {
   maxOutputTokens: number
 }
 
-/** No page says whether a character is a code point. */
+/** No documentation says whether a character is a code point. */
 const ASSUMPTIONS = ["characters are UTF-16 code units"]
 
 /**
- * Reads the usage of speech. A file has none: a model that is billed by the character bills those of the text. Events end with
- * `speech.audio.done`, which has the tokens.
+ * Reads the usage of speech. A file has none: a model that is billed per character bills those of the text. Events end
+ * with `speech.audio.done`, which has the tokens.
  */
 export class SpeechMeter implements Meter {
   readonly #options: SpeechMeterOptions

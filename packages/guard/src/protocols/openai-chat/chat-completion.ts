@@ -10,8 +10,8 @@ import { type CalledTool, isBlank, ToolCalls } from "./tool-calls"
 
 /**
  * Reads a chat completion from one JSON body or from the events of a stream: the answer, how it ended, and the usage. An
- * event that cannot be parsed, that reports an error, or that is of another format breaks the answer for good; its usage is
- * still read.
+ * event that cannot be parsed, that reports an error, or that has another format breaks the answer permanently; its
+ * usage is still read.
  */
 export class ChatCompletion implements Meter {
   readonly #provider: string
@@ -84,7 +84,7 @@ export class ChatCompletion implements Meter {
     return this.#reasoning.fields
   }
 
-  /** The strings that may be the answer, the likeliest first: arguments of tool calls, content, empty arguments. */
+  /** The strings that may be the answer, the most likely first: arguments of tool calls, content, empty arguments. */
   get texts(): readonly string[] {
     const blank = this.#calls.arguments.filter(isBlank)
     const filled = this.#calls.arguments.filter((text) => !isBlank(text))
@@ -96,7 +96,7 @@ export class ChatCompletion implements Meter {
     return this.#errorBody
   }
 
-  /** Whether the body is an HTML page: it comes from another server than the intended one. */
+  /** Whether the body is an HTML page, which comes from a server other than the intended one. */
   get isWebPage(): boolean {
     return typeof this.#errorBody === "string" && this.#errorBody.trimStart().startsWith("<")
   }
@@ -253,7 +253,7 @@ function isErrorEvent(event: string): boolean {
   return /error|exception/i.test(event)
 }
 
-/** Events that say that the connection is alive: `event: ping`, `{"type":"ping"}`. */
+/** Keep-alive events: `event: ping`, `{"type":"ping"}`. */
 function isKeepAlive(event: string, data: unknown): boolean {
   if (isRecord(data) && reportsError(data)) return false
   const isPing = /^(?:ping|heartbeat|keep-?alive)$/i
@@ -270,11 +270,11 @@ function groqUsage(body: Record<string, unknown>): unknown {
   return isRecord(body.x_groq) ? body.x_groq.usage : undefined
 }
 
-/** Fields of parts in the formats of OpenAI and Gemini. */
+/** Fields of parts in OpenAI's and Gemini's formats. */
 const PART_FIELDS =
   /^(?:type|text|json|refusal|(?:thought_?)?signature|thought|(?:inline|file)_?data|function_?(?:call|response)|executable_?code|code_?execution_?result|image_url|input_audio)$/i
 
-/** An answer that a server put into a list: one object that is not a part. */
+/** An answer that a server wrapped in a list: one object that is not a part. */
 function isListOfObject(content: unknown): content is [Record<string, unknown>] {
   if (!Array.isArray(content) || content.length !== 1 || !isRecord(content[0])) return false
   return !Object.keys(content[0]).some((name) => PART_FIELDS.test(name))
@@ -293,12 +293,12 @@ function indexOf(choice: Record<string, unknown>): number {
   return Number(choice.index ?? 0)
 }
 
-/** A short string from a provider: not empty, cut to 200 characters. */
+/** A short string from a provider: not empty, truncated to 200 characters. */
 function shortString(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value.slice(0, 200) : undefined
 }
 
-/** The finish reason of a choice: servers also put it into the message, or pass on the field of Anthropic or Gemini. */
+/** The finish reason of a choice: servers also put it into the message, or pass on Anthropic's or Gemini's field. */
 function finishReasonIn(choice: Record<string, unknown>, message: unknown): string | undefined {
   return statedReason(choice) ?? (isRecord(message) ? statedReason(message) : undefined)
 }
@@ -314,7 +314,7 @@ function statedReason({ finish_reason, finishReason, stop_reason }: Record<strin
  * there.
  */
 function shownReason(value: unknown): string | undefined {
-  // The nested form of the AI SDK and of Cohere: `{ "type": "length" }`.
+  // The nested form of the AI SDK and Cohere: `{ "type": "length" }`.
   const reason = isRecord(value) ? (value.unified ?? value.type ?? value.reason ?? value) : value
   if (reason === undefined || reason === null || reason === false) return undefined
   // Removes the detail, as in `content_filter: SAFETY`.

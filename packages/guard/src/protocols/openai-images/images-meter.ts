@@ -7,9 +7,9 @@ import { reportedIn, usageInError } from "../reported-usage"
 export interface ImagesMeterOptions {
   /** The images that the call requests. */
   images: number
-  /** The most output tokens of the call: those of an image that has arrived are unknown until they are reported. */
+  /** Maximum output tokens of the call: those of an image that has arrived are unknown until they are reported. */
   maxOutputTokens: number
-  /** The model is billed by the image, and no usage is reported. */
+  /** The model is billed per image, and no usage is reported. */
   isByImage: boolean
 }
 

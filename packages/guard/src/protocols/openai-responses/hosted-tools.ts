@@ -14,11 +14,14 @@ type Fields = Readonly<Record<string, unknown>>
  */
 const DEFINED_TOOL_TOKENS = 2_048
 
-/** The most results of one file search, and the most tokens of one: https://platform.openai.com/docs/api-reference/vector-stores */
+/**
+ * Maximum number of results of one file search, and maximum tokens of one result:
+ * https://platform.openai.com/docs/api-reference/vector-stores
+ */
 const MAX_FILE_RESULTS = 50
 const TOKENS_PER_FILE_RESULT = 4_096
 
-/** Tools that the caller runs, or that only say how a tool is called. */
+/** Tools that the caller runs, or that only control how a tool is called. */
 const CALLERS_TOOLS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "apply_patch",
   "computer",
@@ -29,17 +32,20 @@ const CALLERS_TOOLS: ReadonlySet<string> = /* @__PURE__ */ new Set([
 /** Items of the input that make further tools available. */
 const ITEMS_WITH_TOOLS: ReadonlySet<string> = /* @__PURE__ */ new Set(["additional_tools", "tool_search_output"])
 
-/** Models whose preview searches cost as much as others; for the rest a preview search costs 2.5 times as much. */
+/**
+ * Models whose preview searches cost the same as other searches; for the rest, a preview search costs 2.5 times as
+ * much.
+ */
 const REASONING_MODEL = /^(gpt-([5-9]|\d\d)(?![\w.-]*-chat)|o\d)/
 
 /** What the hosted tools of a response can do. */
 export interface HostedTools {
   status: "read"
-  /** The most calls of tools that the provider runs; 0: there are none. */
+  /** Maximum number of calls to tools that the provider runs; 0: there are none. */
   calls: number
-  /** The most passes of the model, each of which reads the whole input again. */
+  /** Maximum number of model passes, each of which reads the whole input again. */
   passes: number
-  /** Tools of MCP servers, whose definitions no count of the prompt contains. */
+  /** Tools of MCP servers, whose definitions no prompt count includes. */
   hasRemoteTools: boolean
   webSearches: number
   fileSearches: number
@@ -99,7 +105,7 @@ export function readTools(
   return {
     status: "read",
     calls,
-    // Every call of a remote tool waits for an approval, which is an item of the input.
+    // Every remote tool call waits for an approval, which is an input item.
     passes: 1 + calls + (hasRemoteTools ? approvalsIn(body.input) : 0),
     hasRemoteTools,
     webSearches: kinds.has("webSearch") ? calls : 0,
@@ -115,7 +121,7 @@ function tokensPerCallOf(hosted: readonly Hosted[]): number | undefined {
   return Math.max(0, ...hosted.map(({ tokensPerCall }) => tokensPerCall!))
 }
 
-/** The tools of the call, and those that items of the input add. */
+/** The tools of the call, and those that input items add. */
 function toolLists({ tools, input }: Fields): { list: unknown; path: string }[] {
   const items: readonly unknown[] = Array.isArray(input) ? input : []
   return [

@@ -22,7 +22,7 @@ const FIXED_SEARCH = { models: /(^|\/)gpt-4(o|\.1)-mini(-20\d\d-\d\d-\d\d)?$/, t
 
 export interface ResponseMeterOptions {
   provider: string
-  /** The most calls of hosted tools: further attempts are ignored, and not billed. @defaultValue no maximum */
+  /** Maximum number of hosted tool calls: further attempts are ignored and not billed. @defaultValue no maximum */
   maxToolCalls?: number | undefined
   /** Gigabytes of a container. @defaultValue from the tools in the response */
   containerGB?: number | undefined
@@ -161,7 +161,7 @@ function isSearch({ type, action }: Fields): boolean {
   return kind === undefined || kind === "search"
 }
 
-/** The container of a call of the code interpreter or of a hosted shell. */
+/** The container of a code interpreter or hosted shell call. */
 function containerOf({ type, container_id: id, environment }: Fields): unknown {
   if (type === "code_interpreter_call") return id ?? "unknown"
   return type === "shell_call" && isRecord(environment) ? environment.container_id : undefined

@@ -64,7 +64,7 @@ function searchesOf(plugin: unknown, path: string): number | Rejection {
   return unbounded(`\`${path}\``, "its price is unknown", "Omit it.")
 }
 
-/** The body with the reported cost requested, and with the highest prices per token that the router may choose. */
+/** The body with a request for the reported cost, and with the maximum prices per token that the router may choose. */
 export function withOpenRouterFields(
   body: Readonly<Record<string, unknown>>,
   maxPrice: Readonly<Record<string, number | undefined>> | undefined,

@@ -98,7 +98,7 @@ describe("the meter of a stream", () => {
       usage: undefined,
       error: { code: "overloaded_error", message: "Overloaded" },
     })
-    // An error after the end of the answer does not take the usage back.
+    // An error after the end of the answer does not invalidate the usage.
     expect(read(start, delta, error).usage?.usage.outputTokens).toBe(55)
   })
 
