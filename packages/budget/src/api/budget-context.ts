@@ -1,14 +1,13 @@
 import { InvalidArgumentError } from "@p2/core"
 import { type GivenAmount, readAmount } from "../limits/amount"
-import { type Limit, type PlannedLimit, planLimits } from "../limits/limit"
+import { type Limit, type Limits, type PlannedLimit, planLimits } from "../limits/limit"
 import { toName } from "../limits/names"
 import type { Subject } from "../limits/subject"
 import { Alerts } from "../reservations/alerts"
 import { CarryOvers } from "../reservations/carry-overs"
-import { Heartbeats } from "../reservations/heartbeats"
+import { Heartbeats, Sweeper } from "../reservations/leases"
 import { type BudgetServices, LocalAllowance, StoreClock, Turns } from "../reservations/process-state"
 import { UnconfirmedSettles } from "../reservations/settles"
-import { Sweeper } from "../reservations/sweeper"
 import { WaitingCalls } from "../reservations/waiting"
 import type { BudgetStore, CounterChange, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
@@ -38,7 +37,7 @@ export class BudgetContext implements BudgetServices {
   readonly turns = new Turns()
   readonly heartbeats = new Heartbeats()
   isClosed = false
-  readonly #limitsOf: (subject: Subject) => readonly PlannedLimit[] | Promise<readonly PlannedLimit[]>
+  readonly #limits: readonly PlannedLimit[] | Exclude<Limits, readonly Limit[]>
   readonly #partition: string | ((subject: Subject) => string)
   readonly #onWarning: BudgetOptions["onWarning"]
   #check: Promise<void> | undefined
@@ -54,22 +53,21 @@ export class BudgetContext implements BudgetServices {
     if (typeof partition !== "function") toName(partition, "partition")
     this.#partition = partition
     this.#onWarning = readCallback(options.onWarning, "onWarning")
-    const planned = typeof limits === "function" ? undefined : planLimits(limits, "limits")
-    this.#limitsOf =
-      typeof limits === "function"
-        ? async (subject) => planLimits(await limits(subject), "limits(subject)")
-        : () => planned!
-    this.alerts = new Alerts(readCallback(onAlert, "onAlert"), this.warn, planned ?? [])
+    this.#limits = typeof limits === "function" ? limits : planLimits(limits, "limits")
+    const ofBudget = typeof this.#limits === "function" ? [] : this.#limits
+    this.alerts = new Alerts(readCallback(onAlert, "onAlert"), this.warn, ofBudget)
   }
 
   /** The budget's own limits, those of the call, and those of child budgets. */
-  async limitsFor(
+  limitsFor(
     subject: Subject,
-    extra: readonly Limit[],
+    ofCall: readonly Limit[] = [],
     childLimits: readonly PlannedLimit[],
-  ): Promise<PlannedLimit[]> {
-    const planned = planLimits(extra, "limits")
-    return [...(await this.#limitsOf(subject)), ...planned, ...childLimits]
+  ): PlannedLimit[] | Promise<PlannedLimit[]> {
+    const added = [...planLimits(ofCall, "limits"), ...childLimits]
+    const limits = this.#limits
+    if (typeof limits !== "function") return [...limits, ...added]
+    return Promise.resolve(limits(subject)).then((own) => [...planLimits(own, "limits(subject)"), ...added])
   }
 
   /** After a settle, an expiry or an adjustment: delivers alerts, and wakes waiting calls. */

@@ -5,17 +5,20 @@ import { readEntry, type UsageEntry } from "./entry"
 
 // Entries are built with `Object.assign`: Node 20 is slow at adding fields to a spread object (bench/facade.mjs).
 
+/** The usage entry of an attempt before it is sent. */
+export type AttemptEntry = UsageEntry & { fingerprint: string }
+
 /**
- * The usage entry of an attempt before it is sent. `entry` is the caller's part, as {@link readEntry} returns it.
+ * Creates the entry of an attempt before it is sent. `entry` is the caller's part, as {@link readEntry} returns it.
  * @throws InvalidArgumentError
  */
 export function attemptEntry(
   subject: Subject,
   attempt: { idempotencyKey: string; amount: Amount; fingerprint: string; entry: Partial<UsageEntry> },
-): UsageEntry {
+): AttemptEntry {
   const { idempotencyKey, amount, fingerprint, entry } = attempt
   const { userId, clientId, tags, model = "unknown", requestId = idempotencyKey } = subject
-  const whole: UsageEntry = Object.assign(
+  const whole: AttemptEntry = Object.assign(
     readEntry({ requestId, attempt: 1, userId, clientId, tags, model }, "subject"),
     { status: "succeeded", reservedNanoUsd: 0, costNanoUsd: 0, costSource: "none", tokens: {} } as const,
     entry,
@@ -53,7 +56,7 @@ interface AttemptEnd {
  * @throws InvalidArgumentError
  */
 export function endedEntry(
-  attempt: UsageEntry,
+  attempt: AttemptEntry,
   amount: Amount,
   end: AttemptEnd,
   entry: Partial<UsageEntry>,
