@@ -63,7 +63,7 @@ export class BudgetContext implements BudgetServices {
     subject: Subject,
     ofCall: readonly Limit[] = [],
     childLimits: readonly PlannedLimit[],
-  ): PlannedLimit[] | Promise<PlannedLimit[]> {
+  ): readonly PlannedLimit[] | Promise<readonly PlannedLimit[]> {
     const added = [...planLimits(ofCall, "limits"), ...childLimits]
     const limits = this.#limits
     if (typeof limits !== "function") return [...limits, ...added]

@@ -5,7 +5,7 @@ import type { Amount } from "./amount"
 import type { PlannedLimit } from "./limit"
 import { shortHash } from "./names"
 import { type Scope, SUBJECT_FIELDS, type Subject, type Unit } from "./subject"
-import { windowAt } from "./window"
+import { windowAt, windowName } from "./window"
 
 const DAY_MS = 86_400_000
 const MAX_PLAIN_LENGTH = 38
@@ -32,8 +32,8 @@ export interface CounterIdentity {
  * instants. Limits with the same scope, unit and window, such as `1d` and `day` in UTC, share a counter.
  */
 export function counterName({ scope, value, unit, startsAt, endsAt }: CounterIdentity): Name {
-  const time = startsAt == null || endsAt == null ? "total" : `${startsAt.toString(36)}-${endsAt.toString(36)}`
-  return `${scopeName(scope, value ?? null)}|${UNIT_NAMES[unit]}|${time}`
+  const window = startsAt == null || endsAt == null ? "total" : windowName(startsAt, endsAt)
+  return `${scopeName(scope, value ?? null)}|${UNIT_NAMES[unit]}|${window}`
 }
 
 /** `total`, `u=ada` or `t=team=search`; `u:` and a hash if the value is long or has other characters. */
@@ -109,7 +109,7 @@ export function callCounters(
   now: Millis,
   missing: "throw" | "skip",
 ): CallCounter[] {
-  const counters = new Map<string, CallCounter & { limits: PlannedLimit[] }>()
+  const counters: (CallCounter & { limits: PlannedLimit[] })[] = []
   for (const limit of limits) {
     const value = scopeValue(subject, limit.scope)
     if (value === undefined) {
@@ -118,18 +118,18 @@ export function callCounters(
     }
     const { scope, unit, keepMs } = limit
     const window = windowAt(limit.window, now)
-    const [startsAt, endsAt] = [window?.startsAt ?? null, window?.endsAt ?? null]
-    const name = counterName({ scope, value, unit, startsAt, endsAt })
-    const counter = counters.get(name)
+    const name = `${scopeName(scope, value)}|${UNIT_NAMES[unit]}|${window === null ? "total" : window.name}`
+    const counter = counters.find((each) => each.name === name)
     if (counter === undefined) {
-      counters.set(name, { name, startsAt, endsAt, keepMs, unit, value, limits: [limit] })
+      const { startsAt = null, endsAt = null } = window ?? {}
+      counters.push({ name, startsAt, endsAt, keepMs, unit, value, limits: [limit] })
       continue
     }
     counter.limits.push(limit)
     counter.limits.sort(compareLimits)
     counter.keepMs = longerKeepMs(counter, keepMs)
   }
-  return [...counters.values()]
+  return counters
 }
 
 /** Null is the retention of the store for a window, and no end without a window. */
