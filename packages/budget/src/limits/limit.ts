@@ -135,7 +135,7 @@ function planLimit(input: Limit, argument: string): PlannedLimit[] {
   if (typeof optional !== "boolean") throw new InvalidArgumentError(`${argument}.optional`, "a boolean", optional)
   return readLimitAmounts(input.limit, `${argument}.limit`).map(([unit, limit]) => {
     const alerts = readAlerts(input.alertAt, limit, `${argument}.alertAt`)
-    const carried = thresholdOf(carryOver, limit ?? 0, 0)
+    const carried = carryOver === 0 ? 0 : thresholdOf(carryOver, limit!, 0)
     return { scope, unit, limit, window, alerts, carryOver: carried, optional, keepMs }
   })
 }
