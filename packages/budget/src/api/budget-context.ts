@@ -37,10 +37,12 @@ export class BudgetContext implements BudgetServices {
   readonly turns = new Turns()
   readonly heartbeats = new Heartbeats()
   isClosed = false
+  /** Whether the check of the store's configuration has passed. */
+  isChecked = false
   readonly #limits: readonly PlannedLimit[] | Exclude<Limits, readonly Limit[]>
-  readonly #partition: string | ((subject: Subject) => string)
+  readonly #partition: Name | ((subject: Subject) => string)
   readonly #onWarning: BudgetOptions["onWarning"]
-  #check: Promise<void> | undefined
+  #checking: Promise<void> | undefined
 
   constructor(options: BudgetOptions) {
     this.givenStore = options.store
@@ -50,8 +52,7 @@ export class BudgetContext implements BudgetServices {
     this.onExpire = readOnExpire(options.onExpire ?? "charge", "onExpire")
     this.allowance = readAllowance(options.onStoreFailure)
     const { partition = "main", limits, onAlert } = options
-    if (typeof partition !== "function") toName(partition, "partition")
-    this.#partition = partition
+    this.#partition = typeof partition === "function" ? partition : toName(partition, "partition")
     this.#onWarning = readCallback(options.onWarning, "onWarning")
     this.#limits = typeof limits === "function" ? limits : planLimits(limits, "limits")
     const ofBudget = typeof this.#limits === "function" ? [] : this.#limits
@@ -77,7 +78,8 @@ export class BudgetContext implements BudgetServices {
   }
 
   partitionOf(subject: Subject): Name {
-    return toName(typeof this.#partition === "function" ? this.#partition(subject) : this.#partition, "partition")
+    const partition = this.#partition
+    return typeof partition === "function" ? toName(partition(subject), "partition") : partition
   }
 
   /** Never throws: a callback that throws must not fail the call. */
@@ -96,12 +98,12 @@ export class BudgetContext implements BudgetServices {
   }
 
   /** Checks the store's configuration once, and again before each call as long as the check fails. */
-  requireChecked(): Promise<void> {
-    this.#check ??= this.#firstCheck().catch((error: unknown) => {
-      this.#check = undefined
-      throw error
+  async requireChecked(): Promise<void> {
+    if (this.isChecked) return
+    this.#checking ??= this.#firstCheck().finally(() => {
+      this.#checking = undefined
     })
-    return this.#check
+    await this.#checking
   }
 
   async check(partition?: Name): Promise<StoreCheck> {
@@ -120,6 +122,7 @@ export class BudgetContext implements BudgetServices {
   async #firstCheck(): Promise<void> {
     const { ok, warnings } = await this.check()
     if (!ok) throw misconfigured(`The store "${this.store.name}" is misconfigured: ${warnings.join(" ")}`)
+    this.isChecked = true
   }
 }
 

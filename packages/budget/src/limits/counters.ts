@@ -121,7 +121,7 @@ export function callCounters(
     const name = `${scopeName(scope, value)}|${UNIT_NAMES[unit]}|${window === null ? "total" : window.name}`
     const counter = counters.find((each) => each.name === name)
     if (counter === undefined) {
-      const { startsAt = null, endsAt = null } = window ?? {}
+      const [startsAt, endsAt] = window === null ? [null, null] : [window.startsAt, window.endsAt]
       counters.push({ name, startsAt, endsAt, keepMs, unit, value, limits: [limit] })
       continue
     }
@@ -165,15 +165,12 @@ export function fingerprintOf(counters: readonly CallCounter[], amount: Amount, 
     const withoutWindow = counter.name.slice(0, counter.name.lastIndexOf("|"))
     for (const { window } of counter.limits) {
       const limit = `${withoutWindow}|${window.kind}`
-      // In order, each once.
-      let at = limits.length
-      while (at > 0 && limits[at - 1]! > limit) at--
-      if (limits[at - 1] !== limit) limits.splice(at, 0, limit)
+      if (!limits.includes(limit)) limits.push(limit)
     }
   }
   const amounts = amountsText(amount)
   const charge = onExpire === amount ? "" : amountsText(onExpire)
-  const hash = limitsHashes.getOrCreate(limits.join("\n"), shortHash)
+  const hash = limitsHashes.getOrCreate(limits.sort().join("\n"), shortHash)
   const fingerprint = `${hash} ${amounts}${charge === amounts ? "" : charge}`
   return fingerprint.length <= MAX_FINGERPRINT_LENGTH ? fingerprint : `${hash} ${shortHash(amounts + charge)}`
 }

@@ -117,7 +117,7 @@ export class BudgetReservation implements Reservation, ExtendedLease {
     const costSource = isBound ? "bound" : "custom"
     const end = { status: "succeeded", costNanoUsd: charged.nanoUsd, costSource, isBound } as const
     const ended = endedEntry(this.#state.entry, this.amount, end, entry)
-    return this.#send(this.#request("settled", charged, ended, revision))
+    return await this.#send(this.#request("settled", charged, ended, revision))
   }
 
   async release(entry: Partial<UsageEntry> = {}): Promise<SettleResult> {
@@ -125,7 +125,7 @@ export class BudgetReservation implements Reservation, ExtendedLease {
     if (this.#isSettled) throw new SettleMismatchError(this.idempotencyKey, "released")
     const request = this.#releaseRequest(entry)
     this.#isReleasedHere = true
-    return this.#send(request)
+    return await this.#send(request)
   }
 
   /** Releases what the store may have reserved, and repeats that until the store confirms it. */

@@ -194,7 +194,7 @@ class ReserveCall {
         `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
       )
     try {
-      await this.#context.requireChecked()
+      if (!this.#context.isChecked) await this.#context.requireChecked()
       let isSwept = false
       for (let round = 1; ; ) {
         const counters = this.#openCounters()
