@@ -30,11 +30,14 @@ const result = {
   generationId: "chatcmpl-1",
 }
 
-/** A user and a client whose spending is only counted, as for a request that names them without budgets. */
-const COUNTED = [
-  { scope: "user", limit: null },
-  { scope: "client", limit: null },
-]
+/**
+ * A user and a client whose spending is only counted, as for a request that names them without budgets. The client freezes
+ * its limits, so that they are validated once.
+ */
+const COUNTED = Object.freeze([
+  Object.freeze({ scope: "user", limit: null }),
+  Object.freeze({ scope: "client", limit: null }),
+])
 /** Dollars of a user per day, dollars of a client per hour, and tokens in total. */
 const LIMITED = [
   { scope: "user", limit: { nanoUsd: 9e15 }, per: "day", timeZone: "Europe/Paris" },

@@ -46,7 +46,7 @@ export interface ReserveOptions {
    * @defaultValue a random UUID
    */
   idempotencyKey?: string | undefined
-  /** Limits of this call only, in addition to the budget's own. */
+  /** Limits of this call only, in addition to the budget's own. A list that is frozen with its limits is validated once. */
   limits?: readonly Limit[] | undefined
   /** How long the reservation lives without a heartbeat, in milliseconds; may exceed the store's retention. @defaultValue that of the budget */
   leaseMs?: number | undefined

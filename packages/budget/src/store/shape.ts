@@ -118,8 +118,8 @@ type Fields = Readonly<Record<string, Shape>>
 /** An object whose `status` selects its fields, apart from those that are common to all. */
 export function byStatus(common: Fields, fields: Readonly<Record<string, Fields>>): Shape {
   const shapes = new Map(Object.entries(fields).map(([status, own]) => [status, objectOf({ ...common, ...own })]))
-  const status = objectOf({ status: oneOf(...shapes.keys()) })
-  return (value) => status(value) ?? shapes.get((value as { status: string }).status)!(value)
+  const withStatus = objectOf({ status: oneOf(...shapes.keys()) })
+  return (value) => (shapes.get((value as { status: string } | null)?.status ?? "") ?? withStatus)(value)
 }
 
 /** A shape with a rule for values that have the shape. */

@@ -6,7 +6,7 @@ export function reportedIn(reading: UsageReading): ReportedUsage | undefined {
   return reading.status === "none" ? undefined : { usage: reading.usage, cost: reading.cost }
 }
 
-/** Whether a usage can be that of an answer: no call with content has zero input or zero output tokens. */
+/** Whether a usage can belong to an answer: no call with content has zero input or zero output tokens. */
 export function coversContent({ inputTokens, outputTokens }: Usage, hasContent: boolean): boolean {
   return !hasContent || (inputTokens > 0 && outputTokens > 0)
 }
