@@ -1,11 +1,16 @@
-import { startLocalProvider } from "@p2/local-provider"
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeEach } from "vitest"
 
-/** An imitation of the providers with a ledger of its own: one for each test file, without faults and entries before each test. */
-export const server = await startLocalProvider()
-
-afterAll(() => server.close())
-beforeEach(() => {
-  server.faults.clear()
-  server.ledger.clear()
-})
+/**
+ * Starts an imitation of the providers with a ledger of its own for the calling test file, without faults and entries before
+ * each test. It ends with the file.
+ */
+export async function localServer(): Promise<LocalProvider> {
+  const server = await startLocalProvider()
+  afterAll(() => server.close())
+  beforeEach(() => {
+    server.faults.clear()
+    server.ledger.clear()
+  })
+  return server
+}

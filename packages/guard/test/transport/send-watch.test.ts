@@ -242,7 +242,9 @@ const MOMENTS: Moment[] = [
     run: async ({ open, server }) => {
       server.behavior = hang
       const ids = Array.from({ length: 4 }, () => randomUUID())
-      const running = ids.map((id) => send(open, server.url, { id }))
+      // A client may wait without end for a connection that was lost while it opened: then the caller leaves.
+      const abortAfter = () => new Promise((resolve) => setTimeout(resolve, 10_000).unref())
+      const running = ids.map((id) => send(open, server.url, { id, abortAfter }))
       await server.arrival(ids[0]!)
       await soon()
       server.stopListening()
