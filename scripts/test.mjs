@@ -1,4 +1,5 @@
-// Runs every test of every package from turbo's cache where nothing changed, then says how many passed.
+// Runs the tests of every package from turbo's cache where nothing changed, then says how many passed. `--all`: the slow
+// tests too (CONTRIBUTING.md).
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -22,6 +23,12 @@ if (process.env.REDIS_URL === undefined) {
     )
 }
 
+const arguments_ = process.argv.slice(2)
+if (arguments_[0] === "--all") {
+  arguments_.shift()
+  process.env.P2_SLOW = "1"
+}
+
 // Part of the cache key: a pass on one version of Node proves nothing for another.
 process.env.P2_NODE_VERSION = process.version
 
@@ -32,9 +39,9 @@ const status = runTurbo([
   "test",
   "test:house",
   "--continue",
-  "--concurrency=1",
+  "--concurrency=2",
   "--output-logs=new-only",
-  ...process.argv.slice(2),
+  ...arguments_,
 ])
 const failed = summarize()
 process.exit(status !== 0 || failed > 0 ? 1 : 0)

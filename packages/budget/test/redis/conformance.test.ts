@@ -16,7 +16,7 @@ describe.skipIf(redis === undefined)("redisStore on a single server", () => {
   const factory: SuiteFactory = redisFactory([{ host: hostname, port: Number(port || 6379) }], child.file)
   defineStoreSuite({ describe, it }, factory, {
     name: "conformance",
-    fuzzRuns: 20,
+    fuzzRuns: 5,
     onReport: (report) => {
       expect(report.levels.map(({ level, status, notClaimed }) => [level, status, notClaimed])).toEqual(
         report.levels.map(({ level }) => [level, "passed", 0]),

@@ -39,6 +39,8 @@ function storeWith(members: Partial<Record<keyof BudgetStore, unknown>>): Budget
 }
 
 afterEach(() => {
+  // A spy on a fake timer is removed before the timer.
+  vi.restoreAllMocks()
   vi.useRealTimers()
 })
 

@@ -9,7 +9,9 @@ import { createBudget, memoryStore } from "@p2/budget"
 import OpenAI from "openai7"
 import { afterEach, expect, it, vi } from "vitest"
 import { type GuardAttempt, guardFetch } from "../../src/index"
-import { server } from "../local-server"
+import { localServer } from "../local-server"
+
+const server = await localServer()
 
 setTracingDisabled(true)
 afterEach(() => vi.unstubAllGlobals())

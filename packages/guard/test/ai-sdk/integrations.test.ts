@@ -1,4 +1,8 @@
+import { localServer } from "../local-server"
 import { describeSDKs } from "../sdks/sdk-cases"
-import { INTEGRATIONS } from "./integrations"
+import { FAST } from "./integrations"
 
-describeSDKs(INTEGRATIONS.map((integration) => ({ ...integration, throwsItself: true })))
+describeSDKs(
+  await localServer(),
+  FAST.map((integration) => ({ ...integration, throwsItself: true })),
+)

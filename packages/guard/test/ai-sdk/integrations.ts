@@ -106,3 +106,8 @@ export const INTEGRATIONS: readonly Integration[] = [
     createGoogle3({ baseURL: `${geminiBaseURL}/v1beta`, apiKey: key })("gemini-2.5-flash-lite"),
   ),
 ]
+
+/** One provider for each version; the slow tests add the others. */
+const FAST_NAMES: readonly string[] = ["ai 7, openai", "ai 6, anthropic"]
+export const FAST = INTEGRATIONS.filter(({ name }) => FAST_NAMES.includes(name))
+export const SLOW = INTEGRATIONS.filter(({ name }) => !FAST_NAMES.includes(name))

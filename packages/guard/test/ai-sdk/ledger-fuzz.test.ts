@@ -11,7 +11,9 @@ import { expect, it } from "vitest"
 import { Draw } from "../../fuzz/draw"
 import { budgetMiddleware, CallRejectedError } from "../../src/ai-sdk"
 import type { GuardAttempt } from "../../src/index"
-import { server } from "../local-server"
+import { localServer } from "../local-server"
+
+const server = await localServer()
 
 type Model = ReturnType<typeof wrapLanguageModel>
 type Wrap = (server: LocalProvider, middleware: ReturnType<typeof budgetMiddleware>) => Model

@@ -14,7 +14,9 @@ import { type BudgetMiddlewareOptions, budgetMiddleware } from "../../src/ai-sdk
 import type { GuardAttempt } from "../../src/index"
 import { failure } from "../failure"
 import { balance } from "../fetch/guarded-server"
-import { server } from "../local-server"
+import { localServer } from "../local-server"
+
+const server = await localServer()
 
 function guardFor(limit: string | number, options: Partial<BudgetMiddlewareOptions> = {}) {
   const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit }] })

@@ -2,8 +2,10 @@ import { createBudget, memoryStore } from "@p2/budget"
 import OpenAI from "openai"
 import { describe, expect, it, vi } from "vitest"
 import { type GuardAttempt, type GuardOptions, guardFetch } from "../../src/index"
-import { server } from "../local-server"
+import { localServer } from "../local-server"
 import { balance, guardOver, json } from "./guarded-server"
+
+const server = await localServer()
 
 const CALL = {
   model: "gpt-4o-mini",

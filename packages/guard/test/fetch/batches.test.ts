@@ -5,8 +5,10 @@ import OpenAI7 from "openai7"
 import { describe, expect, it, vi } from "vitest"
 import { budgetErrorFrom, type GuardAttempt, type GuardOptions, guardFetch } from "../../src/index"
 import { failure } from "../failure"
-import { server } from "../local-server"
+import { localServer } from "../local-server"
 import { balance } from "./guarded-server"
+
+const server = await localServer()
 
 type Client = OpenAI6
 

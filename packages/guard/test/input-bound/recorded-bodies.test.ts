@@ -5,7 +5,9 @@ import { AGENT_RUN, RECORDED } from "../../input-bound/recorded-bodies"
 import { ANTHROPIC, FORMATS } from "../../input-bound/wire-formats"
 import { MIN_REPORTS } from "../../src/input-bound/calibrated/ratio-classes"
 import { withMargin } from "../../src/input-bound/provider/provider-bounds"
-import { server } from "../local-server"
+import { localServer } from "../local-server"
+
+const server = await localServer()
 
 describe.each(FORMATS)("$name", (format) => {
   it.each(RECORDED)("bounds the bill: $name", async (recorded) => {

@@ -3,7 +3,9 @@ import { Hono } from "hono"
 import OpenAI from "openai"
 import { expect, it } from "vitest"
 import { createProxy } from "../../src/proxy"
-import { server as provider } from "../local-server"
+import { localServer } from "../local-server"
+
+const provider = await localServer()
 
 it("is a handler of a Hono app", async () => {
   const budget = createBudget({ store: memoryStore(), limits: [{ scope: "user", limit: "1.00" }] })

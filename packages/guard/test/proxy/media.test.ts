@@ -1,10 +1,12 @@
 import Anthropic from "@anthropic-ai/sdk"
 import OpenAI, { toFile } from "openai"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { server as provider } from "../local-server"
+import { localServer } from "../local-server"
 import type { Connection } from "../sdks/integrations"
 import { MEDIA } from "../sdks/media-integrations"
 import { type ProxiedProvider, proxyTo } from "./proxied-provider"
+
+const provider = await localServer()
 
 let proxied: ProxiedProvider
 beforeEach(async () => {

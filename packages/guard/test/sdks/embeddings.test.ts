@@ -7,7 +7,9 @@ import { embed, embedMany } from "ai"
 import OpenAI from "openai"
 import { describe, expect, it } from "vitest"
 import { budgetErrorFrom, guardFetch } from "../../src/index"
-import { server } from "../local-server"
+import { localServer } from "../local-server"
+
+const server = await localServer()
 
 const apiKey = "local"
 const model = "text-embedding-3-small"

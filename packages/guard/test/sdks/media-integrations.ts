@@ -185,3 +185,13 @@ export const MEDIA: readonly MediaIntegration[] = [
   ...aiAudio("ai 7, @ai-sdk/openai", ai7, createOpenAI),
   ...aiAudio("ai 6, @ai-sdk/openai", six, createOpenAI6),
 ]
+
+/** One for each kind of medium, and the AI SDK. The slow tests add the others. */
+const FAST_NAMES: readonly string[] = [
+  "openai 7, images.generate",
+  "openai 7, audio.speech by token",
+  "openai 7, audio.transcriptions by second",
+  "ai 7, @ai-sdk/openai image",
+]
+export const FAST_MEDIA = MEDIA.filter(({ name }) => FAST_NAMES.includes(name))
+export const SLOW_MEDIA = MEDIA.filter(({ name }) => !FAST_NAMES.includes(name))

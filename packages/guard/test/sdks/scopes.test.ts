@@ -9,8 +9,10 @@ import OpenAI from "openai7"
 import { describe, expect, it } from "vitest"
 import { z } from "zod"
 import { guardFetch, withBudget } from "../../src/index"
-import { server } from "../local-server"
+import { localServer } from "../local-server"
 import { connect, INTEGRATIONS } from "./integrations"
+
+const server = await localServer()
 
 function newBudget() {
   return createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: "10.00" }] })

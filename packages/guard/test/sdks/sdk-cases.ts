@@ -3,7 +3,6 @@ import type { LocalProvider } from "@p2/local-provider"
 import { describe, expect, it, vi } from "vitest"
 import { budgetErrorFrom, circuitErrorFrom, type GuardAttempt } from "../../src/index"
 import { failure } from "../failure"
-import { server } from "../local-server"
 
 /** The calls that a case makes. */
 export interface Caller {
@@ -37,8 +36,8 @@ export interface GuardedSDK {
 
 const ENOUGH = "20.00"
 
-/** The cases of every SDK, against the local provider with its own ledger. */
-export function describeSDKs(sdks: readonly GuardedSDK[]): void {
+/** The cases of every SDK, against an imitation of the providers that keeps its own ledger (`localServer`). */
+export function describeSDKs(server: LocalProvider, sdks: readonly GuardedSDK[]): void {
   /** A caller with its budget, and what passed through the guard. */
   function open(sdk: GuardedSDK, limit: Limit["limit"], store = memoryStore()) {
     const budget = createBudget({ store, limits: [{ scope: "total", limit }] })

@@ -109,7 +109,7 @@ const retryingNodeFetch = async (url: string, init: NodeFetchInit) => {
   }
 }
 
-export const TRANSPORTS: readonly Transport[] = [
+const TRANSPORTS: readonly Transport[] = [
   { name: "global fetch", ...defaults, open: () => ({ fetch, close: async () => {} }) },
   {
     name: "a wrapper that retries the global fetch",
@@ -132,3 +132,8 @@ export const TRANSPORTS: readonly Transport[] = [
   },
   ...versions.flatMap(transportsOf),
 ]
+
+/** Older and newer versions of undici than the one that most users have; the slow tests use them too. */
+const isSlow = ({ name }: Transport) => /^undici(6-old|6|8) /.test(name)
+export const FAST = TRANSPORTS.filter((transport) => !isSlow(transport))
+export const SLOW = TRANSPORTS.filter(isSlow)

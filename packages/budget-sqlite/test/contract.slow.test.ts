@@ -1,0 +1,12 @@
+import { afterAll, beforeAll } from "vitest"
+import { childScript } from "../../budget/test/adapters/child-script"
+import { defineAdapterFuzz } from "../../budget/test/adapters/define-adapter-suite"
+import { suiteTarget } from "./support/suite-target"
+
+let script: Awaited<ReturnType<typeof childScript>>
+beforeAll(async () => {
+  script = await childScript(new URL("./support/serve.ts", import.meta.url))
+})
+afterAll(() => script.remove())
+
+defineAdapterFuzz("sqliteStore", (about) => suiteTarget(about, script.path))

@@ -1,0 +1,4 @@
+import { describeTransports } from "./send-watch-cases"
+import { SLOW } from "./sending/transports"
+
+describeTransports(SLOW)
