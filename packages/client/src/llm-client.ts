@@ -27,7 +27,7 @@ import {
 } from "./errors"
 import { formatUsage } from "./format-usage"
 import { firstSettings } from "./generate/attempt-settings"
-import type { GenerateCall, GenerateResult, PlannedCall } from "./generate/generate-call"
+import type { GenerateCall, GenerateResult, PlanInput } from "./generate/generate-call"
 import { countInput, planAttempt, planWithinLimits } from "./generate/plan-attempt"
 import { runAttempts } from "./generate/run-attempts"
 import { checkCallOptions, checkClientOptions, checkMapOptions, checkPlaces } from "./options/check-client-options"
@@ -54,7 +54,7 @@ interface RunMembership {
 
 /** A call before its budget is open. */
 interface BegunCall extends Pick<GenerateCall, "signal" | "wait" | "onText" | "addTurn"> {
-  planned: PlannedCall
+  input: PlanInput
 }
 
 /** Summary of the last call. */
@@ -194,14 +194,14 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
    */
   stream(options: CallOptions = {}): AnswerStream<Answer, Tools> {
     const call = this.#beginCall(options)
-    const planned = { ...call.planned, stream: true }
+    const input = { ...call.input, stream: true }
     const controller = new AbortController()
     const signal = call.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, call.signal])
     return new AnswerStream<Answer, Tools>({
       compiled: this.#compiled,
       controller,
       start: async (onText) =>
-        this.#start({ ...call, planned, onText, signal }) as Promise<GenerateResult<Answer, Tools>>,
+        this.#start({ ...call, input, onText, signal }) as Promise<GenerateResult<Answer, Tools>>,
     })
   }
 
@@ -274,7 +274,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     const batch = await openBatch(opened, { name, maxBudget, decisive, conversations })
     const results = await Promise.all(batch.map((item, index) => this.#resumed(index, item)))
     const callItem = async (index: number) => {
-      const begun = { planned: plans[index]!, signal, wait, onText: undefined, addTurn: () => {} }
+      const begun = { input: plans[index]!, signal, wait, onText: undefined, addTurn: () => {} }
       const result = await this.#run(begun, batch[index]!).catch((error: unknown) => failureOf(error))
       const { receipt } = result
       if (!result.ok) return { index, status: "failed" as const, error: result.error, receipt }
@@ -331,7 +331,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   }
 
   /** What decides the plan of the next call. */
-  #nextCall(): PlannedCall {
+  #nextCall(): PlanInput {
     return {
       request: this.request as Request<unknown>,
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
@@ -339,7 +339,6 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
       routes: this.#routes.all,
       stream: this.request.stream,
       tools: this.#tools,
-      step: 1,
     }
   }
 
@@ -359,13 +358,13 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   #beginCall(options: CallOptions): BegunCall {
     this.#checkOpen()
     checkCallOptions(options)
-    const planned = this.#nextCall()
-    this.#checkCall(planned)
+    const input = this.#nextCall()
+    this.#checkCall(input)
     const { signal, wait = this.#options.wait } = options
-    return { planned, signal, wait, onText: undefined, addTurn: this.msg.openTurn() }
+    return { input, signal, wait, onText: undefined, addTurn: this.msg.openTurn() }
   }
 
-  #checkCall(call: PlannedCall): void {
+  #checkCall(call: PlanInput): void {
     if (call.messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
     // Throws if the cost of a fallback has no upper bound, before the first model is paid.
@@ -388,8 +387,8 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   }
 
   async #run(call: BegunCall, item?: BatchItem): Promise<GenerateResult<Answer, ToolSet | undefined>> {
-    const { charge, onAlert, logger, recordContent = false, clock = systemClock } = this.#options
-    const { planned, signal, wait, onText, addTurn } = call
+    const { charge: chargeOptions, onAlert, logger, recordContent = false, clock = systemClock } = this.#options
+    const { input, signal, wait, onText, addTurn } = call
     const requestId = item?.requestId ?? crypto.randomUUID()
     let result: GenerateResult<unknown, ToolSet | undefined>
     try {
@@ -399,18 +398,17 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
         requestId,
         firstAttempt: item?.firstAttempt ?? 1,
         isResumable: item?.isResumable ?? false,
-        request: planned.request,
-        routes: planned.routes,
+        request: input.request,
+        routes: input.routes,
         instances,
-        messages: planned.messages,
-        compiled: planned.compiled,
-        tools: planned.tools,
-        step: planned.step,
-        stream: planned.stream,
+        messages: input.messages,
+        compiled: input.compiled,
+        tools: input.tools,
+        stream: input.stream,
         budget,
         subject,
         limits,
-        charge,
+        chargeOptions,
         wait,
         onAlert,
         deadlines: this.#deadlines,

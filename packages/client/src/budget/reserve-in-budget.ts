@@ -1,5 +1,5 @@
-import { BudgetExceededError, type UsageEntry } from "@p2/budget"
-import { type Message, type NanoUsd, P2Error, type Request, toUsdNumber, USAGE_COUNTS, type Usage } from "@p2/core"
+import type { UsageEntry } from "@p2/budget"
+import { type Message, P2Error, USAGE_COUNTS, type Usage } from "@p2/core"
 import {
   type AttemptReserveResult,
   type Charge,
@@ -18,8 +18,8 @@ import { DeadlineRace } from "../transport/deadline-race"
 const WAIT_MARGIN_MS = 100
 
 /**
- * Reserves the upper bound of an attempt in all scopes or in none. `not-reserved`: the store failed, or the race ended before
- * the store replied. A reservation that arrives after the race has ended is released, and keeps the client open until then.
+ * Reserves the upper bound of an attempt in all scopes or in none. `not-reserved`: the store failed, the race ended before
+ * the store replied, or the budget found a usage error. A reservation that arrives after the race has ended is released, and keeps the client open until then.
  * @param remainingMs until the total deadline
  */
 export async function reserveInBudget(
@@ -43,7 +43,7 @@ export async function reserveInBudget(
     subject: { userId, clientId, tags, model: route.model, requestId },
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
     limits,
-    entry: reservedEntry({
+    entry: plannedEntry({
       attempt: settings.attempt,
       mode: settings.mode,
       provider: route.provider.name,
@@ -61,7 +61,7 @@ export async function reserveInBudget(
     const releasing = reserving.then<unknown>(
       (late) => late.status === "reserved" && settleAttempt(late.attempt, { status: "released" }),
     )
-    // If the release fails too, the lease expires by itself.
+    // If the release fails too, the budget repeats it until the lease expires.
     waitFor(releasing).catch(() => {})
     const failure = race.error ?? error
     return { status: "not-reserved", error: P2Error.isInstance(failure) ? failure : new UnexpectedError(failure) }
@@ -75,7 +75,8 @@ export function waitWithin(wait: GenerateCall["wait"], remainingMs: number): Gen
 
 /**
  * Settles an attempt with its charge, or releases it, and writes the usage entry in the same round trip. Never rejects,
- * because a failed settle must not lose the answer. The budget retries a `pending` settle.
+ * because a failed settle must not lose the answer. `pending`: the store has not confirmed it. The budget sends it again if the
+ * store failed.
  */
 export async function settleInBudget(
   attempt: ReservedAttempt,
@@ -105,7 +106,7 @@ export async function recordDeniedRequest(
   const { userId, clientId, tags } = subject
   const { model, errorCode } = last
   const entry = {
-    ...reservedEntry(last),
+    ...plannedEntry(last),
     requestId,
     userId,
     clientId,
@@ -119,43 +120,10 @@ export async function recordDeniedRequest(
   race.finish({ abortTransport: false })
 }
 
-/** The denial by `maxBudget`. This process counts `maxBudget`; no store does. */
-export function requestBudgetExceeded(
-  request: Request<unknown>,
-  remainingNanoUsd: NanoUsd,
-  requestedNanoUsd: NanoUsd,
-): BudgetExceededError {
-  const limitNanoUsd = request.maxBudgetNanoUsd ?? 0
-  const spentNanoUsd = limitNanoUsd - remainingNanoUsd
-  return new BudgetExceededError([
-    {
-      scope: "request",
-      window: "total",
-      timeZone: null,
-      unit: "usd",
-      limit: toUsdNumber(limitNanoUsd),
-      limitNanoUsd,
-      granted: 0,
-      grantedNanoUsd: 0,
-      spent: toUsdNumber(spentNanoUsd),
-      spentNanoUsd,
-      reserved: 0,
-      reservedNanoUsd: 0,
-      remaining: toUsdNumber(remainingNanoUsd),
-      remainingNanoUsd,
-      requested: toUsdNumber(requestedNanoUsd),
-      requestedNanoUsd,
-      startsAt: null,
-      resetsAt: null,
-      retryAfterMs: null,
-    },
-  ])
-}
-
 // ── The usage entry of an attempt ──
 
 /** The fields of a usage entry that are known before the attempt is sent. The budget adds those of the subject. */
-function reservedEntry({
+function plannedEntry({
   attempt,
   provider,
   mode,

@@ -11,7 +11,6 @@ import {
 } from "@p2/guard/transport"
 import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
-import { chatBody } from "../generate/chat-body"
 import { type AttemptPlan, attemptId, type GenerateCall } from "../generate/generate-call"
 import { MessageCompletion } from "./anthropic/message-completion"
 import { messagesBody } from "./anthropic/messages-body"
@@ -20,10 +19,7 @@ import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
 import { CONTENT_FILTER, errorInside, failedGeneration, shortString, statusError } from "./provider-failure"
 import { readResponse } from "./read-response"
 
-/**
- * The result of one HTTP call. `arrived`: a completion arrived, usable or not. `failed`: no completion arrived, and
- * `completion` has the part that did.
- */
+/** The result of one HTTP call. `arrived`: a whole completion, usable or not. `failed`: a part of one in `completion`, or none. */
 export type SendResult = ({ status: "arrived" } | { status: "failed"; error: P2Error }) & {
   completion: ChatCompletion
   /** What the completion reports: usage, model, error. */
@@ -36,11 +32,14 @@ export type SendResult = ({ status: "arrived" } | { status: "failed"; error: P2E
 }
 
 /** Makes the HTTP call of an attempt, without retries. Never rejects. */
-export async function sendRequest(call: GenerateCall, plan: AttemptPlan, race: DeadlineRace): Promise<SendResult> {
+export async function sendRequest(
+  call: GenerateCall,
+  plan: AttemptPlan,
+  body: Record<string, unknown>,
+  race: DeadlineRace,
+): Promise<SendResult> {
   const { provider } = plan.route
-  if (race.error !== undefined)
-    return { status: "failed", error: race.error, sent: "not-sent", ...nothingArrived(provider.name) }
-  const body = Object.assign(chatBody(call.request, call.compiled, plan), plan.toolFields)
+  if (race.error !== undefined) return { ...failedSend(plan, race.error), sent: "not-sent" }
   // The id is sent as `X-Client-Request-Id`, where requests can be observed. A guarded `fetch` in the instance would count the
   // call twice; it recognizes the id, and rejects the call. Elsewhere it recognizes the call by `sendCounted`.
   const id = attemptId(call, plan.settings)
@@ -72,6 +71,11 @@ export async function sendRequest(call: GenerateCall, plan: AttemptPlan, race: D
     watch.end()
     race.keepTotal()
   }
+}
+
+/** The result of a call without a response that may have been sent. */
+export function failedSend({ route }: AttemptPlan, error: P2Error): SendResult {
+  return { status: "failed", error, sent: "maybe-sent", ...nothingArrived(route.provider.name) }
 }
 
 /** The fields of a call without a response. */
