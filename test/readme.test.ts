@@ -4,7 +4,7 @@ import { dirname, join } from "node:path"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { execute, outputPattern, transpile, typeProblems, withLocalHosts } from "./code-blocks"
-import { filesBelow, fromRoot, packages, root } from "./workspace"
+import { filesBelow, fromRoot, packages, published, root } from "./workspace"
 
 /*
  * Every `ts` block of every README and docs page is type-checked against the built packages and run in its own process.
@@ -79,6 +79,13 @@ afterAll(async () => {
 describe("the code in the READMEs", () => {
   it("is there", () => {
     expect(blocks.filter((block) => block.run).length).toBeGreaterThan(5)
+  })
+
+  it("is preceded by the TypeScript that it needs, in every library", () => {
+    const libraries = published.filter(({ manifest }) => manifest.bin === undefined)
+    const readmes = libraries.map(({ folder }) => readFileSync(join(folder, "README.md"), "utf8"))
+    const line = "Types need TypeScript 5.6 or later with `moduleResolution` `bundler`, `node16` or `nodenext`;"
+    expect(readmes.filter((readme) => !readme.includes(line))).toEqual([])
   })
 
   it("quotes files word for word", () => {

@@ -31,7 +31,7 @@ function isPool(value: unknown): boolean {
 /**
  * Budget store and usage ledger in PostgreSQL 13 or later, for any number of processes and machines.
  *
- * @throws InvalidArgumentError at once if an option is invalid. The first call connects and creates the tables; it rejects
+ * @throws InvalidArgumentError immediately if an option is invalid. The first call connects and creates the tables; it rejects
  *   with a `StoreError` if that is impossible.
  */
 export function postgresStore(options: PostgresStoreOptions): BudgetStore {

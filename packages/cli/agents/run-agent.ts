@@ -8,7 +8,7 @@ import { startClosedNetwork } from "./closed-network"
 
 const TIMEOUT_MS = 180_000
 const KILL_AFTER_MS = 10_000
-const KEY = "sk-imitation-0123456789abcdef0123456789"
+const KEY = "sk-mock-0123456789abcdef0123456789"
 const TASK = `Write a file hello.txt with the text ${CONTENT}`
 
 /** The fields of the receipt that are checked. */

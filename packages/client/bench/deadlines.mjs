@@ -4,7 +4,7 @@
 // Run after a build: pnpm bench:deadlines.
 import { memoryStore } from "@p2/budget"
 import { LLMClient } from "@p2/client"
-import { eventText, startImitationServer, startSilentServer } from "@p2/local-provider"
+import { eventText, startMockServer, startSilentServer } from "@p2/local-provider"
 
 const ROUNDS = Number(process.env.P2_BENCH_ROUNDS ?? 30)
 const DEADLINE_MS = 100
@@ -57,7 +57,7 @@ const answers = {
   },
 }
 
-const server = await startImitationServer()
+const server = await startMockServer()
 const silent = await startSilentServer()
 const store = memoryStore()
 

@@ -1,9 +1,9 @@
 import {
   type Exchange,
-  type ImitationServer,
   type LocalProvider,
-  startImitationServer,
+  type MockServer,
   startLocalProvider,
+  startMockServer,
 } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { z } from "zod"
@@ -13,10 +13,10 @@ import { providerTable } from "../src/providers/provider"
 import { openClient, Person } from "./open-client"
 
 let provider: LocalProvider
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
   provider = await startLocalProvider()
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 beforeEach(() => provider.faults.clear())
 afterAll(() => Promise.all([provider.close(), server.close()]))

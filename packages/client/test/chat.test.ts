@@ -1,4 +1,4 @@
-import { DONE, eventText, type LocalProvider, startImitationServer, startLocalProvider } from "@p2/local-provider"
+import { DONE, eventText, type LocalProvider, startLocalProvider, startMockServer } from "@p2/local-provider"
 import { countRequestTokens } from "@p2/tokens"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { TextDelta } from "../src/index"
@@ -118,7 +118,7 @@ describe("the deltas of a text stream", () => {
   })
 
   test("begin again after a retry, which `restarted` says", async () => {
-    const server = await startImitationServer()
+    const server = await startMockServer()
     try {
       const chunk = (content: string, finish_reason: string | null = null) =>
         eventText({ choices: [{ index: 0, delta: { content }, finish_reason }] })

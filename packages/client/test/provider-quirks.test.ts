@@ -1,13 +1,13 @@
-import { DONE, type Exchange, eventText, type ImitationServer, startImitationServer } from "@p2/local-provider"
+import { DONE, type Exchange, eventText, type MockServer, startMockServer } from "@p2/local-provider"
 import { createPriceTable } from "@p2/pricing"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { z } from "zod"
 import type { LLMClientOptions } from "../src/index"
 import { openClient } from "./open-client"
 
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 afterAll(() => server.close())
 

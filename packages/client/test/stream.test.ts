@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util"
 import { memoryStore } from "@p2/budget"
-import { DONE, eventText, type LocalProvider, startImitationServer, startLocalProvider } from "@p2/local-provider"
+import { DONE, eventText, type LocalProvider, startLocalProvider, startMockServer } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
 import { openClient, Person } from "./open-client"
 
@@ -97,7 +97,7 @@ test("cancel() aborts the call with its reason", async () => {
 
 /** The partial answers and the result of a stream of these pieces. */
 async function readPieces(pieces: readonly string[], request: object = {}) {
-  await using server = await startImitationServer()
+  await using server = await startMockServer()
   const delta = (content: string, finish: string | null = null) =>
     eventText({ choices: [{ index: 0, delta: { content }, finish_reason: finish }] })
   server.answer(({ response }) => {

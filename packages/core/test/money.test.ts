@@ -112,7 +112,7 @@ describe("usd", () => {
     )
   })
 
-  it("reads every number by its shortest digits, towards zero", () => {
+  it("reads every number by its shortest digits, toward zero", () => {
     fc.assert(
       fc.property(fc.double({ min: -9_007_199, max: 9_007_199, noNaN: true }), (amount) => {
         const nano = usd(amount)

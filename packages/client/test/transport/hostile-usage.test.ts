@@ -1,12 +1,12 @@
-import { DONE, eventText, type ImitationServer, startImitationServer } from "@p2/local-provider"
+import { DONE, eventText, type MockServer, startMockServer } from "@p2/local-provider"
 import { costOf as priceUsage } from "@p2/pricing"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Receipt } from "../../src/index"
 import { openClient } from "../open-client"
 
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 afterAll(() => server.close())
 

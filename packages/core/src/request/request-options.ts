@@ -45,7 +45,7 @@ export interface RequestOptions<Answer = string> {
    * `maxTokens` is not set, and fails otherwise. A structured answer that ended there is always an error. @defaultValue "return"
    */
   onTruncated?: Optional<"return" | "error">
-  /** How much a reasoning model thinks. Hidden reasoning counts towards `maxTokens`. @defaultValue the provider's */
+  /** How much a reasoning model thinks. Hidden reasoning counts toward `maxTokens`. @defaultValue the provider's */
   reasoningEffort?: Optional<ReasoningEffort>
   /** Length of answers, for models that have this setting. @defaultValue the provider's */
   verbosity?: Optional<"low" | "medium" | "high">

@@ -14,14 +14,14 @@ export interface NativeCall {
 export function nativeProtocol(
   name: string,
   calls: fc.Arbitrary<NativeCall>,
-  options: { host: string; imitation: (provider: LocalProvider) => string; headers: Record<string, string> },
+  options: { host: string; localBaseURL: (provider: LocalProvider) => string; headers: Record<string, string> },
 ): FuzzedProtocol {
-  const { host, imitation, headers } = options
+  const { host, localBaseURL, headers } = options
   return {
     name,
     draw(draw, provider) {
       const { path, body, fault } = fc.sample(calls, { seed: draw.between(0, 0x7fff_ffff), numRuns: 1 })[0]!
-      return { url: host + path, sentTo: imitation(provider) + path, headers, body, fault }
+      return { url: host + path, sentTo: localBaseURL(provider) + path, headers, body, fault }
     },
   }
 }

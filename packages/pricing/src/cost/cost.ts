@@ -21,8 +21,8 @@ export interface PriceTier {
 }
 
 /**
- * The actual or maximum cost of a call. `@p2/budget` accepts it as an amount: `nanoUsd` counts towards limits in dollars,
- * `tokens` towards limits in tokens.
+ * The actual or maximum cost of a call. `@p2/budget` accepts it as an amount: `nanoUsd` counts toward limits in dollars,
+ * `tokens` toward limits in tokens.
  */
 export interface Cost {
   /** Nano-USD (1e-9 USD), rounded up once from the exact sum. */

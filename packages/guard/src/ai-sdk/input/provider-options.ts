@@ -36,7 +36,7 @@ const OPENAI: BodyFields = {
     },
     contextManagement: {
       because: "the model runs further passes to compact the conversation",
-      remedy: "Summarize in a call of its own.",
+      remedy: "Summarize in a separate call.",
     },
   },
 }
@@ -58,12 +58,12 @@ const ANTHROPIC: BodyFields = {
     container: { because: "it is billed by time", remedy: "Run code in a tool of your own." },
     compaction: {
       because: "no documented limit holds for the length of the summary",
-      remedy: "Summarize in a call of its own.",
+      remedy: "Summarize in a separate call.",
     },
     contextManagement: {
       when: (value) => JSON.stringify(value).includes("compact"),
       because: "a summary of any length is billed",
-      remedy: "Summarize in a call of its own.",
+      remedy: "Summarize in a separate call.",
     },
   },
 }

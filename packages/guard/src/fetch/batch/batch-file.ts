@@ -78,7 +78,7 @@ function boundOfCall(guard: Guard, call: ProviderCall, endpoint: string | undefi
   if (endpoint !== undefined && endpoint !== pathname)
     return rejected(
       "invalid-body",
-      "A batch has one endpoint. Send the calls of each endpoint in a batch of their own.",
+      "A batch has one endpoint. Send the calls of each endpoint in a separate batch.",
     )
   // What the guard adds to a separate call is not in the file.
   const described = describeCall(call, { ...guard, serviceTier: undefined, maxToolCalls: undefined })

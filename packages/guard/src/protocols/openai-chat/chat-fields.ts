@@ -81,7 +81,7 @@ const VARIANTS: Readonly<Record<string, BodyFields>> = {
     counted: /* @__PURE__ */ words("documents"),
     rejected: {
       compound_custom: {
-        because: "a compound system runs tools and models of its own choice",
+        because: "a compound system runs tools and models that it chooses",
         remedy: "Omit it, and use a plain model.",
       },
       search_settings: {

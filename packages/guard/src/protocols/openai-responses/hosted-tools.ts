@@ -174,7 +174,7 @@ function readTool(
       return unbounded(
         `the tool ${name}`,
         "its images are billed at the price of another model",
-        "Omit it, and generate images in calls of their own.",
+        "Omit it, and generate images in separate calls.",
       )
     default:
       return rejected("unknown-field", `Unknown tool ${name}: its cost is unknown. Omit it.`)
@@ -202,7 +202,7 @@ function webSearch(type: string, tool: string, { countedAs }: CalledModel): Host
   if (type.startsWith("web_search_preview") && !REASONING_MODEL.test(name))
     return unbounded(
       `the tool ${tool}`,
-      "preview searches have a price of their own for models that do not reason",
+      "preview searches have their own price for models that do not reason",
       'Send the tool `{ type: "web_search" }` instead.',
     )
   return { kind: "webSearch", tokensPerCall: undefined, containerGB: 0 }

@@ -27,7 +27,7 @@ export function readOpenRouterFields(
   if (!Array.isArray(models)) return invalidBody("models", "an array of model ids")
   if (!Array.isArray(plugins)) return invalidBody("plugins", "an array of plugins")
   if (models.some((model) => model !== body.model))
-    return unbounded("`models`", "each model has a price of its own", "Send one model, and try the next in your code.")
+    return unbounded("`models`", "each model has its own price", "Send one model, and try the next in your code.")
   const budget = isRecord(reasoning) ? reasoning.max_tokens : undefined
   const reasoningTokens = typeof budget === "number" && Number.isSafeInteger(budget) && budget > 0 ? budget : 0
   let webSearches = 0

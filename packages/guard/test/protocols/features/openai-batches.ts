@@ -29,14 +29,14 @@ export const BATCHES: readonly BatchRow[] = [
   {
     feature: "chat completions",
     line: {},
-    bounded: "as each call by itself, at the price of a batch",
+    bounded: "as each call by itself, at the batch price",
     source: `${BATCH}, ${PRICES}`,
     bound: "equal",
   },
   {
     feature: "Responses, embeddings",
     line: { url: "/v1/embeddings", body: { model: "text-embedding-3-small", input: "Hi" } },
-    bounded: "as each call by itself, at the price of a batch",
+    bounded: "as each call by itself, at the batch price",
     source: `${BATCH}, ${PRICES}`,
     bound: "lower",
   },

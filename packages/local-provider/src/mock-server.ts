@@ -15,7 +15,7 @@ export interface Exchange {
 }
 
 /** A server whose responses a test defines, for responses that the local provider cannot produce. */
-export interface ImitationServer {
+export interface MockServer {
   url: string
   /** Base URL like OpenAI's: `…/v1`. */
   baseURL: string
@@ -30,8 +30,8 @@ export interface ImitationServer {
 /** The event that ends a stream. */
 export const DONE = "data: [DONE]\n\n"
 
-/** Starts a mock server on 127.0.0.1. Until {@link ImitationServer.answer} it answers with status 501. */
-export async function startImitationServer(): Promise<ImitationServer> {
+/** Starts a mock server on 127.0.0.1. Until {@link MockServer.answer} it answers with status 501. */
+export async function startMockServer(): Promise<MockServer> {
   const bodies: Record<string, unknown>[] = []
   let respond: (exchange: Exchange) => void = ({ sendJson }) => sendJson(501, {})
   const server = createServer((request, response) => {
