@@ -2,7 +2,7 @@
 -- KEYS: 1 time
 -- ARGV: 1 clock ('' the server's)
 -- Reply: ok, now, the latest time before
---- @include "shared/values"
+--- @include "shared/records"
 local clock, before = readTime(KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[1])
 writeTime(KEYS[1], clock, 0)

@@ -3,7 +3,7 @@
 -- ARGV: 1 clock ('' the server's), 2 counter name, 3 kind, 4 delta, 5 retentionMs, 6 startsAt and
 --       7 endsAt ('' for null), 8 keep (see forgetTime)
 -- Reply: ok, now, replayed, applied, spent, reserved, granted, peakBefore, peak. Or: mismatch | stale-window, now
---- @include "shared/counters"
+--- @include "shared/records"
 -- Adjustments of counters without a window are kept at least this long.
 local ENDLESS_MS = 90 * 86400000
 local name, kind, delta, retentionMs = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])

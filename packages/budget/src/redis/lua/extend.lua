@@ -2,7 +2,7 @@
 -- KEYS: 1 reservation, 2 leases, 3 time
 -- ARGV: 1 clock ('' the server's), 2 key, 3 leaseMs
 -- Reply: held, now, expiresAt, fingerprint, then per counter: { name, amount, onExpire }. Or: a final state | unknown, now
---- @include "shared/reservations"
+--- @include "shared/records"
 local clock, now = readTime(KEYS[3], ARGV[1])
 if not now then return { 'corrupt', 'time' } end
 local reservation = readReservation(KEYS[1], now)

@@ -4,7 +4,7 @@
 --       6 at and 7 key of the entry before the page ('' from the start), 8 page size
 -- Reply: ok, then per entry: key, at. A page that is not full is the last. If the entry before the page was removed, the page
 --        repeats entries of its millisecond.
---- @include "shared/values"
+--- @include "shared/records"
 local _, now = readTime(KEYS[2], ARGV[1])
 if not now then return { 'corrupt', 'time' } end
 local entries, newestFirst, afterAt, afterKey, count = KEYS[1], ARGV[5] == '1', ARGV[6], ARGV[7], tonumber(ARGV[8])

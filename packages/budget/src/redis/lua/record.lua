@@ -2,7 +2,7 @@
 -- KEYS: 1 entry, 2 entries, 3 time
 -- ARGV: 1 clock ('' the server's), 2 key, 3 ledgerRetentionMs, 4 count, 5 entry
 -- Reply: ok, now
---- @include "shared/ledger"
+--- @include "shared/records"
 local key, ledgerRetentionMs, count = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 local _, now = readTime(KEYS[3], ARGV[1])
 if not now then return { 'corrupt', 'time' } end

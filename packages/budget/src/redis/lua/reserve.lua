@@ -4,7 +4,7 @@
 --       7 ledgerRetentionMs (0: no ledger), 8 pending entry; per counter: name, "amount onExpire 0"; then per counter: amount,
 --       limit ('' for null), keep (see forgetTime)
 -- Reply: status, now, due, detail, then per counter: spent, reserved, granted
---- @include "shared/counters"
+--- @include "shared/records"
 local FIRST_KEY, FIRST_FIELD = 6, 9
 local count = #KEYS - FIRST_KEY + 1
 local FIRST_AMOUNT = FIRST_FIELD + 2 * count
@@ -35,7 +35,6 @@ end
 -- The key comes before the windows and the limits: a retry is the same reservation, even if limits changed in between.
 local isForgotten = false
 if redis.call('EXISTS', reservationKey) == 1 then
---- @include "shared/reservations"
   local reservation = readReservation(reservationKey, now)
   if not reservation then return { 'corrupt', 'reservation' } end
   if reservation.state ~= 'none' then
@@ -47,7 +46,6 @@ if redis.call('EXISTS', reservationKey) == 1 then
   isForgotten = reservation.isForgotten
 end
 if ledgerRetentionMs > 0 then
---- @include "shared/entries"
   local entry = readEntry(KEYS[3], now, ledgerRetentionMs)
   if not entry then return { 'corrupt', 'entry' } end
   if entry.state ~= 'none' and entry.state ~= 'recorded' then return replyWith('resolved', entry.state) end

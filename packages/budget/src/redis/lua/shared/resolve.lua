@@ -1,7 +1,4 @@
---- @include "counters"
---- @include "reservations"
---- @include "entries"
---- @include "ledger"
+--- @include "records"
 
 -- Shared by the scripts that end a reservation.
 -- KEYS: 1 reservation, 2 pending entry, 3 entry, 4 leases, 5 damaged, 6 time, 7 entries, 8... counters
