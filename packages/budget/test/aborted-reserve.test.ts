@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { createBudget, memoryStore, type ReserveOptions } from "../src"
+import { createBudget, memoryStore, type ReserveOptions, StoreError } from "../src"
 import { changedStore } from "./budget-world"
 
 const subject = { userId: "ada" }
@@ -61,6 +61,16 @@ it.each(ways)("a call that %s ends while a window is carried over reserves nothi
   await new Promise((resolve) => setImmediate(resolve))
   expect(await budget.flush()).toBe(true)
   expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0 })
+})
+
+it.each(ways)("a call whose %s has fired is not admitted while the store is down", async (_, by) => {
+  const store = changedStore(memoryStore(), {
+    check: async () => Promise.reject(new StoreError("down", { code: "store-unavailable", applied: "no" })),
+  })
+  const budget = createBudget({ store, limits, onStoreFailure: { allowUpTo: 5 } })
+  const call = (signal: AbortSignal) => budget.reserve({ subject, amount: { usd: 1 }, ...by(signal) })
+  expect(await call(new AbortController().signal)).toMatchObject({ ok: true })
+  await expect(call(AbortSignal.abort())).rejects.toMatchObject({ name: "AbortedError" })
 })
 
 it.each(ways)("a value that is not a signal is a usage error before anything is reserved (%s)", async (_, by) => {

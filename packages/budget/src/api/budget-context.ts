@@ -65,10 +65,14 @@ export class BudgetContext implements BudgetServices {
     ofCall: readonly Limit[] = [],
     childLimits: readonly PlannedLimit[],
   ): readonly PlannedLimit[] | Promise<readonly PlannedLimit[]> {
-    const added = [...planLimits(ofCall, "limits"), ...childLimits]
     const limits = this.#limits
-    if (typeof limits !== "function") return [...limits, ...added]
-    return Promise.resolve(limits(subject)).then((own) => [...planLimits(own, "limits(subject)"), ...added])
+    const added = planLimits(ofCall, "limits")
+    if (typeof limits !== "function") return [...limits, ...added, ...childLimits]
+    return Promise.resolve(limits(subject)).then((own) => [
+      ...planLimits(own, "limits(subject)"),
+      ...added,
+      ...childLimits,
+    ])
   }
 
   /** After a settle, an expiry or an adjustment: delivers alerts, and wakes waiting calls. */

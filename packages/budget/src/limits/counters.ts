@@ -39,15 +39,15 @@ export function counterName({ scope, value, unit, startsAt, endsAt }: CounterIde
 /** `total`, `u=ada` or `t=team=search`; `u:` and a hash if the value is long or has other characters. */
 export function scopeName(scope: Scope, value: string | null): string {
   if (scope === "total") return scope
-  if (typeof scope === "string") return LETTERS[scope] + valuePart([value!])
-  return "tag" in scope ? `t${valuePart([scope.tag, value!])}` : `x${valuePart([scope.child])}`
+  if (typeof scope === "string") return LETTERS[scope] + valuePart(value!)
+  return "tag" in scope ? `t${valuePart(value!, scope.tag)}` : `x${valuePart(scope.child)}`
 }
 
 /** Plain parts contain no `=`, so that the name and the value of a tag stay apart. */
-function valuePart(parts: readonly string[]): string {
-  const joined = parts.join("=")
-  const isPlain = joined.length <= MAX_PLAIN_LENGTH && parts.every((part) => PLAIN.test(part))
-  return isPlain ? `=${joined}` : `:${shortHash(JSON.stringify(parts))}`
+function valuePart(value: string, tag?: string): string {
+  const joined = tag === undefined ? value : `${tag}=${value}`
+  const isPlain = joined.length <= MAX_PLAIN_LENGTH && PLAIN.test(value) && (tag === undefined || PLAIN.test(tag))
+  return isPlain ? `=${joined}` : `:${shortHash(JSON.stringify(tag === undefined ? [value] : [tag, value]))}`
 }
 
 /** The parts of a counter's name. */
@@ -170,7 +170,7 @@ export function fingerprintOf(counters: readonly CallCounter[], amount: Amount, 
   }
   const amounts = amountsText(amount)
   const charge = onExpire === amount ? "" : amountsText(onExpire)
-  const hash = limitsHashes.getOrCreate(limits.sort().join("\n"), shortHash)
+  const hash = limitsHashes.getOrCreate(limits.join("\n"), () => shortHash(limits.sort().join("\n")))
   const fingerprint = `${hash} ${amounts}${charge === amounts ? "" : charge}`
   return fingerprint.length <= MAX_FINGERPRINT_LENGTH ? fingerprint : `${hash} ${shortHash(amounts + charge)}`
 }
