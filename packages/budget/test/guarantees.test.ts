@@ -8,7 +8,7 @@ describe("guarantees on memory", () => {
   it("admits exactly 50 of 1,000 parallel reserves of $0.10 against $5, in 3 scopes, 20 times", async () => {
     for (let round = 0; round < 20; round++) {
       const budget = createBudget({
-        store: memoryStore(),
+        store: memoryStore({ now: () => NOON }),
         limits: [
           { scope: "user", limit: "5", per: "day", timeZone: "Europe/Paris" },
           { scope: "client", limit: "300", per: "month" },

@@ -1,17 +1,12 @@
 import { execFile, spawnSync } from "node:child_process"
 import { closeSync, existsSync, openSync } from "node:fs"
-import { afterAll, beforeAll, expect, it } from "vitest"
-import { bundleCli, type CliFile } from "./support/cli"
+import { expect, inject, it } from "vitest"
 
-let cli: CliFile
-beforeAll(async () => {
-  cli = await bundleCli()
-})
-afterAll(() => cli.remove())
+const cliFile = inject("cliFile")
 
 function p2(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [cli.file, ...args], (error, stdout, stderr) =>
+    execFile(process.execPath, [cliFile, ...args], (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     )
   })
@@ -55,7 +50,7 @@ it("shows control characters of arguments as question marks", async () => {
 
 it.skipIf(!existsSync("/dev/full"))("ends with 3 and a line if its output cannot be written", () => {
   const full = openSync("/dev/full", "w")
-  const { status, stderr } = spawnSync(process.execPath, [cli.file, "models"], { stdio: ["ignore", full, "pipe"] })
+  const { status, stderr } = spawnSync(process.execPath, [cliFile, "models"], { stdio: ["ignore", full, "pipe"] })
   closeSync(full)
   expect([status, String(stderr)]).toEqual([3, "p2: The output could not be written (ENOSPC).\n"])
 })

@@ -153,7 +153,8 @@ test("nothing is sent when the store fails", async () => {
 
 test("getBudgetInfo() describes the call that generate() makes without maxTokens", async () => {
   const request = { userId: "u", userBudget: { limit: "0.0005", per: "day" } as const }
-  const client = openClient(provider, request)
+  const store = memoryStore({ now: () => Date.UTC(2026, 2, 1, 12) })
+  const client = openClient(provider, request, { store })
   const info = await client.getBudgetInfo()
   const result = await client.generate()
   expect(result.ok).toBe(true)

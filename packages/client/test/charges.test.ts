@@ -97,7 +97,8 @@ describe("a provider that always fails", () => {
   const day = "1.00"
   /** Requests of one user until the circuit breaker rejects one. */
   async function untilOpen(request: object = {}) {
-    const options = { budget: createBudget({ store: memoryStore(), limits: [] }) }
+    const store = memoryStore({ now: () => Date.UTC(2026, 2, 1, 12) })
+    const options = { budget: createBudget({ store, limits: [] }) }
     const open = () =>
       openClient(
         provider,

@@ -5,6 +5,7 @@ import { formatUsd } from "@p2/core"
 import axe from "axe-core"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { noonZone } from "../support/noon-zone"
 import { soon } from "../support/soon"
 import { launchBrowser } from "./support/browser"
 import { seed } from "./support/seed"
@@ -123,7 +124,9 @@ describe("the page", () => {
   })
 
   it("shows calls, reservations and denials as they happen, without a reload", async () => {
-    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day", optional: true }])
+    await using served = await serveDashboard([
+      { scope: "user", limit: "1.00", per: "day", timeZone: noonZone(), optional: true },
+    ])
     const { budget } = served
     await using open = await openPage(served)
     const { page, problems } = open

@@ -2,6 +2,7 @@ import { type Budget, type BudgetStore, createBudget, memoryStore, StoreError, t
 import { describe, expect, it } from "vitest"
 import { createDashboard } from "../../src/dashboard/create-dashboard"
 import type { CallsView } from "../../src/dashboard/view"
+import { noonZone } from "../support/noon-zone"
 import { soon } from "../support/soon"
 import { readSections } from "./support/sections"
 import { serveDashboard, signIn } from "./support/served-dashboard"
@@ -18,7 +19,7 @@ describe("the stream", () => {
   it("shows what is reserved, spent and denied as it happens", async () => {
     await using served = await serveDashboard([
       { scope: "total", limit: "2.00" },
-      { scope: "user", limit: "1.00", per: "day" },
+      { scope: "user", limit: "1.00", per: "day", timeZone: noonZone() },
     ])
     const { budget, dashboard, url } = served
     await using stream = await readSections(url, await signIn(dashboard))
@@ -51,16 +52,16 @@ describe("the stream", () => {
   })
 
   it("counts every denial immediately, although the ledger records them once per minute", async () => {
-    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day" }])
+    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day", timeZone: noonZone() }])
     await using stream = await readSections(served.url, await signIn(served.dashboard))
     for (let index = 0; index < 7; index++) await served.budget.reserve({ subject: ada, amount: "1.50" })
     await soon(() => stream.sections.totals?.sums.denied).toBe(7)
-    // Two entries if a minute ended in the meantime.
+    // Two entries if a minute ended meanwhile.
     await soon(() => stream.sections.calls?.calls.reduce((sum, { count }) => sum + count, 0)).toBe(7)
   })
 
   it("says which limit denied a call that the proxy of this process reported", async () => {
-    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day" }])
+    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day", timeZone: noonZone() }])
     const { budget, dashboard, url } = served
     await using stream = await readSections(url, await signIn(dashboard))
     const denied = await budget.reserve({ subject: ada, amount: "1.50" })

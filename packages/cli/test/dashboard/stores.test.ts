@@ -5,6 +5,7 @@ import { startPostgres } from "@p2/postgres-server"
 import { startRedis } from "@p2/redis-server"
 import { afterAll, beforeAll, it } from "vitest"
 import { openStore } from "../../src/store/open-store"
+import { noonZone } from "../support/noon-zone"
 import { soon } from "../support/soon"
 import { readSections } from "./support/sections"
 import { type ServedDashboard, serveDashboard, signIn } from "./support/served-dashboard"
@@ -30,7 +31,7 @@ it.each([
 ] as const)("shows the limits and the ledger of another process's store: %s", async (_name, address) => {
   const limits = [
     { scope: "total", limit: 5 },
-    { scope: "user", limit: "1.00", per: "day", optional: true },
+    { scope: "user", limit: "1.00", per: "day", timeZone: noonZone(), optional: true },
   ] as const
   const shown = await openStore(address(), { limits })
   const other = await openStore(address(), { limits })

@@ -2,6 +2,7 @@ import { chmodSync, existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { noonZone } from "../support/noon-zone"
 import { type CliWorld, createCliWorld } from "../support/run-cli"
 
 const KEY = "sk-planted-0123456789abcdef"
@@ -80,7 +81,7 @@ describe("p2 run", () => {
   })
 
   it("holds a limit per day over two runs, in a file of the data folder", async () => {
-    const user = ["--user", `ada-${process.pid}`, "--budget", "0.0002", "--per", "day"]
+    const user = ["--user", `ada-${process.pid}`, "--budget", "0.0002", "--per", "day", "--time-zone", noonZone()]
     const first = await run(user, CALLER, "3", "100")
     expect(first.stdout).toMatch(/^200/)
     expect(existsSync(join(world.folder, "home", "p2.db"))).toBe(true)

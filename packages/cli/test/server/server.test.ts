@@ -5,6 +5,7 @@ import { join } from "node:path"
 import type { Limit } from "@p2/budget"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { openStore } from "../../src/store/open-store"
+import { noonZone } from "../support/noon-zone"
 import { CALL, PROMPT, type ServedProvider, sendRaw, serveProvider, UPSTREAM_KEY } from "./served-provider"
 
 const folder = mkdtempSync(join(tmpdir(), "p2-server-"))
@@ -52,7 +53,7 @@ describe("a call with a virtual key", () => {
   })
 
   it("must fit the limits of the key and those of the configuration", async () => {
-    const limits = [{ limit: "0.0001", per: "day" as const }]
+    const limits = [{ limit: "0.0001", per: "day" as const, timeZone: noonZone() }]
     const [small, other] = [await served.addKey({ userId: "zoe", limits }), await served.addKey({ userId: "zoe" })]
     const results = [await served.call(small.key), await served.call(small.key), await served.call(small.key)]
     const denied = results.find(({ status }) => status === 402)!

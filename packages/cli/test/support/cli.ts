@@ -2,18 +2,20 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
+import type { TestProject } from "vitest/node"
 
 const root = fileURLToPath(new URL("../../", import.meta.url))
 const workspace = fileURLToPath(new URL("../../../../", import.meta.url))
 
-/** The command line, bundled from source into a file for plain Node, next to this package's dependencies. */
-export interface CliFile {
-  file: string
-  remove(): void
+declare module "vitest" {
+  interface ProvidedContext {
+    /** The command line, bundled from source into a file for plain Node, next to the dependencies of this package. */
+    cliFile: string
+  }
 }
 
-/** Bundles `src/main.ts` with the sources of neighbors, so that tests need no build. */
-export async function bundleCli(): Promise<CliFile> {
+/** Bundles `src/main.ts` with the sources of neighbors, once for all test files, so that they need no build. */
+export async function setup({ provide }: TestProject): Promise<() => void> {
   const folder = mkdtempSync(join(root, "node_modules", ".p2-cli-"))
   const file = join(folder, "main.mjs")
   await build({
@@ -30,5 +32,6 @@ export async function bundleCli(): Promise<CliFile> {
     external: ["commander", "ioredis", "jsonc-parser", "libsql", "pg", "zod"],
     tsconfig: join(workspace, "tsconfig.base.json"),
   })
-  return { file, remove: () => rmSync(folder, { recursive: true, force: true }) }
+  provide("cliFile", file)
+  return () => rmSync(folder, { recursive: true, force: true })
 }

@@ -3,7 +3,7 @@ import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { bundleCli } from "./cli"
+import { inject } from "vitest"
 
 /** How a process ended, and what it wrote. */
 export interface CliEnd {
@@ -37,12 +37,12 @@ export interface CliWorld {
 }
 
 export async function createCliWorld(): Promise<CliWorld> {
-  const bundle = await bundleCli()
+  const cliFile = inject("cliFile")
   const folder = mkdtempSync(join(tmpdir(), "p2-cli-"))
   const running = new Set<ChildProcess>()
   const start: CliWorld["start"] = (args, env = {}) => {
     const own = { PATH: process.env.PATH, HOME: folder, P2_HOME: join(folder, "home"), NO_COLOR: "1", ...env }
-    const child = spawn(process.execPath, ["--no-warnings", bundle.file, ...args], { env: own, cwd: folder })
+    const child = spawn(process.execPath, ["--no-warnings", cliFile, ...args], { env: own, cwd: folder })
     const output = { stdout: "", stderr: "" }
     const listeners = new Set<() => void>()
     for (const name of ["stdout", "stderr"] as const)
@@ -78,7 +78,7 @@ export async function createCliWorld(): Promise<CliWorld> {
   }
   return {
     folder,
-    cliFile: bundle.file,
+    cliFile,
     start,
     run: (args, env) => start(args, env).ended,
     close: async () => {
@@ -89,7 +89,6 @@ export async function createCliWorld(): Promise<CliWorld> {
           return once(child, "exit")
         }),
       )
-      bundle.remove()
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
     },
   }

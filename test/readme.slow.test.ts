@@ -1,0 +1,3 @@
+import { DOCS, describePages } from "./readme-cases"
+
+describePages("docs", DOCS)
