@@ -27,7 +27,7 @@ import {
 } from "./errors"
 import { formatUsage } from "./format-usage"
 import { firstSettings } from "./generate/attempt-settings"
-import type { GenerateCall, GenerateResult, PlannedCall } from "./generate/generate-call"
+import type { GenerateCall, GenerateResult, PlanInput } from "./generate/generate-call"
 import { countInput, planAttempt, planWithinLimits } from "./generate/plan-attempt"
 import { runAttempts } from "./generate/run-attempts"
 import { checkCallOptions, checkClientOptions, checkMapOptions, checkPlaces } from "./options/check-client-options"
@@ -53,7 +53,9 @@ interface RunMembership {
 }
 
 /** A call before its budget is open. */
-type BegunCall = PlannedCall & Pick<GenerateCall, "signal" | "wait" | "onText" | "addTurn">
+interface BegunCall extends Pick<GenerateCall, "signal" | "wait" | "onText" | "addTurn"> {
+  input: PlanInput
+}
 
 /** Summary of the last call. */
 export interface CallMeta {
@@ -171,7 +173,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
    * @throws P2Error with the call's `receipt`. ToolCallsReturnedError if the model called tools that were not run.
    */
   async generateResponse(options: CallOptions = {}): Promise<Answer> {
-    const result: GenerateResult<Answer, ToolSet | undefined> = await this.#generate(options)
+    const result = await this.#start(this.#beginCall(options))
     if (!result.ok) throw result.error
     if (result.finishReason !== "tool-calls") return result.answer
     const names = namesOf(result.toolCalls)
@@ -182,12 +184,8 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
    * Sends the conversation and returns the answer or the error, with the receipt.
    * @throws P2Error of kind `usage` only. It has a `receipt` if the call had begun.
    */
-  generate(options: CallOptions = {}): Promise<GenerateResult<Answer, Tools>> {
-    return this.#generate(options) as Promise<GenerateResult<Answer, Tools>>
-  }
-
-  async #generate(options: CallOptions): Promise<GenerateResult<Answer, ToolSet | undefined>> {
-    return await this.#waitFor(this.#run(this.#beginCall(options)))
+  async generate(options: CallOptions = {}): Promise<GenerateResult<Answer, Tools>> {
+    return this.#start(this.#beginCall(options)) as Promise<GenerateResult<Answer, Tools>>
   }
 
   /**
@@ -196,15 +194,14 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
    */
   stream(options: CallOptions = {}): AnswerStream<Answer, Tools> {
     const call = this.#beginCall(options)
+    const input = { ...call.input, stream: true }
     const controller = new AbortController()
     const signal = call.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, call.signal])
     return new AnswerStream<Answer, Tools>({
       compiled: this.#compiled,
       controller,
-      start: async (onText) => {
-        const result = await this.#waitFor(this.#run({ ...call, stream: true, onText, signal }))
-        return result as GenerateResult<Answer, Tools>
-      },
+      start: async (onText) =>
+        this.#start({ ...call, input, onText, signal }) as Promise<GenerateResult<Answer, Tools>>,
     })
   }
 
@@ -267,18 +264,18 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     } = options
     const prompts = promptsOf(items, options.prompt)
     const call = this.#nextCall()
-    const common = { ...call, signal, wait, onText: undefined, addTurn: () => {} }
-    const calls = prompts.map((messages) => ({ ...common, messages: [...call.messages, ...messages] }))
-    if (calls.length === 0) return []
-    this.#checkCall(calls[0]!)
+    const plans = prompts.map((messages) => ({ ...call, messages: [...call.messages, ...messages] }))
+    if (plans.length === 0) return []
+    this.#checkCall(plans[0]!)
     const opened = await this.#openBudget()
     const name = options.idempotencyKey
     const decisive = [this.request.system, call.compiled?.instructions, ...call.routes.map(({ model }) => model)]
-    const conversations = calls.map(({ messages }) => messages)
+    const conversations = plans.map(({ messages }) => messages)
     const batch = await openBatch(opened, { name, maxBudget, decisive, conversations })
     const results = await Promise.all(batch.map((item, index) => this.#resumed(index, item)))
     const callItem = async (index: number) => {
-      const result = await this.#run(calls[index]!, batch[index]!).catch((error: unknown) => failureOf(error))
+      const begun = { input: plans[index]!, signal, wait, onText: undefined, addTurn: () => {} }
+      const result = await this.#run(begun, batch[index]!).catch((error: unknown) => failureOf(error))
       const { receipt } = result
       if (!result.ok) return { index, status: "failed" as const, error: result.error, receipt }
       if (result.finishReason !== "tool-calls")
@@ -334,7 +331,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   }
 
   /** What decides the plan of the next call. */
-  #nextCall(): PlannedCall {
+  #nextCall(): PlanInput {
     return {
       request: this.request as Request<unknown>,
       compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
@@ -342,7 +339,6 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
       routes: this.#routes.all,
       stream: this.request.stream,
       tools: this.#tools,
-      step: 1,
     }
   }
 
@@ -362,18 +358,23 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   #beginCall(options: CallOptions): BegunCall {
     this.#checkOpen()
     checkCallOptions(options)
-    const call = this.#nextCall()
-    this.#checkCall(call)
+    const input = this.#nextCall()
+    this.#checkCall(input)
     const { signal, wait = this.#options.wait } = options
-    return { ...call, signal, wait, onText: undefined, addTurn: this.msg.openTurn() }
+    return { input, signal, wait, onText: undefined, addTurn: this.msg.openTurn() }
   }
 
-  #checkCall(call: PlannedCall): void {
+  #checkCall(call: PlanInput): void {
     if (call.messages.length === 0) throw new NoMessagesError()
     this.#routes.checkKeys()
     // Throws if the cost of a fallback has no upper bound, before the first model is paid.
     for (let index = 1; index < call.routes.length; index++)
       planAttempt(call, firstSettings(call, { routeIndex: index }), undefined)
+  }
+
+  /** Runs a call, and makes `close` wait for it. */
+  #start(call: BegunCall): Promise<GenerateResult<Answer, ToolSet | undefined>> {
+    return this.#waitFor(this.#run(call))
   }
 
   /** Makes `close` wait for this work. */
@@ -386,7 +387,8 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   }
 
   async #run(call: BegunCall, item?: BatchItem): Promise<GenerateResult<Answer, ToolSet | undefined>> {
-    const { charge, onAlert, logger, recordContent = false, clock = systemClock } = this.#options
+    const { charge: chargeOptions, onAlert, logger, recordContent = false, clock = systemClock } = this.#options
+    const { input, signal, wait, onText, addTurn } = call
     const requestId = item?.requestId ?? crypto.randomUUID()
     let result: GenerateResult<unknown, ToolSet | undefined>
     try {
@@ -396,24 +398,23 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
         requestId,
         firstAttempt: item?.firstAttempt ?? 1,
         isResumable: item?.isResumable ?? false,
-        request: call.request,
-        routes: call.routes,
+        request: input.request,
+        routes: input.routes,
         instances,
-        messages: call.messages,
-        compiled: call.compiled,
-        tools: call.tools,
-        step: call.step,
+        messages: input.messages,
+        compiled: input.compiled,
+        tools: input.tools,
+        stream: input.stream,
         budget,
         subject,
         limits,
-        charge,
-        wait: call.wait,
+        chargeOptions,
+        wait,
         onAlert,
         deadlines: this.#deadlines,
-        signal: call.signal,
-        stream: call.stream,
-        onText: call.onText,
-        addTurn: call.addTurn,
+        signal,
+        onText,
+        addTurn,
         clock,
         logger,
         recordContent,

@@ -10,7 +10,7 @@ export type AttemptReason =
   | "first"
   /** The transport failed, or the provider asked to try again. */
   | "retry"
-  /** The previous answer was invalid and was sent back. */
+  /** The previous answer was invalid and is sent back, or it was empty. */
   | "repair"
   /** The previous answer was truncated; this attempt has a larger `maxTokens`. */
   | "longer"
@@ -29,7 +29,7 @@ export type AttemptReason =
  */
 export type DeadlineName = "total" | "connect" | "first-content" | "idle"
 
-/** Whether the store confirmed the cost of an attempt; `none`: nothing was reserved. */
+/** Whether the store confirmed the cost of an attempt; `none`: it has no reservation, or its reservation was released unsent. */
 export type SettlementStatus = "settled" | "pending" | "none"
 
 /**
@@ -51,7 +51,7 @@ export interface AttemptReceipt {
   attempt: number
   /** The step that the attempt belongs to, from 1. Without tools, a request has one step. */
   step: number
-  /** `<requestId>.<attempt>`: idempotency key of the reservation, sent as `X-Client-Request-Id`. */
+  /** `<requestId>.<attempt>`: idempotency key of the reservation, sent as `X-Client-Request-Id` where requests can be observed. */
   id: string
   reason: AttemptReason
   /** The model as requested and priced. */
@@ -123,17 +123,17 @@ export interface AttemptLimit {
   unit: "usd" | "tokens" | "requests"
 }
 
-/** Milliseconds since the plan was made, just before the reserve, unless a field states another start. */
+/** Milliseconds from the end of planning, just before the amount is reserved, unless a field states another start. */
 export interface AttemptTimings {
   /** Epoch milliseconds, before the plan. */
   startedAt: number
-  /** Duration of the reserve, with the wait. */
+  /** How long the reservation took, with the wait. */
   reserveMs: number
   /** The part of it that the attempt waited for budget which other calls had reserved. */
   waitMs?: number | undefined
   headersMs?: number | undefined
   firstContentMs?: number | undefined
-  /** Duration of the settle. */
+  /** How long the settlement took. */
   settleMs?: number | undefined
   totalMs: number
 }

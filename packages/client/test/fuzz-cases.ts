@@ -113,7 +113,9 @@ export function describeFuzz(stores: readonly (typeof STORES)[number][]): void {
       const codes = new Set<string>()
       const tools = new Set<string>()
       let runs = 0
-      for (let seed = 1; seed <= WORLDS[name]; seed++) {
+      // A world without calls would keep every guarantee. On a slow machine more of them end by a deadline, so more are played.
+      const isCovered = () => codes.size > 5 && tools.has("succeeded") && tools.has("invalid") && runs > 2
+      for (let seed = 1; seed <= WORLDS[name] || (!isCovered() && seed <= 5 * WORLDS[name]); seed++) {
         const world = drawWorld(seed)
         const played = await playWorld(world, kind)
         for (const outcome of played.outcomes) codes.add(outcomeCode(outcome))
@@ -123,10 +125,7 @@ export function describeFuzz(stores: readonly (typeof STORES)[number][]): void {
           failed.push(`pnpm fuzz --store ${name} --seed ${seed}: ${what}\n${inspect(world, { depth: 9 })}`)
       }
       expect(failed).toEqual([])
-      // A world without calls would keep every guarantee.
-      expect(codes.size).toBeGreaterThan(5)
-      expect([...tools]).toEqual(expect.arrayContaining(["succeeded", "invalid"]))
-      expect(runs).toBeGreaterThan(2)
+      expect({ codes, tools, runs, isCovered: isCovered() }).toMatchObject({ isCovered: true })
     })
 
     test("the clients of eight worlds together, each with its own store, keep every guarantee", async () => {

@@ -1,7 +1,7 @@
 import { USAGE_COUNTS, type Usage } from "@p2/core"
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { createPriceTable } from "../src/index"
+import { createPriceTable, usageFromOpenAIChat } from "../src/index"
 import {
   largerReading,
   readAnthropicUsage,
@@ -311,4 +311,42 @@ describe.each(Object.entries(readers))("%s of anything", (_name, read) => {
       { numRuns: 1_000, seed: 17 },
     )
   })
+})
+
+describe("a chat usage of totals and zeros", () => {
+  const zeros = [
+    {},
+    { prompt_tokens_details: null, completion_tokens_details: null },
+    {
+      prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+      completion_tokens_details: { reasoning_tokens: 0, audio_tokens: null, accepted_prediction_tokens: 0 },
+    },
+    { cache_read_input_tokens: 0, cache_creation: { ephemeral_1h_input_tokens: 0 } },
+  ]
+  const others = [
+    { prompt_tokens_details: { cached_tokens: 7 } },
+    { reasoning_tokens: 3 },
+    { sketch_tokens: 9 },
+    { service_tier: "priority" },
+    { completion_tokens: "5" },
+    { total_tokens: undefined },
+    { total_tokens: 40 },
+  ]
+  const counts = { prompt_tokens: 30, completion_tokens: 5, total_tokens: 35 }
+
+  it.each([...zeros, ...others])("%j is read as `usageFromOpenAIChat` reads it", (more) => {
+    const usage = { ...counts, ...more }
+    const reading = readOpenAIChatUsage(usage, "openai")
+    const strict = strictly(() => usageFromOpenAIChat(usage))
+    if (strict === undefined) expect(reading.status).toBe("lower-bound")
+    else expect(reading).toEqual({ status: "exact", usage: strict, cost: undefined })
+  })
+
+  function strictly(read: () => unknown): unknown {
+    try {
+      return read()
+    } catch {
+      return undefined
+    }
+  }
 })

@@ -6,19 +6,37 @@ import type { Route } from "../providers/route"
 import type { AnswerMode } from "../receipt"
 import { rejectsMode, rejectsStreamOptions } from "../transport/provider-failure"
 import type { AttemptOutcome } from "./attempt"
-import type { AttemptPlan, AttemptSettings, GenerateCall, PlannedCall, Remaining } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, GenerateCall, PlanInput, Remaining } from "./generate-call"
 import { narrowerMaxTokens, planAttempt } from "./plan-attempt"
 
-/** The settings of the first attempt with a route. */
+/** The settings of the first attempt of a call. */
 export function firstSettings(
-  { routes, compiled }: PlannedCall,
+  call: PlanInput,
   { routeIndex = 0, attempt = 1 }: { routeIndex?: number; attempt?: number } = {},
 ): AttemptSettings {
+  const first = { attempt, step: 1, stepMessages: [], reason: "first", delayMs: 0, repairs: 0 } as const
+  return { ...first, ...settingsOfRoute(call, routeIndex) }
+}
+
+/** The settings of the first attempt of the next step, after tool calls. `messages`: those calls and their results. */
+export function nextStepSettings(
+  call: PlanInput,
+  settings: AttemptSettings,
+  messages: readonly Message[],
+): AttemptSettings {
+  const { attempt, step, stepMessages, routeIndex } = settings
+  return {
+    ...firstSettings(call, { routeIndex, attempt: attempt + 1 }),
+    step: step + 1,
+    stepMessages: [...stepMessages, ...messages],
+    reason: "tools",
+  }
+}
+
+/** The settings that begin anew with each route. */
+function settingsOfRoute({ routes, compiled }: PlanInput, routeIndex: number) {
   const route = routes[routeIndex]!
   return {
-    attempt,
-    reason: "first",
-    delayMs: 0,
     routeIndex,
     mode: firstMode(route, compiled !== undefined),
     requestsStreamUsage: canRequestStreamUsage(route),
@@ -26,7 +44,6 @@ export function firstSettings(
     maxTokens: undefined,
     narrowed: false,
     retries: 0,
-    repairs: 0,
   }
 }
 
@@ -135,7 +152,7 @@ function retry(call: GenerateCall, settings: AttemptSettings, error: P2Error, re
 function fallback(call: GenerateCall, settings: AttemptSettings): SettingsChange {
   const routeIndex = settings.routeIndex + 1
   if (routeIndex >= call.routes.length) return undefined
-  return { ...firstSettings(call, { routeIndex }), reason: "fallback", repairs: settings.repairs }
+  return { ...settingsOfRoute(call, routeIndex), reason: "fallback" }
 }
 
 /** The longest `Retry-After` that the client waits for. */

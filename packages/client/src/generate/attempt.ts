@@ -2,21 +2,20 @@ import { BudgetExceededError, type RoomWait } from "@p2/budget"
 import type { P2Error } from "@p2/core"
 import { type Charge, decideCharge } from "@p2/guard/charge"
 import { attemptLimit } from "../budget/budget-info"
-import { reserveInBudget, settleInBudget } from "../budget/reserve-in-budget"
-import { settledEntry } from "../budget/usage-entry"
+import { reserveInBudget, settledEntry, settleInBudget } from "../budget/reserve-in-budget"
 import { type DeadlineExceededError, UnexpectedError } from "../errors"
 import type { AttemptReceipt, SettlementStatus } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
-import { type SendResult, sendRequest } from "../transport/send"
-import { hasFile } from "./chat-body"
+import { failedSend, type SendResult, sendRequest } from "../transport/send"
+import { chatBody, hasFile } from "./chat-body"
 import { type AttemptPlan, type AttemptSettings, attemptId, type GenerateCall, type Remaining } from "./generate-call"
 import { judgeAnswer, type Verdict } from "./judge-answer"
 import { planAttempt } from "./plan-attempt"
 
 /**
  * How an attempt ended, with its receipt. `denied`: a limit or the context window denied it. `not-reserved`: the circuit
- * breaker, the store, a deadline or an abort ended it before it had a reservation. For both, nothing was sent. `failed`: it was
- * sent, or could not connect.
+ * breaker, the store, a deadline or an abort ended it, and it has no reservation. For both, nothing was sent. `failed`: it has no
+ * answer, and was sent, may have been sent, or is proven not sent.
  */
 export type AttemptOutcome = { receipt: AttemptReceipt } & (
   | Verdict
@@ -49,6 +48,8 @@ export async function runAttempt(
       return { status: "denied", error, plan, receipt }
     }
 
+    // Before the reserve, so that an error in it leaves no reservation.
+    const body = chatBody(call.request, call.compiled, plan)
     const start = performance.now()
     const reserved = await reserveInBudget(call, plan, race, remaining.ms)
     const { wait } = reserved
@@ -60,9 +61,7 @@ export async function runAttempt(
       return status === "denied" ? { status, error, plan, receipt } : { status: "not-reserved", error, receipt }
     }
 
-    const result = await sendRequest(call, plan, race)
-    const charge = chargeOf(call, plan, result, race)
-    const verdict = await judge(call, plan, result, race)
+    const { result, charge, verdict } = await sendAndJudge(call, plan, body, race)
     abortTransport = verdict.status === "failed"
     const judged = performance.now()
 
@@ -77,9 +76,34 @@ export async function runAttempt(
   }
 }
 
+/**
+ * Sends the request, and decides the charge and the verdict. Never rejects: an unexpected error is charged in full, because the
+ * request may have been sent.
+ */
+async function sendAndJudge(
+  call: GenerateCall,
+  plan: AttemptPlan,
+  body: Record<string, unknown>,
+  race: DeadlineRace,
+): Promise<{ result: SendResult; charge: Charge; verdict: Verdict }> {
+  try {
+    const result = await sendRequest(call, plan, body, race)
+    return { result, charge: chargeOf(call, plan, result, race), verdict: await judge(call, plan, result, race) }
+  } catch (cause) {
+    const error = new UnexpectedError(cause)
+    const { upperBoundNanoUsd: costNanoUsd, inputUpperBound, maxTokens } = plan
+    const bound = { costNanoUsd, tokens: inputUpperBound + maxTokens, costSource: "bound" } as const
+    return {
+      result: failedSend(plan, error),
+      charge: { status: "charged", ...bound, tableCostNanoUsd: undefined, inDoubt: true, health: "unknown" },
+      verdict: { status: "failed", error, text: "" },
+    }
+  }
+}
+
 /** Decides the charge by what the provider reported, by its billing rules, or by the caller's choice. */
 function chargeOf(
-  { request, charge }: GenerateCall,
+  { request, chargeOptions }: GenerateCall,
   plan: AttemptPlan,
   result: SendResult,
   race: DeadlineRace,
@@ -93,6 +117,7 @@ function chargeOf(
     httpStatus,
     reading: httpStatus === undefined ? undefined : reading,
     endedBy: isEndedByRace ? (race.error?.code === "aborted" ? ("caller" as const) : ("deadline" as const)) : undefined,
+    // OpenRouter searches the web and reads files by plugins.
     hasHostedTools: request.online || messages.some(hasFile),
   }
   const reserved = {
@@ -102,7 +127,7 @@ function chargeOf(
     boundOf: (outputTokens: number) => route.upperBound(messages, inputUpperBound, outputTokens).nanoUsd,
     costOf: route.costOf,
   }
-  return decideCharge(evidence, reserved, charge)
+  return decideCharge(evidence, reserved, chargeOptions)
 }
 
 /** The user's schemas may run asynchronous code, so the race limits its time. */
@@ -126,7 +151,7 @@ function unsentReceipt(
   const { settings } = plan
   return {
     attempt: settings.attempt,
-    step: call.step,
+    step: settings.step,
     id: attemptId(call, settings),
     reason: settings.reason,
     model: plan.route.model,
@@ -149,7 +174,7 @@ function unsentReceipt(
 
 /**
  * The receipt of an attempt with a reservation. `start`, `judged` and `settled` are readings of `performance.now()`. Using
- * spreads instead costs 45 µs per call, a third of what the client adds to it (bench/overhead.mjs).
+ * spreads instead costs 45 µs per call (bench/overhead.mjs).
  */
 function sentReceipt(
   call: GenerateCall,
@@ -174,7 +199,7 @@ function sentReceipt(
   const { start, judged, settled } = marks
   return {
     attempt: settings.attempt,
-    step: call.step,
+    step: settings.step,
     id: attemptId(call, settings),
     reason: settings.reason,
     model: plan.route.model,

@@ -38,7 +38,7 @@ export function structureOf(compiled: CompiledAnswer<unknown> | undefined, mode:
   return { tools: [tool], tool_choice: { type: "function" as const, function: { name: tool.function.name } } }
 }
 
-/** The body of the HTTP call. It states what the upper bound assumes: output limit, service tier, highest price. */
+/** The body of the HTTP call. It states what the upper bound assumes: output limit, service tier, highest price, tools. */
 export function chatBody(
   request: Request<unknown>,
   compiled: CompiledAnswer<unknown> | undefined,
@@ -69,7 +69,7 @@ export function chatBody(
   }
   Object.assign(body, request.extraBody)
   if (provider.dialect === "openrouter") Object.assign(body, openRouterFields(request, plan))
-  return body
+  return Object.assign(body, plan.toolFields)
 }
 
 /**

@@ -11,23 +11,21 @@ import type { CompiledTools, ToolFields } from "../steps/compiled-tools"
 import type { ToolCallOf, ToolResultOf, ToolSet } from "../steps/tool"
 
 /** The part of a {@link GenerateCall} that decides the plan of an attempt. */
-export interface PlannedCall {
+export interface PlanInput {
   request: Request<unknown>
   /** The request's model and its fallbacks, in order. */
   routes: readonly Route[]
-  /** A snapshot of the conversation, with the turns of the steps before this one. */
+  /** A snapshot of the conversation when the call began. */
   messages: readonly Message[]
   /** Undefined: the model cannot call tools. */
   tools: CompiledTools | undefined
-  /** Number of the step, from 1: each later one begins with the results of tools. */
-  step: number
   /** Undefined: the answer is text. */
   compiled: CompiledAnswer<unknown> | undefined
   stream: boolean
 }
 
-/** One step of a call of `generate()` or `stream()`. It never changes. */
-export interface GenerateCall extends PlannedCall {
+/** A call of `generate()` or `stream()`, or an item of `map()`. It never changes. */
+export interface GenerateCall extends PlanInput {
   requestId: string
   /** Number of the first attempt: higher than 1 if the request was tried before, in another run of its batch. */
   firstAttempt: number
@@ -40,7 +38,7 @@ export interface GenerateCall extends PlannedCall {
   subject: Subject
   limits: readonly Limit[]
   /** The choice for attempts whose cost is in doubt. */
-  charge: ChargeOptions | undefined
+  chargeOptions: ChargeOptions | undefined
   /** How long an attempt waits for budget that other calls have reserved; undefined: it does not. */
   wait: { timeoutMs: number } | undefined
   /** Called when a threshold of `alertAt` is crossed. */
@@ -59,10 +57,14 @@ export interface GenerateCall extends PlannedCall {
   waitFor: (work: Promise<unknown>) => Promise<unknown>
 }
 
-/** The model, the mode and the reason of one attempt. Decided before the attempt, never changed by it. */
+/** What changes from one attempt of a call to the next. Decided before the attempt, never changed by it. */
 export interface AttemptSettings {
   /** From 1. */
   attempt: number
+  /** Number of the step, from 1: each later one begins with the results of tools. */
+  step: number
+  /** The tool calls of the steps before this one, and their results. They follow the messages of the call. */
+  stepMessages: readonly Message[]
   reason: AttemptReason
   /** Wait before the attempt. */
   delayMs: number
@@ -76,9 +78,9 @@ export interface AttemptSettings {
   maxTokens: number | undefined
   /** `maxTokens` was lowered to what a denying scope can afford: at most once for each model and step. */
   narrowed: boolean
-  /** Retries of this model so far. */
+  /** Retries of this model in this step so far. */
   retries: number
-  /** Repairs of this request so far. */
+  /** Repairs in this step so far. */
   repairs: number
 }
 

@@ -13,7 +13,7 @@ import type { AttemptPlan, GenerateCall } from "./generate-call"
 /**
  * What the model returned. `answered`: an answer; `length`: a text answer that ended at the output limit. `called`: tool calls,
  * with the fields of reasoning that the provider requires in the next step. `failed`: neither, for this reason. `text` is what
- * the model wrote, without reasoning and calls.
+ * the model wrote, without reasoning: in the mode `tool` the arguments of the answer's call.
  */
 export type Verdict = { text: string } & (
   | { status: "answered"; answer: unknown; finishReason: "stop" | "length" }
@@ -23,15 +23,15 @@ export type Verdict = { text: string } & (
 
 /** Checks and parses what arrived. Never rejects: an error of the user's schema is an `InvalidAnswerError`. */
 export async function judgeAnswer(
-  { compiled, tools, step, request }: GenerateCall,
-  { route, maxTokens }: AttemptPlan,
+  { compiled, tools, request }: GenerateCall,
+  { route, maxTokens, settings }: AttemptPlan,
   completion: ChatCompletion,
 ): Promise<Verdict> {
   const { refusal, answerEnd } = completion
   if (tools !== undefined && refusal === "") {
     const called = completion.toolCalls.filter(({ name }) => name !== compiled?.name)
     if (called.length > 0 && (answerEnd === "complete" || answerEnd === "truncated"))
-      return judgeCalls(called, tools, step, completion, maxTokens)
+      return judgeCalls(called, tools, settings.step, completion, maxTokens)
   }
   if (answerEnd === "complete" && refusal === "" && compiled !== undefined)
     return parseAnswer(completion.texts, compiled)

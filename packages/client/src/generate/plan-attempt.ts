@@ -1,11 +1,10 @@
-import type { LimitStatus } from "@p2/budget"
-import type { NanoUsd } from "@p2/core"
-import { requestBudgetExceeded } from "../budget/reserve-in-budget"
+import { BudgetExceededError, type LimitStatus } from "@p2/budget"
+import { type NanoUsd, type Request, toUsdNumber } from "@p2/core"
 import { ContextExceededError } from "../errors"
 import { countTools, toolFields } from "../steps/compiled-tools"
 import { extraContentBound, messagesFor } from "../steps/tool-messages"
 import { sentMessages, structureOf } from "./chat-body"
-import type { AttemptPlan, AttemptSettings, PlannedCall } from "./generate-call"
+import type { AttemptPlan, AttemptSettings, PlanInput } from "./generate-call"
 
 /** Output tokens that a call without `maxTokens` requests, if the model and the budgets allow. */
 const DEFAULT_MAX_TOKENS = 4_096
@@ -14,17 +13,19 @@ const DEFAULT_MAX_TOKENS = 4_096
 const MIN_OUTPUT_TOKENS = 64
 
 /** The messages and the tools as sent, and their tokens with those of the schema. */
-export function countInput(call: PlannedCall, settings: AttemptSettings) {
+export function countInput(call: PlanInput, settings: AttemptSettings) {
   const { request, compiled, tools } = call
   const route = call.routes[settings.routeIndex]!
-  const conversation = messagesFor(call.messages, route, call.routes)
+  const { stepMessages } = settings
+  const turns = stepMessages.length === 0 ? call.messages : [...call.messages, ...stepMessages]
+  const conversation = messagesFor(turns, route, call.routes)
   const messages = sentMessages({ request, compiled, messages: conversation }, settings, route)
   const extraBound = extraContentBound(messages)
   if (tools === undefined) {
     const { tokens, upperBound } = route.countInput(messages, structureOf(compiled, settings.mode))
     return { messages, toolFields: undefined, tokens, upperBound: upperBound + extraBound }
   }
-  const offered = toolFields(tools, compiled, { mode: settings.mode, step: call.step })
+  const offered = toolFields(tools, compiled, { mode: settings.mode, step: settings.step })
   // In the mode `tool`, the structure is one of the tools.
   const counted = route.countInput(messages, settings.mode === "tool" ? {} : structureOf(compiled, settings.mode))
   const added = countTools(route, offered)
@@ -42,7 +43,7 @@ export function countInput(call: PlannedCall, settings: AttemptSettings) {
  * @throws P2Error (usage) when the cost has no upper bound
  */
 export function planAttempt(
-  call: PlannedCall,
+  call: PlanInput,
   settings: AttemptSettings,
   remainingNanoUsd: NanoUsd | undefined,
 ): AttemptPlan {
@@ -120,7 +121,7 @@ function smallest(amounts: readonly (number | null)[]): number | undefined {
 
 /** Plans the next call as `generate()` would, within the remaining amounts of the scopes. Reserves nothing. */
 export function planWithinLimits(
-  call: PlannedCall,
+  call: PlanInput,
   settings: AttemptSettings,
   limits: readonly LimitStatus[],
 ): AttemptPlan {
@@ -129,4 +130,37 @@ export function planWithinLimits(
   if (plan.status === "denied" || maxTokens !== undefined) return plan
   const narrower = narrowerMaxTokens(plan, limits)
   return narrower === undefined ? plan : planAttempt(call, { ...settings, maxTokens: narrower }, maxBudgetNanoUsd)
+}
+
+/** The denial by `maxBudget`. This process counts `maxBudget`; no store does. */
+export function requestBudgetExceeded(
+  request: Request<unknown>,
+  remainingNanoUsd: NanoUsd,
+  requestedNanoUsd: NanoUsd,
+): BudgetExceededError {
+  const limitNanoUsd = request.maxBudgetNanoUsd ?? 0
+  const spentNanoUsd = limitNanoUsd - remainingNanoUsd
+  return new BudgetExceededError([
+    {
+      scope: "request",
+      window: "total",
+      timeZone: null,
+      unit: "usd",
+      limit: toUsdNumber(limitNanoUsd),
+      limitNanoUsd,
+      granted: 0,
+      grantedNanoUsd: 0,
+      spent: toUsdNumber(spentNanoUsd),
+      spentNanoUsd,
+      reserved: 0,
+      reservedNanoUsd: 0,
+      remaining: toUsdNumber(remainingNanoUsd),
+      remainingNanoUsd,
+      requested: toUsdNumber(requestedNanoUsd),
+      requestedNanoUsd,
+      startsAt: null,
+      resetsAt: null,
+      retryAfterMs: null,
+    },
+  ])
 }

@@ -5,7 +5,7 @@ import { type AttemptReceipt, sumReceipt, type ToolReceipt } from "../receipt"
 import { runStep } from "../steps/run-step"
 import type { ToolCallOf, ToolResultOf, ToolSet } from "../steps/tool"
 import { runAttempt } from "./attempt"
-import { firstSettings, nextSettings, rememberServer } from "./attempt-settings"
+import { firstSettings, nextSettings, nextStepSettings, rememberServer } from "./attempt-settings"
 import type { GenerateCall, Generated, GenerateResult } from "./generate-call"
 
 /**
@@ -13,8 +13,8 @@ import type { GenerateCall, Generated, GenerateResult } from "./generate-call"
  * no attempt follows. When the model calls tools, runs them and begins the next step, up to `maxSteps`. Never rejects: the
  * result may also be a usage error, with the receipt of the attempts before it.
  */
-export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResult<unknown, ToolSet | undefined>> {
-  const { request, requestId, clock, signal, tools } = firstCall
+export async function runAttempts(call: GenerateCall): Promise<GenerateResult<unknown, ToolSet | undefined>> {
+  const { request, requestId, clock, signal, tools } = call
   const startedAt = clock.now()
   const start = performance.now()
   const attempts: AttemptReceipt[] = []
@@ -42,14 +42,13 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
     const last = attempts.at(-1)
     // Every sent attempt has an entry. A request whose attempts were all denied gets one entry.
     if (last !== undefined && attempts.every(({ status }) => status === "denied"))
-      await recordDeniedRequest(firstCall, last, remaining().ms)
+      await recordDeniedRequest(call, last, remaining().ms)
     // The tools of earlier steps have run, so that the next call continues after their results.
-    if (stepMessages.length > 0) firstCall.addTurn(stepMessages)
+    if (stepMessages.length > 0) call.addTurn(stepMessages)
     const receipt = sum()
     return { ok: false as const, error: attachReceipt(error, receipt), receipt }
   }
   try {
-    let call = firstCall
     let settings = firstSettings(call, { attempt: call.firstAttempt })
     for (;;) {
       const outcome = await runAttempt(call, settings, remaining())
@@ -72,9 +71,7 @@ export async function runAttempts(firstCall: GenerateCall): Promise<GenerateResu
           call.addTurn(stepMessages)
           return succeed({ finishReason: "tool-calls", toolCalls: step.pending })
         }
-        call = { ...call, step: call.step + 1, messages: [...firstCall.messages, ...stepMessages] }
-        const { routeIndex, attempt } = settings
-        settings = { ...firstSettings(call, { routeIndex, attempt: attempt + 1 }), reason: "tools" }
+        settings = nextStepSettings(call, settings, step.messages)
         continue
       }
       const next = nextSettings(call, settings, outcome, remaining())

@@ -37,7 +37,7 @@ export interface CompiledTools {
   /** Steps in which tools may be run, and the last, whose calls are returned. */
   maxSteps: number
   definitions: readonly ToolDefinition[]
-  /** The definitions, and the one by which the model answers in the mode `tool`. */
+  /** The definitions, and the one whose call is the answer in the mode `tool`. */
   definitionsWithAnswer: readonly ToolDefinition[]
 }
 

@@ -25,13 +25,13 @@ type StepOutcome = { receipts: readonly ToolReceipt[] } & (
 /** Runs the tools that the model called in an attempt. Never rejects. */
 export async function runStep(
   call: GenerateCall,
-  { attempt, routeIndex }: AttemptSettings,
+  settings: AttemptSettings,
   verdict: Verdict & { status: "called" },
   remaining: Remaining,
 ): Promise<StepOutcome> {
-  const message = writtenBy(callMessage(verdict), call.routes[routeIndex]!)
-  const { pending, runnable } = partCalls(verdict.calls, call)
-  const outcomes = await runTools(call, attempt, runnable, remaining)
+  const message = writtenBy(callMessage(verdict), call.routes[settings.routeIndex]!)
+  const { pending, runnable } = partCalls(verdict.calls, call, settings)
+  const outcomes = await runTools(call, settings, runnable, remaining)
   const receipts = outcomes.map(({ receipt }) => receipt)
   const ended = outcomes.find((outcome) => outcome.status === "ended")
   if (ended !== undefined) return { status: "failed", error: ended.error, receipts }
@@ -46,7 +46,7 @@ export async function runStep(
 }
 
 /** The calls that are returned to the caller, and those that run or are answered with an error. */
-function partCalls(calls: readonly CheckedCall[], { tools, step }: GenerateCall) {
+function partCalls(calls: readonly CheckedCall[], { tools }: GenerateCall, { step }: AttemptSettings) {
   const isLast = step >= (tools?.maxSteps ?? 1)
   const isPending = (call: CheckedCall): call is CheckedCall & { status: "valid" } =>
     call.status === "valid" && (isLast || call.tool.execute === undefined)

@@ -1,8 +1,9 @@
 import type { BudgetExceededError, Reservation } from "@p2/budget"
 import { P2Error, toYaml } from "@p2/core"
-import { requestBudgetExceeded, waitWithin } from "../budget/reserve-in-budget"
+import { waitWithin } from "../budget/reserve-in-budget"
 import { UnexpectedError } from "../errors"
-import type { GenerateCall, Remaining } from "../generate/generate-call"
+import type { AttemptSettings, GenerateCall, Remaining } from "../generate/generate-call"
+import { requestBudgetExceeded } from "../generate/plan-attempt"
 import type { ToolReceipt } from "../receipt"
 import { DeadlineRace } from "../transport/deadline-race"
 import type { CheckedCall, CompiledTool } from "./compiled-tools"
@@ -20,8 +21,8 @@ export type ToolOutcome = { receipt: ToolReceipt } & (
 /** What the calls of one step have in common. */
 interface ToolRun {
   call: GenerateCall
-  /** The attempt in which the model called the tools. */
-  attempt: number
+  /** Of the attempt in which the model called the tools. */
+  settings: AttemptSettings
   /** What remains of the total deadline. */
   remainingMs: number
 }
@@ -32,11 +33,11 @@ interface ToolRun {
  */
 export async function runTools(
   call: GenerateCall,
-  attempt: number,
+  settings: AttemptSettings,
   calls: readonly CheckedCall[],
   remaining: Remaining,
 ): Promise<ToolOutcome[]> {
-  const run = { call, attempt, remainingMs: remaining.ms }
+  const run = { call, settings, remainingMs: remaining.ms }
   let nanoUsd = remaining.nanoUsd ?? Number.POSITIVE_INFINITY
   return Promise.all(
     calls.map((checked, index) => {
@@ -56,9 +57,10 @@ async function runTool(
   index: number,
   uncoveredBy: number | undefined,
 ): Promise<ToolOutcome> {
-  const { call, attempt } = run
+  const { call } = run
+  const { attempt, step } = run.settings
   const { id: toolCallId, name } = checked
-  const identity = { id: `${call.requestId}.${attempt}.${index + 1}`, toolCallId, name, step: call.step, attempt }
+  const identity = { id: `${call.requestId}.${attempt}.${index + 1}`, toolCallId, name, step, attempt }
   if (checked.status === "invalid") {
     const { error, arguments: input } = checked
     const receipt = { ...identity, ...FREE, status: "invalid" as const, errorCode: error.code, durationMs: 0 }
@@ -99,7 +101,7 @@ async function execute(
 ): Promise<ToolOutcome> {
   const { tool, input, id } = checked
   const start = performance.now()
-  const context = { toolCallId: id, requestId: call.requestId, step: call.step, signal: race.signal }
+  const context = { toolCallId: id, requestId: call.requestId, step: identity.step, signal: race.signal }
   const executed = await race.wait((async () => tool.execute!(input as never, context))()).then(
     (output) => ({ status: "succeeded" as const, output }),
     (error: unknown) => ({ status: "failed" as const, error }),

@@ -11,7 +11,6 @@ import {
 } from "@p2/guard/transport"
 import type { OpenAI } from "openai"
 import { ConnectionFailedError, ConnectionLostError, ContentFilteredError, type ProviderError } from "../errors"
-import { chatBody } from "../generate/chat-body"
 import { type AttemptPlan, attemptId, type GenerateCall } from "../generate/generate-call"
 import { MessageCompletion } from "./anthropic/message-completion"
 import { messagesBody } from "./anthropic/messages-body"
@@ -20,10 +19,7 @@ import { fetchWithErrorLimit, usageOfErrorBody } from "./fetch-with-error-limit"
 import { CONTENT_FILTER, errorInside, failedGeneration, shortString, statusError } from "./provider-failure"
 import { readResponse } from "./read-response"
 
-/**
- * The result of one HTTP call. `arrived`: a completion arrived, usable or not. `failed`: no completion arrived, and
- * `completion` has the part that did.
- */
+/** The result of one HTTP call. `arrived`: a whole completion, usable or not. `failed`: a part of one in `completion`, or none. */
 export type SendResult = ({ status: "arrived" } | { status: "failed"; error: P2Error }) & {
   completion: ChatCompletion
   /** What the completion reports: usage, model, error. */
@@ -36,15 +32,19 @@ export type SendResult = ({ status: "arrived" } | { status: "failed"; error: P2E
 }
 
 /** Makes the HTTP call of an attempt, without retries. Never rejects. */
-export async function sendRequest(call: GenerateCall, plan: AttemptPlan, race: DeadlineRace): Promise<SendResult> {
+export async function sendRequest(
+  call: GenerateCall,
+  plan: AttemptPlan,
+  body: Record<string, unknown>,
+  race: DeadlineRace,
+): Promise<SendResult> {
   const { provider } = plan.route
-  if (race.error !== undefined)
-    return { status: "failed", error: race.error, sent: "not-sent", ...nothingArrived(provider.name) }
-  const body = Object.assign(chatBody(call.request, call.compiled, plan), plan.toolFields)
+  if (race.error !== undefined) return { ...failedSend(plan, race.error), sent: "not-sent" }
   // The id is sent as `X-Client-Request-Id`, where requests can be observed. A guarded `fetch` in the instance would count the
   // call twice; it recognizes the id, and rejects the call. Elsewhere it recognizes the call by `sendCounted`.
   const id = attemptId(call, plan.settings)
-  const headers = new Headers(provider.headers)
+  // A `Map` with lower-case names: reading `Headers` sorts them.
+  const headers = new Map(Object.entries(provider.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]))
   const watch = watchSend({ headers, id, onSecondRequest: () => race.abortTransport(new SecondRequestError()) })
   const { connectMs, firstContentMs, idleMs } = call.deadlines
   race.start("connect", connectMs, { applies: () => watch.state === "waiting" })
@@ -71,6 +71,11 @@ export async function sendRequest(call: GenerateCall, plan: AttemptPlan, race: D
     watch.end()
     race.keepTotal()
   }
+}
+
+/** The result of a call without a response that may have been sent. */
+export function failedSend({ route }: AttemptPlan, error: P2Error): SendResult {
+  return { status: "failed", error, sent: "maybe-sent", ...nothingArrived(route.provider.name) }
 }
 
 /** The fields of a call without a response. */
@@ -111,13 +116,18 @@ type ChatBody = OpenAI.ChatCompletionCreateParamsNonStreaming
 function callProvider(
   { request: { timeoutMs }, instances }: GenerateCall,
   { route }: AttemptPlan,
-  { body, headers, watch, race }: { body: object; headers: Headers; watch: SendWatch; race: DeadlineRace },
+  {
+    body,
+    headers,
+    watch,
+    race,
+  }: { body: object; headers: ReadonlyMap<string, string>; watch: SendWatch; race: DeadlineRace },
 ): Promise<Response> {
   const openai = instances.get(route)!
   const options: OpenAI.RequestOptions = {
     signal: race.signal,
     maxRetries: 0,
-    headers,
+    headers: Object.fromEntries(headers),
     fetchOptions: { redirect: redirectFor(openai, watch) },
   }
   // The race ends the call first, unless the SDK's own timeout is shorter.
@@ -136,7 +146,7 @@ function callProvider(
 }
 
 /** Anthropic expects the key in its own header. `null` removes the SDK's header. */
-function anthropicHeaders(headers: Headers, { apiKey }: OpenAI): Record<string, string | null> {
+function anthropicHeaders(headers: ReadonlyMap<string, string>, { apiKey }: OpenAI): Record<string, string | null> {
   const version = { "anthropic-version": "2023-06-01" }
   return { ...version, ...Object.fromEntries(headers), "x-api-key": apiKey, authorization: null }
 }

@@ -85,8 +85,17 @@ function doubtfulCharge(choice: DoubtfulCharge, { reading }: AttemptEvidence, re
   const outputTokens = choice === "received" ? (reading?.receivedOutputTokens ?? 0) : 0
   return {
     ...bound,
-    costNanoUsd: Math.min(reserved.nanoUsd, reserved.boundOf(outputTokens)),
+    costNanoUsd: boundOfPart(reserved, outputTokens),
     tokens: Math.min(reserved.tokens, reserved.inputTokens + outputTokens),
+  }
+}
+
+/** At most the reservation, which is also the bound if the price has ended since the reserve. */
+function boundOfPart(reserved: ReservedCost, outputTokens: number): number {
+  try {
+    return Math.min(reserved.nanoUsd, reserved.boundOf(outputTokens))
+  } catch {
+    return reserved.nanoUsd
   }
 }
 

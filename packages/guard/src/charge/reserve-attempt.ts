@@ -21,7 +21,7 @@ export interface AttemptReserveOptions extends ReserveOptions {
 }
 
 /**
- * The outcome of {@link reserveAttempt}. Nothing is reserved unless `reserved`. `wait` is absent if it did not wait.
+ * The outcome of {@link reserveAttempt}. Only `reserved` leaves a reservation. `wait` is absent if it did not wait.
  */
 export type AttemptReserveResult = { wait?: RoomWait | undefined } & (
   | { status: "reserved"; attempt: ReservedAttempt }

@@ -10,8 +10,8 @@ import { isRejectedByFetch } from "./fetch-errors"
 export type SendState = "unseen" | "waiting" | "written"
 
 export interface SendWatchOptions {
-  /** The headers of the call. The watch adds an id of the request, to recognize its reports. */
-  headers: Headers
+  /** The headers of the call, by names in lower case. The watch adds an id of the request, to recognize its reports. */
+  headers: Pick<Headers, "has"> & { set(name: string, value: string): unknown }
   /** The id, unique among the calls of this process. @defaultValue a random one */
   id?: string | undefined
   /**

@@ -297,3 +297,11 @@ describe("an attempt that is proven not sent", () => {
     expect(decide({ sent: "not-sent", endedBy })).toEqual({ status: "released" })
   })
 })
+
+it("charges the reservation if the bound of a part cannot be computed any more", () => {
+  const boundOf = () => {
+    throw new Error("The price has ended.")
+  }
+  const charge = decideCharge(evidence({ httpStatus: 500 }), { ...RESERVED, boundOf }, { serverError: "input" })
+  expect(charge).toMatchObject({ status: "charged", costNanoUsd: BOUND, inDoubt: true })
+})

@@ -88,7 +88,7 @@ function largerCost(first: ReportedCost | undefined, second: ReportedCost | unde
 const MAX_RAW_LENGTH = 16_384
 
 /** The provider's usage object, or a marker if it is larger than {@link MAX_RAW_LENGTH}. */
-function boundedRaw(raw: unknown): unknown {
+export function boundedRaw(raw: unknown): unknown {
   try {
     if (JSON.stringify(raw).length <= MAX_RAW_LENGTH) return raw
   } catch {

@@ -233,6 +233,11 @@ function shownPath(path: string): string {
     .join(".")
 }
 
+/** Whether a value is a count of tokens or of other units. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= MAX_COUNT
+}
+
 /** Whether a value is an object that is not an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value)

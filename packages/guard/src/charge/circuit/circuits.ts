@@ -31,7 +31,7 @@ const MAX_DELAY_MS = 1_000
 /** `retryAfterMs` when other calls may end at any moment. */
 const BUSY_RETRY_MS = 1_000
 
-/** A call that wants to be sent. */
+/** A call to be sent. */
 export interface CircuitCall {
   provider: string
   model: string

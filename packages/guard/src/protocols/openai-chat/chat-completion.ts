@@ -38,7 +38,7 @@ export class ChatCompletion implements Meter {
 
   /**
    * @param options `provider` decides which field of the usage has the cost; `generationId` is the one in the headers;
-   * `answerTool` is the tool by whose call the model answers (null: none; undefined: any tool)
+   * `answerTool` is the tool whose call is the answer (null: none; undefined: any tool)
    */
   constructor(options: {
     provider: string

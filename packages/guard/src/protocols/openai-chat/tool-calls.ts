@@ -31,7 +31,7 @@ export class ToolCalls {
   readonly #calls: ToolCallPieces[] = []
   readonly #answerTool: string | null | undefined
 
-  /** @param answerTool the tool by whose call the model answers; null: none; undefined: any tool */
+  /** @param answerTool the tool whose call is the answer; null: none; undefined: any tool */
   constructor(answerTool: string | null | undefined) {
     this.#answerTool = answerTool
   }
