@@ -1,8 +1,8 @@
-import { isDeepStrictEqual } from "node:util"
 import { memoryStore } from "@p2/budget"
-import { DONE, eventText, type LocalProvider, startLocalProvider, startMockServer } from "@p2/local-provider"
+import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest"
 import { openClient, Person } from "./open-client"
+import { readPieces } from "./read-pieces"
 
 let provider: LocalProvider
 beforeAll(async () => {
@@ -71,7 +71,7 @@ test("a slow reader skips partial answers, not the last one", async () => {
   expect(partials).toEqual([answer])
 })
 
-test("a usage error is thrown immediately", () => {
+test("a usage error is thrown at once", () => {
   const client = openClient(provider)
   client.msg.clear()
   expect(() => client.stream()).toThrow("There are no messages to send.")
@@ -93,47 +93,6 @@ test("cancel() aborts the call with its reason", async () => {
   const stream = openClient(provider).stream()
   stream.cancel(new Error("The tab was closed."))
   await expect(stream.result).rejects.toMatchObject({ code: "aborted", cause: { message: "The tab was closed." } })
-})
-
-/** The partial answers and the result of a stream of these pieces. */
-async function readPieces(pieces: readonly string[], request: object = {}) {
-  await using server = await startMockServer()
-  const delta = (content: string, finish: string | null = null) =>
-    eventText({ choices: [{ index: 0, delta: { content }, finish_reason: finish }] })
-  server.answer(({ response }) => {
-    response.writeHead(200, { "content-type": "text/event-stream" })
-    // Groups, because one write for each event would make the test slow.
-    for (let at = 0; at < pieces.length; at += 100)
-      response.write(
-        pieces
-          .slice(at, at + 100)
-          .map((piece) => delta(piece))
-          .join(""),
-      )
-    response.end(delta("", "stop") + DONE)
-  })
-  const client = openClient<unknown>(server, { maxTokens: 100, ...request } as object)
-  const stream = client.stream()
-  const partials: unknown[] = []
-  for await (const partial of stream) partials.push(partial)
-  return { partials, answer: (await stream.result).answer }
-}
-
-test("a stream of 80,000 chunks is read, as an object and as text", async () => {
-  const items = Array.from({ length: 40_000 }, (_, index) => `"word ${index}"`)
-  const pieces = [
-    '{"interests":[',
-    ...items.flatMap((item, index) => [index === 0 ? "" : ",", item]),
-    '],"name":"Ada","age":36}',
-  ]
-  const object = await readPieces(pieces, { answerModel: Person })
-  expect(object.partials.length).toBeGreaterThan(100)
-  expect(isDeepStrictEqual(object.partials.at(-1), object.answer)).toBe(true)
-  const text = await readPieces(pieces)
-  expect(text.partials.at(-1) === pieces.join("")).toBe(true)
-  const reasoned = await readPieces(["<think>", ...pieces, "</think>", "Ada"])
-  expect(reasoned.partials.length).toBeGreaterThan(0)
-  expect(reasoned.partials.every((partial) => partial === "Ada")).toBe(true)
 })
 
 test("the last partial answer is the answer", async () => {

@@ -1,74 +1,10 @@
-import { mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { createStore } from "@p2/budget/store"
-import { defineStoreSuite, type StoreReport } from "@p2/budget/testing"
-import { afterAll, describe, expect, it } from "vitest"
-import { createJsonFileStorage } from "../src/index"
+import { defineStoreSuite } from "@p2/budget/testing"
+import { describe, expect, it } from "vitest"
+import { jsonFileTarget } from "./json-file-target"
 
-let report: StoreReport | undefined
-
-defineStoreSuite(
-  { describe, it },
-  async () => {
-    const folder = await mkdtemp(join(tmpdir(), "p2-json-"))
-    const path = join(folder, "budget.json")
-    let time = Date.UTC(2026, 0, 31, 23)
-    const open = () => createStore(createJsonFileStorage(path, { now: () => time }))
-    const readRecords = async () => JSON.parse(await readFile(path, "utf8")) as [string, { kind: string }][]
-    const store = open()
-    // Creates the file, so that a fault hits an operation.
-    await store.read({ partition: "nobody", counters: [] })
-    return {
-      store,
-      clock: {
-        now: () => time,
-        advance: (ms) => {
-          time += ms
-        },
-      },
-      size: async () => {
-        const kinds = (await readRecords()).map(([, { kind }]) => kind)
-        return kinds.filter((kind) => ["counter", "reservation", "adjustment"].includes(kind)).length
-      },
-      faults: {
-        down: () => rename(path, `${path}.away`),
-        up: () => rename(`${path}.away`, path),
-        damage: async ({ partition, kind, key }) => {
-          const id = JSON.stringify([partition, kind, key])
-          const records = (await readRecords()).map(([each, record]) =>
-            each === id ? [each, { ...record, value: '{"spent":0.5}' }] : [each, record],
-          )
-          await writeFile(path, JSON.stringify(records))
-        },
-        restart: async () => open(),
-      },
-      close: () => rm(folder, { recursive: true }),
-    }
-  },
-  {
-    name: "a store in one JSON file",
-    fuzzRuns: 3,
-    limits: {
-      processes: "one process at a time: nothing locks the file",
-      loseAnswer: "a call inside the process has no reply to lose",
-      ledgerRetention: "entries are kept until they are pruned",
-    },
-    onReport: (written) => {
-      report = written
-    },
-  },
-)
-
-afterAll(() => {
-  expect(report?.levels.map(({ level, status }) => `${level}: ${status}`)).toEqual([
-    "contract: passed",
-    "concurrency: passed",
-    "leases: passed",
-    "time: passed",
-    "idempotency: passed",
-    "faults: passed",
-    "processes: not claimed",
-    "ledger: passed",
-  ])
+// The slow test runs the whole suite.
+defineStoreSuite({ describe, it }, jsonFileTarget, {
+  name: "a store in one JSON file",
+  only: ({ level }) => level === "contract",
+  onReport: ({ ok }) => expect(ok).toBe(true),
 })
