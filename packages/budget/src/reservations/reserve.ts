@@ -222,7 +222,7 @@ class ReserveTry {
     throwIfAborted(signals, "`reserve`")
     if (isKeyGiven && this.#context.unconfirmedSettles.has(partition, idempotencyKey))
       throw unavailable(
-        `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
+        `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Try again later; another call needs a key of its own.`,
       )
     try {
       return await this.#exchange()
