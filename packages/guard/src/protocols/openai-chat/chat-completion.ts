@@ -2,7 +2,7 @@ import { isRecord } from "@p2/core"
 import { largerReading, type ReportedUsage, readOpenAIChatUsage, type UsageReading } from "@p2/pricing/usage"
 import { shownIdentifier } from "../../transport/provider-reply"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
-import { coversContent } from "../zero-usage"
+import { coversContent, reportedIn } from "../reported-usage"
 import { type AnswerEnd, endOf } from "./finish-reasons"
 import { Reasoning } from "./reasoning"
 import { readReportedError, reportsError } from "./reported-error"
@@ -213,11 +213,7 @@ export class ChatCompletion implements Meter {
 
   /** Adds the usages of an event, and returns whether there were any. */
   #addUsage(values: readonly unknown[]): boolean {
-    const isError = this.#error !== undefined && !this.#hasContent
-    const readings = values
-      .filter(isRecord)
-      .map((value) => readOpenAIChatUsage(value, this.#provider))
-      .filter((reading) => !(isError && isPlaceholder(reading)))
+    const readings = values.filter(isRecord).map((value) => readOpenAIChatUsage(value, this.#provider))
     const reported = readings.filter(({ status }) => status !== "none")
     if (reported.length === 0) return readings.length > 0
     this.#reading = reported.reduce(largerReading, this.#reading)
@@ -241,16 +237,6 @@ export class ChatCompletion implements Meter {
     this.#error = readReportedError(body)
     this.#errorBody = body
   }
-}
-
-/** Zero tokens in an error: every prompt has tokens, so the server does not know them. */
-function isPlaceholder(reading: UsageReading): boolean {
-  if (reading.status === "none" || reading.cost !== undefined) return false
-  return reading.usage.inputTokens === 0 && reading.usage.outputTokens === 0
-}
-
-function reportedIn(reading: UsageReading): ReportedUsage | undefined {
-  return reading.status === "none" ? undefined : { usage: reading.usage, cost: reading.cost }
 }
 
 function isDoneMark(value: unknown): boolean {
