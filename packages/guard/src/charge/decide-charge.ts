@@ -56,8 +56,11 @@ function isUnbilled(evidence: AttemptEvidence, status: number, { unbilledStatuse
   return ruleForStatus(provider, status, reading?.error ?? {}, hasHostedTools)?.billing === "none"
 }
 
+/** An error without a code and a status may be an answer that was damaged on its way, so it proves nothing. */
 function isUnbilledInside(evidence: AttemptEvidence): boolean {
-  return !hasOutput(evidence) && ruleInsideAnswer(evidence.provider, evidence.hasHostedTools)?.billing === "none"
+  const { provider, reading, hasHostedTools } = evidence
+  if (hasOutput(evidence) || (reading?.error?.code ?? reading?.error?.status) === undefined) return false
+  return ruleInsideAnswer(provider, hasHostedTools)?.billing === "none"
 }
 
 function hasOutput({ reading }: AttemptEvidence): boolean {

@@ -113,14 +113,14 @@ export class MessageMeter implements Meter {
     this.#state = "broken"
     this.#error = errorOf(body.error)
     const usage = usageInError(body)
-    if (usage === undefined) return
+    if (usage === undefined || readAnthropicUsage(usage).status === "none" || !this.#countsOutput(usage)) return
     this.#hasStopped = true
     this.#isUsageLast = true
     this.#addUsage(usage)
   }
 
   /** The usage of `message_start` has the first output token only, so the end must count the output itself. */
-  #countsOutput({ output_tokens: tokens }: Record<string, unknown>): boolean {
+  #countsOutput({ output_tokens: tokens }: Readonly<Record<string, unknown>>): boolean {
     return typeof tokens === "number" && (tokens > 0 || !this.#hasContent)
   }
 

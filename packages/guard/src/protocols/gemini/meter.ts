@@ -97,8 +97,9 @@ export class ContentMeter implements Meter {
   #addUsage(usageMetadata: Record<string, unknown>): void {
     // The count before continuations, which `promptTokenCount` includes.
     const { initialPromptTokenCount: _, ...counts } = usageMetadata
-    this.#reading = largerReading(this.#reading, readGeminiUsage(counts))
-    this.#isUsageLast = true
+    const reading = readGeminiUsage(counts)
+    this.#reading = largerReading(this.#reading, reading)
+    if (reading.status !== "none") this.#isUsageLast = true
     const { serviceTier, trafficType } = usageMetadata
     const named = textOf(serviceTier)
       ?.toLowerCase()

@@ -116,7 +116,7 @@ export class ChatCompletion implements Meter {
       this.#break(data === undefined ? text : data)
       return nothing
     }
-    if (isError || reportsError(body)) this.#break(body)
+    if (isError || reportsError(body)) this.#break(body, readReportedError(body))
     return this.#addBody(body, { isWhole: event === undefined })
   }
 
@@ -170,8 +170,8 @@ export class ChatCompletion implements Meter {
       if (isAnswer) this.#addMessage(message, { isWhole: !hasDelta })
     }
     if (!isAnswer) return
-    const inner = isRecord(message) ? message.error : undefined
-    if ([choice.error, inner].some((error) => reportsError({ error }))) this.#break(choice)
+    const failed = [choice, message].find((each) => isRecord(each) && reportsError({ error: each.error }))
+    if (failed !== undefined) this.#break(choice, readReportedError(failed))
     const reason = finishReasonIn(choice, message) ?? statedReason(body)
     // A whole body whose choice has no message has no answer. It does not count as an empty answer, which would be
     // repaired.
@@ -229,14 +229,19 @@ export class ChatCompletion implements Meter {
     return coversContent(reading.usage, this.#hasContent) ? reportedIn(reading) : undefined
   }
 
-  #break(body: unknown): void {
+  /** @param error what the body reports; a body that reports none has no code, whatever its fields are */
+  #break(body: unknown, error: ReportedError = withoutCode(readReportedError(body))): void {
     this.#isBroken = true
     // A usage before the error is not that of the whole call.
     if (!this.#isComplete) this.#isUsageFinal = false
     if (this.#error !== undefined) return
-    this.#error = readReportedError(body)
+    this.#error = error
     this.#errorBody = body
   }
+}
+
+function withoutCode({ message }: ReportedError): ReportedError {
+  return { status: undefined, code: undefined, message }
 }
 
 function isDoneMark(value: unknown): boolean {

@@ -65,7 +65,10 @@ export class ImagesMeter implements Meter {
   /** A body has all images. A provider may return fewer than were requested. */
   #addBody(body: Readonly<Record<string, unknown>>): void {
     const { data, usage, svg_usage: svgUsage } = body
-    if (!Array.isArray(data)) return this.#fail(body)
+    if (!Array.isArray(data)) {
+      this.#fail(body)
+      return
+    }
     this.#hasImage = data.length > 0
     this.#finished = this.#options.images
     if (this.#options.isByImage) this.#reading = byImage(data.length)

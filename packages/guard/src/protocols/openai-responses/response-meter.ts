@@ -1,7 +1,7 @@
 import { isRecord } from "@p2/core"
 import { type ReportedUsage, readOpenAIResponsesUsage, type UsageReading } from "@p2/pricing/usage"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
-import { readReportedError } from "../openai-chat/reported-error"
+import { readReportedError, reportsError } from "../openai-chat/reported-error"
 import { coversContent, reportedIn, usageInError } from "../reported-usage"
 
 /** The idempotency key of the reservation of a background response. */
@@ -52,7 +52,9 @@ export class ResponseMeter implements Meter {
     if (!isRecord(data)) this.#isBroken = true
     else if (event === undefined && data.object === "response") this.#addResponse(data, { isWhole: true })
     else if (isRecord(data.response)) this.#addResponse(data.response, { isWhole: type.startsWith("response.") })
-    else if (event === undefined || type === "error" || isRecord(data.error)) this.#addError(data)
+    else if (type === "error" || isRecord(data.error) || (event === undefined && reportsError(data)))
+      this.#addError(data)
+    else if (event === undefined) this.#isBroken = true
     else this.#addContent(type, data)
     return { usageOnly: false }
   }
