@@ -58,4 +58,5 @@ export { InvalidRequestError, type RequestIssue } from "./request/invalid-reques
 export { type PeriodStart, readPeriodStart, type Weekday } from "./request/period-start"
 export { Request, Request as LLMRequest } from "./request/request"
 export type { ReasoningEffort, RequestOptions } from "./request/request-options"
+export { isServerAddress } from "./server-address"
 export { addUsage, type CostSource, USAGE_COUNTS, type Usage } from "./usage"

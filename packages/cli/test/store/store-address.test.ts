@@ -48,6 +48,19 @@ describe("the address of the store", () => {
     expect(shownAddress(address)).not.toContain("Pa55w0rd")
   })
 
+  it.each(["redis://app:55/Pa55w0rd@h:1", "postgres://app:55?Pa55w0rd@h/d", "rediss://app:55#Pa55w0rd@h"])(
+    "%s has a password that ends early, so it is rejected and not shown",
+    (address) => {
+      for (const read of [
+        () => readStoreAddress(address, {}),
+        () => readStoreAddress(undefined, { P2_STORE: address }),
+      ]) {
+        expect(read).toThrow("in a password as %2F")
+        expect(read).not.toThrow("Pa55w0rd")
+      }
+    },
+  )
+
   it("that is invalid is not shown: it may have a password", () => {
     expect(() => readStoreAddress(undefined, { P2_STORE: "postgres:/p2:Pa55w0rd@h/d" })).toThrow("Invalid `P2_STORE`")
     expect(() => readStoreAddress(undefined, { P2_STORE: "postgres:/p2:Pa55w0rd@h/d" })).not.toThrow("Pa55w0rd")

@@ -1,4 +1,12 @@
-import { InvalidArgumentError, isRecord, type OptionAdvice, Request, type RequestOptions, usd } from "@p2/core"
+import {
+  InvalidArgumentError,
+  isRecord,
+  isServerAddress,
+  type OptionAdvice,
+  Request,
+  type RequestOptions,
+  usd,
+} from "@p2/core"
 import type { ChargeOptions } from "@p2/guard/charge"
 import type { MapOptions } from "../batch/map-items"
 import { type Provider, STRUCTURED_MODES } from "../providers/provider"
@@ -75,7 +83,7 @@ function isKey(key: unknown): boolean {
 function isStoreAddress(store: unknown): boolean {
   if (typeof store !== "string") return false
   if (store === "memory:" || store.startsWith("file:")) return true
-  return /^(rediss?|postgres(ql)?):\/\//.test(store) && URL.canParse(store)
+  return /^(rediss?|postgres(ql)?):\/\//.test(store) && isServerAddress(store)
 }
 
 const DEADLINE: OptionRule = [
