@@ -25,7 +25,7 @@ export function decideCharge(evidence: AttemptEvidence, reserved: ReservedCost, 
   // A response refutes the proof.
   if (sent === "not-sent" && httpStatus === undefined && reading === undefined) return { status: "released" }
   const end = endOf(evidence, options)
-  const health = healthOf(end)
+  const health = healthOf(end, evidence, reserved)
   const serviceTier = reading?.serviceTier
   const reported = reading?.usage && reserved.costOf(reading.usage, serviceTier, reading.model)
   if (reported !== undefined) return { status: "charged", ...reported, inDoubt: false, health }
@@ -68,9 +68,12 @@ function hasOutput({ reading }: AttemptEvidence): boolean {
   return reading.usage !== undefined || reading.usageLowerBound !== undefined || reading.receivedOutputTokens > 0
 }
 
-/** What the end of an attempt indicates about the provider. A caller's abort and an unbilled rejection do not indicate an outage. */
-function healthOf(end: EndKind): ProviderHealth {
-  if (end === "answered") return "answered"
+/**
+ * What the end of an attempt indicates about the provider. A caller's abort and an unbilled rejection do not indicate an outage. A
+ * complete answer with neither usage nor output does, unless the call is not billed for output.
+ */
+function healthOf(end: EndKind, evidence: AttemptEvidence, { boundOf }: ReservedCost): ProviderHealth {
+  if (end === "answered") return hasOutput(evidence) || boundOf(1) === boundOf(0) ? "answered" : "failed"
   return end === "failed" || end === "timed-out" ? "failed" : "unknown"
 }
 

@@ -134,3 +134,15 @@ it.each([undefined, "auto"])(
     expect(await charged(CHAT, CALL, answer)).toMatchObject({ spent: COST })
   },
 )
+
+it("does not let a provider empty a budget that answers everything with nothing, and reports zeros", async () => {
+  const nothing = { message: { role: "assistant", content: "" }, finish_reason: "stop" }
+  const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }
+  const guard = guardOver(() => json({ ...COMPLETION, choices: [nothing], usage }), { limit: "0.00336" })
+  for (let call = 0; call < 100; call++) await (await post(guard.fetch, CALL)).text()
+  const { spent } = await balance(guard.budget)
+  // The upper bound of a call is a fiftieth of the limit.
+  expect(guard.attempts[0]).toMatchObject({ reservedNanoUsd: 67_200, costNanoUsd: 67_200, inDoubt: true })
+  expect(spent).toBeLessThanOrEqual(336_000)
+  expect(spent).toBe(67_200 * guard.sent.length)
+})
