@@ -44,6 +44,7 @@ function totalsOf(usage: unknown): Usage | undefined {
   if (!isRecord(usage)) return undefined
   const { prompt_tokens: inputTokens, completion_tokens: outputTokens, total_tokens: total } = usage
   if (!isCount(inputTokens) || !isCount(outputTokens) || total !== inputTokens + outputTokens) return undefined
+  if (total === 0) return undefined
   for (const name in usage)
     if (!TOTALS.includes(name) && !isZero(usage[name]) && !isObjectOfZeros(usage[name])) return undefined
   return { raw: boundedRaw(usage), inputTokens, outputTokens }
