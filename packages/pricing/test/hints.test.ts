@@ -161,6 +161,9 @@ describe("the message of a deliberate error says what to do", () => {
 
   it("has no hint about the shape that the function reads itself", () => {
     expect(() => usageFromOpenAIChat({ prompt_tokens: 1 })).toThrow(/completion_tokens.*got undefined\.$/)
+    expect(() => usageFromOpenAIChat({ prompt_tokens: null, completion_tokens: 1 })).toThrow(
+      /prompt_tokens.*got null\.$/,
+    )
     expect(() => usageFromAnthropic({ cache_read_input_tokens: 1 })).toThrow(/input_tokens.*got undefined\.$/)
     expect(() => usageFromGemini({ candidatesTokenCount: 1 })).toThrow(/promptTokenCount.*got undefined\.$/)
   })

@@ -350,3 +350,31 @@ describe("a chat usage of totals and zeros", () => {
     }
   }
 })
+
+describe("a usage of zeros", () => {
+  const chat = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }
+  const parts = { input_tokens: 0, output_tokens: 0, total_tokens: 0 }
+  const zeros: Record<keyof typeof readers, object> = {
+    chat,
+    "chat of xAI": chat,
+    "chat of OpenRouter": chat,
+    responses: parts,
+    embeddings: { prompt_tokens: 0, total_tokens: 0 },
+    images: parts,
+    transcription: { type: "tokens", ...parts },
+    anthropic: { input_tokens: 0, output_tokens: 0, cache_read_input_tokens: 0 },
+    gemini: { promptTokenCount: 0, totalTokenCount: 0 },
+  }
+
+  it.each(Object.keys(readers) as (keyof typeof readers)[])("is none: %s", (name) => {
+    expect(readers[name](zeros[name])).toEqual({ status: "none" })
+  })
+
+  it("is exact if the provider states its cost", () => {
+    expect(readers["chat of OpenRouter"]({ ...chat, cost: 0 })).toMatchObject({ status: "exact", cost: { costUsd: 0 } })
+  })
+
+  it("is exact for a caller, who knows what was reported", () => {
+    expect(usageFromOpenAIChat(chat)).toMatchObject({ inputTokens: 0, outputTokens: 0 })
+  })
+})

@@ -191,7 +191,7 @@ class ReserveCall {
     throwIfAborted(signals, "`reserve`")
     if (isKeyGiven && unconfirmedSettles.has(partition, idempotencyKey))
       throw unavailable(
-        `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Use a new key.`,
+        `The store has not confirmed an earlier use of the idempotency key "${idempotencyKey}" yet. Try again later; another call needs a key of its own.`,
       )
     try {
       if (!this.#context.isChecked) await this.#context.requireChecked()
