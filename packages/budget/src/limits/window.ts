@@ -227,9 +227,7 @@ export function windowAt({ per, timeZone, startMs, lengthMs, kind }: LimitWindow
   const newest = newestWindows.get(kind)
   if (newest !== undefined && newest.startsAt <= now && now < newest.endsAt) return newest
   const { startsAt, endsAt } =
-    lengthMs === null
-      ? calendarWindow(per as CalendarPeriod, timeZone!, now, startMs)
-      : fixedWindow(lengthMs, now)
+    lengthMs === null ? calendarWindow(per as CalendarPeriod, timeZone!, now, startMs) : fixedWindow(lengthMs, now)
   const window = { startsAt, endsAt, name: windowName(startsAt, endsAt) }
   newestWindows.set(kind, window)
   return window
