@@ -15,7 +15,7 @@ export function throwIfAborted(signals: readonly AbortSignal[], what: string): v
   for (const signal of signals) if (signal.aborted) throw new AbortedError(what, signal)
 }
 
-/** A store in memory replies within so many microtasks. Listening to a signal costs more than its reply (bench/facade.mjs). */
+/** A store in memory replies within so many microtasks, so that listening to a signal can be saved (bench/facade.mjs). */
 const SOON = 8
 
 /**

@@ -1,24 +1,33 @@
-import { checkOptions, InvalidArgumentError } from "@p2/core"
+import { checkOptions, InvalidArgumentError, toUsdNumber } from "@p2/core"
 import type { OnExpire, ReserveOptions, ReserveResult, ReserveWait } from "../api/budget"
 import { type BudgetContext, readCallback, readOnExpire } from "../api/budget-context"
-import { IdempotencyKeyMismatchError, ReservationHeldError, ReservationResolvedError } from "../api/errors"
+import {
+  BudgetExceededError,
+  type DeniedLimit,
+  fitsAfterReleases,
+  IdempotencyKeyMismatchError,
+  ReservationHeldError,
+  ReservationResolvedError,
+} from "../api/errors"
 import { type Amount, amountOf, readAmount, UNITS } from "../limits/amount"
 import { areOpen, type CallCounter, callCounters, fingerprintOf } from "../limits/counters"
 import type { PlannedLimit } from "../limits/limit"
-import { statusesOf } from "../limits/limit-status"
+import { statusesOf, statusOf } from "../limits/limit-status"
 import { toName } from "../limits/names"
 import { readSubject, type Subject } from "../limits/subject"
-import type { ReserveReply } from "../store/budget-store"
+import type { CounterState, ReserveReply } from "../store/budget-store"
+import type { Millis, Name } from "../store/shape"
 import { StoreError, unavailable } from "../store/store-error"
 import { type AttemptEntry, attemptEntry, deniedEntry, expiredEntry } from "../usage/attempt-entry"
 import { readEntry, type UsageEntry } from "../usage/entry"
 import { carriesOver } from "./carry-overs"
 import { abortable, atMost, checkSignal, throwIfAborted } from "./delays"
-import { type Denial, denialOf } from "./denial"
 import { MAX_ROUNDS, repeatedReplyError } from "./process-state"
 import { BudgetReservation, type ReservationContent, type ReservationState } from "./reservation"
-import { checkWait, reserveWithWait } from "./waiting"
+import { checkWait, type Denial, reserveWithWait } from "./waiting"
 
+/** The suggested wait when other calls have reserved the remaining amount: they may end at any moment. */
+const BUSY_RETRY_MS = 1_000
 const RESERVE_NAMES: ReadonlySet<string> = new Set([
   "subject",
   "amount",
@@ -313,3 +322,43 @@ class ReserveCall {
 }
 
 function ignore(): void {}
+
+/** Creates the denial for the counters that `which` lists. */
+export function denialOf(
+  partition: Name,
+  counters: readonly CallCounter[],
+  amount: Amount,
+  reply: { counters: readonly CounterState[]; which: readonly number[]; now: Millis; due: boolean },
+): Denial {
+  const denied = reply.which.map((index) => deniedLimit(counters[index]!, reply.counters[index]!, amount, reply.now))
+  denied.sort((a, b) => (b.retryAfterMs ?? Infinity) - (a.retryAfterMs ?? Infinity) || 0)
+  const blocked = denied.map((limit) => (fitsAfterReleases(limit) ? 0 : limit.retryAfterMs))
+  return {
+    error: new BudgetExceededError(denied as [DeniedLimit, ...DeniedLimit[]], { dueLeases: reply.due }),
+    blockedMs: blocked.includes(null) ? null : Math.max(...(blocked as number[])),
+    partition,
+    counters: reply.which.map((index) => counters[index]!.name),
+  }
+}
+
+function deniedLimit(counter: CallCounter, state: CounterState, amount: Amount, now: Millis): DeniedLimit {
+  const smallest = counter.limits[0]!
+  // A counter without a limit denies only amounts that exceed a safe integer.
+  const limit = smallest.limit ?? Number.MAX_SAFE_INTEGER
+  const requested = amountOf(counter.unit, amount)
+  const status = statusOf({ ...smallest, limit }, counter, state)
+  const isMoney = counter.unit === "nanoUsd"
+  const denied = {
+    ...status,
+    limit: status.limit!,
+    remaining: status.remaining!,
+    requested: isMoney ? toUsdNumber(requested) : requested,
+    requestedNanoUsd: isMoney ? requested : null,
+    retryAfterMs: null,
+  }
+  const untilReset = counter.endsAt === null ? null : Math.max(0, counter.endsAt - now)
+  if (fitsAfterReleases(denied))
+    return { ...denied, retryAfterMs: Math.min(BUSY_RETRY_MS, untilReset ?? BUSY_RETRY_MS) }
+  // Top-ups end with the window.
+  return { ...denied, retryAfterMs: requested <= limit ? untilReset : null }
+}

@@ -1,13 +1,23 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
 import type { ReserveWait, WaitedLimit, WaitOptions } from "../api/budget"
+import type { BudgetExceededError } from "../api/errors"
 import { MAX_TIMER_MS, type Name } from "../store/shape"
 import { abortable, backoffMs, checkSignal, throwIfAborted } from "./delays"
-import type { Denial } from "./denial"
 
 const FIRST_DELAY_MS = 25
 const MAX_DELAY_MS = 1_000
 const WAITING = "The wait of `reserve`"
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs", "signal"])
+
+/** A denial, and how long the call would have to wait until it fits. */
+export interface Denial {
+  error: BudgetExceededError
+  /** Milliseconds until only the reservations of other calls prevent the call; null: waiting does not help. */
+  blockedMs: number | null
+  /** The counters that denied it. */
+  partition: Name
+  counters: readonly Name[]
+}
 
 /** @throws InvalidArgumentError */
 export function checkWait(wait: WaitOptions): void {
