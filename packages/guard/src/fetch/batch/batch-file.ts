@@ -76,10 +76,7 @@ function callOf(line: string, { origin }: URL, headers: Headers): ProviderCall |
 function boundOfCall(guard: Guard, call: ProviderCall, endpoint: string | undefined): BatchBound | Rejection {
   const { pathname } = call.url
   if (endpoint !== undefined && endpoint !== pathname)
-    return rejected(
-      "invalid-body",
-      "A batch has one endpoint. Send the calls of each endpoint in a separate batch.",
-    )
+    return rejected("invalid-body", "A batch has one endpoint. Send the calls of each endpoint in a separate batch.")
   // What the guard adds to a separate call is not in the file.
   const described = describeCall(call, { ...guard, serviceTier: undefined, maxToolCalls: undefined })
   if (described.status === "rejected") return described
