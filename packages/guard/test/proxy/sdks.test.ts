@@ -77,7 +77,7 @@ describe.each(THROUGH_PROXY)("$name through the proxy", (integration) => {
     await expectCovered(proxied)
   })
 
-  it("admits as many of 40 calls at once as the budget can pay", async () => {
+  it("admits as many of 40 concurrent calls as the budget can pay", async () => {
     const probe = await connect("1.00")
     await integration.call(probe.connection)
     const bound = probe.attempts[0]!.reservedNanoUsd

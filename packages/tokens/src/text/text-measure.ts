@@ -5,7 +5,7 @@ import { type CountBasis, createExactCounter, type TokenCounter } from "./token-
 /** Counts tokens, and weighs them so that text can be cut at a limit. */
 export interface TextMeasure {
   readonly basis: CountBasis
-  /** Text is cut between tokens of this encoding. */
+  /** Text is split between tokens of this encoding. */
   readonly encoding: Encoding
   /** Tokens that are counted even for an empty string. */
   readonly addedTokens: number
