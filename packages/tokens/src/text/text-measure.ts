@@ -2,7 +2,7 @@ import { type Encoding, tokenizerOf } from "../encodings/encoding"
 import { countText } from "./count-text"
 import { type CountBasis, createExactCounter, type TokenCounter } from "./token-counter"
 
-/** Counts tokens, and weighs them so that text can be cut at a limit. */
+/** Counts tokens, and weighs them so that text can be truncated at a limit. */
 export interface TextMeasure {
   readonly basis: CountBasis
   /** Text is split between tokens of this encoding. */
