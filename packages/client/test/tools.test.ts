@@ -370,7 +370,7 @@ describe("tools run", () => {
     ])
   })
 
-  test("and two calls at once keep their turns apart", async () => {
+  test("and two concurrent calls keep their turns apart", async () => {
     const client = open({ tools: { weather }, maxSteps: 2 })
     const one = client.generate()
     client.msg.addMessageUser("And tomorrow?")

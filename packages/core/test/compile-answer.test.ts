@@ -106,7 +106,7 @@ describe("the JSON Schema", () => {
     .meta({ title: "User detail!", description: "A person." })
 
   it("is strict, and comes as a response format, as a tool and as an instruction", () => {
-    const compiled = compileAnswer(schema)
+    const compiledAnswer = compileAnswer(schema)
     const json = {
       type: "object",
       properties: {
@@ -117,17 +117,17 @@ describe("the JSON Schema", () => {
       additionalProperties: false,
       description: "A person.",
     }
-    expect(compiled.jsonSchema).toEqual(json)
-    expect(compiled.answerFormat).toEqual({
+    expect(compiledAnswer.jsonSchema).toEqual(json)
+    expect(compiledAnswer.answerFormat).toEqual({
       type: "json_schema",
       json_schema: { name: "User_detail_", description: "A person.", schema: json, strict: true },
     })
-    expect(compiled.tool).toEqual({
+    expect(compiledAnswer.tool).toEqual({
       type: "function",
       function: { name: "User_detail_", description: "A person.", parameters: json, strict: true },
     })
-    expect(compiled.instructions).toContain(JSON.stringify(compiled.jsonSchema))
-    expect(Object.isFrozen(compiled.jsonSchema.properties)).toBe(true)
+    expect(compiledAnswer.instructions).toContain(JSON.stringify(compiledAnswer.jsonSchema))
+    expect(Object.isFrozen(compiledAnswer.jsonSchema.properties)).toBe(true)
   })
 
   it("is compiled once per schema object", () => {

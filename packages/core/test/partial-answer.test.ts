@@ -75,7 +75,7 @@ function isBeginningOf(part: unknown, whole: unknown): boolean {
 }
 
 describe("parsePartial of an answer", () => {
-  const compiled = compileAnswer(
+  const compiledAnswer = compileAnswer(
     z.object({
       name: z.string(),
       color: z.enum(["red", "redder"]),
@@ -97,7 +97,7 @@ describe("parsePartial of an answer", () => {
       pair: { item1: "x", item2: 2 },
       length: "abc",
     })
-    const after = (piece: string) => compiled.parsePartial(text.slice(0, text.indexOf(piece) + piece.length))
+    const after = (piece: string) => compiledAnswer.parsePartial(text.slice(0, text.indexOf(piece) + piece.length))
     const at = new Date("2024-07-18")
     expect(after('"name":"Da')).toEqual({ name: "Da" })
     expect(after('"color":"red')).toEqual({ name: "David" })
@@ -106,7 +106,7 @@ describe("parsePartial of an answer", () => {
     expect(after('"key":"a"')).toEqual({ name: "David", color: "redder", at, scores: {} })
     expect(after('"value":1}')).toEqual({ name: "David", color: "redder", at, scores: { a: 1 } })
     expect(after('"item1":"x"')).toEqual({ name: "David", color: "redder", at, scores: { a: 1 }, pair: ["x"] })
-    expect(compiled.parsePartial(text)).toEqual({
+    expect(compiledAnswer.parsePartial(text)).toEqual({
       name: "David",
       color: "redder",
       at,
@@ -132,11 +132,11 @@ describe("parsePartial of an answer", () => {
   })
 
   it("omits reasoning at the beginning", () => {
-    expect(compiled.parsePartial('<think>{"name":"Charles"')).toBeUndefined()
-    expect(compiled.parsePartial('<think>{"name":"Charles"}</think>{"name":"Da')).toEqual({ name: "Da" })
+    expect(compiledAnswer.parsePartial('<think>{"name":"Charles"')).toBeUndefined()
+    expect(compiledAnswer.parsePartial('<think>{"name":"Charles"}</think>{"name":"Da')).toEqual({ name: "Da" })
   })
 
   it("omits what does not fit", () => {
-    expect(compiled.parsePartial('{"name":5,"color":"blue","other":1,"scores":"x"}')).toEqual({})
+    expect(compiledAnswer.parsePartial('{"name":5,"color":"blue","other":1,"scores":"x"}')).toEqual({})
   })
 })

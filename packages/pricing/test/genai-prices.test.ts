@@ -42,7 +42,7 @@ it("equals @pydantic/genai-prices for first parties, except for the lines of dis
       const key = `${ours}/${name}`
       const row = prices.findRow(key)
       if (row?.model !== key || disputed.has(key)) continue
-      // Billed by the second, which the other package does not compute from tokens.
+      // Billed per second, which the other package does not compute from tokens.
       if (row.sheets[0]!.tiers[0]!.rates.second !== undefined) continue
       for (const usage of USAGES) {
         const other = calcPrice(

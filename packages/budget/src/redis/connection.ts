@@ -4,7 +4,7 @@ import { type OwnConnection, ownConnection, type RedisClient } from "./client"
 import { damagedRecord, storeFailure } from "./failure"
 import { inspectServers } from "./server-check"
 
-/** How many calls may wait for a reply at once. Limits the memory that calls use while the server hangs. */
+/** How many calls may wait for a reply concurrently. Limits the memory that calls use while the server hangs. */
 const MAX_WAITING = 50_000
 /** How often the server's settings are checked again while calls arrive. */
 const CHECK_INTERVAL_MS = 10_000

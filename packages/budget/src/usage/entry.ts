@@ -126,7 +126,7 @@ interface EntryField {
 
 /** A field that is searched by its exact value: a long value is replaced with its hash. */
 const identity: EntryField = { shape: optional(text), bound: boundedIdentity }
-/** A field that is only read: a long value is cut. */
+/** A field that is only read: a long value is truncated. */
 const remark: EntryField = {
   shape: optional(text),
   bound: (value) => (typeof value === "string" ? value.slice(0, MAX_STRING_LENGTH) : value),

@@ -21,7 +21,7 @@ export function printModels({ provider, asJson }: { provider: string | undefined
   if (provider !== undefined && listed.length === 0) throw unknownProvider(provider, prices)
   const rows = listed.map(({ model, rates, contextWindow, maxOutputTokens, asOf }) => {
     const pieces = pricesOfPieces(rates)
-    // A model that is billed by the piece is not free.
+    // A model that is billed per unit is not free.
     const tokens = [rates.input, rates.output].map((rate) => (rate === 0 && pieces !== "" ? "" : perMillion(rate)))
     const limits = [contextWindow, maxOutputTokens].map((count) => (count === undefined ? "" : formatCount(count)))
     return [model, ...tokens, pieces, ...limits, asOf]

@@ -28,8 +28,9 @@ const FROM_TERMINAL: readonly NodeJS.Signals[] = ["SIGINT", "SIGQUIT"]
 /** Where signals for a program go. */
 interface Target {
   /**
-   * `group`: the program leads a process group of its own, to which signals are passed. `process`: it shares the terminal and the
-   * group of this process, so that its job control and `/dev/tty` work; the terminal itself sends Ctrl-C and the like to it.
+   * `group`: the program leads its own process group, to which signals are passed. `process`: it shares the terminal
+   * and the group of this process, so that its job control and `/dev/tty` work; the terminal itself sends Ctrl-C and
+   * the like to it.
    */
   kind: "group" | "process"
   /** Whether the target exists. Signal 0 only checks. */

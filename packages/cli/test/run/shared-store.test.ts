@@ -22,7 +22,7 @@ afterAll(async () => {
   await redis?.close()
 })
 
-/** Three runs of one user at once, each with 30 calls at once, on a limit for about ten. */
+/** Three concurrent runs of one user, each with 30 concurrent calls, on a limit for about ten. */
 async function threeRuns(store: string, userId: string): Promise<void> {
   const before = provider.ledger.totalNanoUsd
   const options = ["run", "--budget", "0.000625", "--per", "total", "--user", userId]
@@ -44,13 +44,13 @@ async function threeRuns(store: string, userId: string): Promise<void> {
   expect(rows.find(({ value }) => value === userId)?.costNanoUsd).toBe(billed)
 }
 
-it("runs of one user at once share the limit in a file", () => threeRuns("file:shared.db", "ada"))
+it("concurrent runs of one user share the limit in a file", () => threeRuns("file:shared.db", "ada"))
 
-it.skipIf(redis === undefined)("runs of one user at once share the limit in Redis", () =>
+it.skipIf(redis === undefined)("concurrent runs of one user share the limit in Redis", () =>
   threeRuns(redis!.url, `ada-${process.pid}`),
 )
 
-it("runs of one user at once share the limit in PostgreSQL, whose address has a password", async () => {
+it("concurrent runs of one user share the limit in PostgreSQL, whose address has a password", async () => {
   const postgres = await startPostgres()
   try {
     const address = new URL(postgres.url)

@@ -186,6 +186,6 @@ function cutContent(prompt: readonly Message[], answer: string): Partial<UsageEn
 function cutToBytes(text: string): string {
   const bytes = new TextEncoder().encode(text)
   if (bytes.byteLength <= MAX_CONTENT_BYTES) return text
-  // With `stream` the decoder drops a code point that was cut in two.
+  // With `stream` the decoder drops a code point that was split.
   return new TextDecoder().decode(bytes.subarray(0, MAX_CONTENT_BYTES), { stream: true })
 }

@@ -1,6 +1,6 @@
 import type { Subject } from "@p2/budget"
 import { chargeOf, reservedCost } from "../fetch/plan-call"
-import { type Reserved, reserveCall } from "../fetch/reserve-call"
+import { type ReservedBound, reserveCall } from "../fetch/reserve-call"
 import { takeSubject } from "../fetch/scope/call-subject"
 import { reportAttempt, settleCall } from "../fetch/settle-call"
 import type { Meter } from "../protocols/meter"
@@ -28,7 +28,7 @@ export interface ModelCall<Params extends SpecifiedCall, Result> {
 /** A call whose upper bound is reserved. */
 interface ReservedModelCall<Params> {
   described: DescribedModelCall
-  reserved: Reserved
+  reserved: ReservedBound
   /** The options to send. */
   params: Params
   signal: AbortSignal | undefined

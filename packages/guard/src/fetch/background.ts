@@ -13,7 +13,7 @@ import type { ReadCall } from "./read-call"
 import { meterWhole, readWhole, responseOf } from "./read-response"
 import type { ReservedCall } from "./reserve-call"
 import { countsOf, reportAttempt } from "./settle-call"
-import { settleResumed, started } from "./settle-resumed"
+import { settleResumed, startedReservations } from "./settle-resumed"
 
 /** How long a background response stays reserved without a poll that settles it. Then its upper bound is charged. */
 const BACKGROUND_LEASE_MS = 24 * 3_600_000
@@ -33,10 +33,10 @@ export async function continueInBackground(
 ): Promise<{ status: "continued" | "repeated" }> {
   const { attempt, described, plan } = call
   const first = attempt.reservation
-  if (started.has(idempotencyKey)) return { status: "repeated" }
+  if (startedReservations.has(idempotencyKey)) return { status: "repeated" }
   const second = await reserveResponse(call, { idempotencyKey, leaseMs })
   if (second === "repeated") return { status: "repeated" }
-  started.set(idempotencyKey, second ?? first)
+  startedReservations.set(idempotencyKey, second ?? first)
   reportAttempt(guard, described, {
     status: "continued",
     reservedNanoUsd: plan.bound.nanoUsd,

@@ -196,14 +196,14 @@ async function writeBody(
   for (;;) {
     const { done, value } = await reader.read()
     if (done) break
-    if (!outgoing.write(value) && !outgoing.destroyed) await drained(outgoing)
+    if (!outgoing.write(value) && !outgoing.destroyed) await untilDrained(outgoing)
     if (outgoing.destroyed) return reader.cancel()
   }
   outgoing.end()
 }
 
 /** Resolves when the reader has caught up or disconnected. */
-function drained(outgoing: ServerResponse): Promise<void> {
+function untilDrained(outgoing: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       outgoing.off("drain", done).off("close", done)

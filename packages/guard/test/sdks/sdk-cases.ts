@@ -158,7 +158,7 @@ export function describeSDKs(server: LocalProvider, sdks: readonly GuardedSDK[])
       expect(await spentAndReserved(budget)).toEqual({ spent: 0, reserved: 0 })
     })
 
-    it("admits as many of 40 calls at once as the budget can pay", async () => {
+    it("admits as many of 40 concurrent calls as the budget can pay", async () => {
       const probe = open(sdk, ENOUGH)
       await probe.caller.call()
       const bound = probe.attempts[0]!.reservedNanoUsd

@@ -86,14 +86,14 @@ function bodyOf(tokens: Tokens, images: number, fault: Fault): Record<string, un
   return { created: 1, data, ...(!fault.noUsage && { usage: usageOf(tokens) }) }
 }
 
-interface Streamed {
+interface StreamedImages {
   images: number
   partials: number
   isEdit: boolean
   fault: Fault
 }
 
-function eventsOf(tokens: Tokens, { images, partials, isEdit, fault }: Streamed) {
+function eventsOf(tokens: Tokens, { images, partials, isEdit, fault }: StreamedImages) {
   const name = isEdit ? "image_edit" : "image_generation"
   return Array.from({ length: images }).flatMap(() => [
     ...Array.from({ length: partials }, (_, index) => ({

@@ -1,5 +1,6 @@
-// Prices that the packages lack: what is billed by the piece, fine-tuned and old models, and prices that may come at any time. Kept by
-// hand, as overrides.mjs: each entry has the URL where it was read and the day. USD per million tokens or per piece, as strings.
+// Prices that the packages lack: what is billed per unit, fine-tuned and old models, and prices that may come at any
+// time. Kept by hand, as overrides.mjs: each entry has the URL where it was read and the day. USD per million tokens or
+// per piece, as strings.
 
 const OPENAI_MODELS = "https://developers.openai.com/api/docs/models"
 /** A price map that many tools read; MIT license. */
@@ -15,7 +16,7 @@ function byPiece(rates, entry) {
 /** OpenAI's price list of 2023-12-25. DALL·E is shut down; the prices are for old bills. */
 const DALL_E = { url: "https://github.com/kevinhermawan/Canvas/blob/main/model-info.json", day: "2023-12-25" }
 
-/** Complete prices of models that are billed by the piece, or free. */
+/** Complete prices of models that are billed per unit, or free. */
 export const PIECE_PRICES = {
   "openai/tts-1": byPiece({ character: "0.000015" }, { url: `${OPENAI_MODELS}/tts-1`, day: READ }),
   "openai/tts-1-hd": byPiece({ character: "0.00003" }, { url: `${OPENAI_MODELS}/tts-1`, day: READ }),
@@ -93,7 +94,7 @@ const GEMINI_PRICING = "https://ai.google.dev/gemini-api/docs/pricing"
 const CLAUDE_PRICING = "https://platform.claude.com/docs/en/about-claude/pricing"
 
 /**
- * Tools that a provider runs and bills by the piece, for rows that lack the rate.
+ * Tools that a provider runs and bills per unit, for rows that lack the rate.
  *
  * - OpenAI: a container of 1 GB costs $0.03 in 20 minutes; 4, 16 and 64 GB cost 4, 16 and 64 times as much.
  * - Anthropic: a container costs $0.05 an hour, and a request has at most one.

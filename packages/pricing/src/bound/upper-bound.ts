@@ -147,7 +147,7 @@ interface BoundCall {
   readonly pieces: readonly PieceCount[]
 }
 
-/** A kind that is billed by the piece, with the maximum number of pieces. */
+/** A kind that is billed per unit, with the maximum number of pieces. */
 type PieceCount = readonly [kind: RateKind, count: number]
 
 function boundCase(tier: PricedTier, call: BoundCall): BoundCase {

@@ -4,7 +4,7 @@ import type { RateKind } from "../table/rates"
 /** One line of a bill. It amounts to `count × picoUsdPerUnit` pico-USD. */
 export interface CostLine {
   readonly kind: RateKind
-  /** Tokens, or pieces for the kinds that are billed by the piece. */
+  /** Tokens, or pieces for the kinds that are billed per unit. */
   readonly count: number
   /** Pico-USD (1e-12 USD) per token or piece. */
   readonly picoUsdPerUnit: number

@@ -137,7 +137,7 @@ export const leasePlants = [
     },
   }),
   plant("an expiry of what was settled meanwhile", ["a settle that meets the expiry of its lease"], staleExpire),
-  plant("an expiry that two callers may do", ["one lease expired by many callers"], staleExpire),
+  plant("an expiry that two callers may do", ["one lease expired by many concurrent callers"], staleExpire),
   plant("extend that revives", ["a key that is held, lease ended: extend"], {
     async extend(base, request) {
       const reservation = this.state.get(request.partition)?.reservations.get(request.key)

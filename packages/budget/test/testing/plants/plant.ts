@@ -9,7 +9,7 @@ export type Change<Owner> = {
     ? (this: Owner, base: (...request: Request) => Reply, ...request: Request) => Reply
     : never
 }
-/** A change, or a function that makes one for a store, with state of its own. */
+/** A change, or a function that makes one for a store, with its own state. */
 type Changes<Owner> = Change<Owner> | ((store: ModelStore) => Change<Owner>)
 
 /** A store that breaks one rule, and the cases that must find it. */

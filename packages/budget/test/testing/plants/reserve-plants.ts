@@ -182,7 +182,7 @@ export const reservePlants = [
   plant("partitions without case", ["names that look alike are different keys"], {
     partition: (base, name) => base(name.toLowerCase()),
   }),
-  plant("one partition for all", ["partitions do not see each other", "many partitions at once"], {
+  plant("one partition for all", ["partitions do not see each other", "concurrent calls to many partitions"], {
     partition: (base) => base("all"),
     read: async (base, request) => base({ ...request, partition: "all" }),
   }),

@@ -20,7 +20,7 @@ export class TranscriptionMeter implements Meter {
 
   add({ event, data, text }: WireEvent): { usageOnly: boolean } {
     if (isRecord(data)) this.#addData(data, event === undefined)
-    // A body of text or subtitles, or JSON that was cut. Only its end proves that it is complete.
+    // A body of text or subtitles, or truncated JSON. Only its end proves that it is complete.
     else if (event === undefined) {
       this.#isText = true
       this.#receivedBytes += byteLength(text)

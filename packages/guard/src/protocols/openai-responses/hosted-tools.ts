@@ -58,7 +58,7 @@ export interface HostedTools {
 }
 
 /** A tool that the provider runs as often as the model decides. */
-interface Hosted {
+interface HostedTool {
   kind: "webSearch" | "fileSearch" | "code"
   tokensPerCall: number | undefined
   containerGB: number
@@ -71,7 +71,7 @@ export function readTools(
   model: CalledModel,
   maxToolCalls: number | undefined,
 ): HostedTools | Rejection {
-  const hosted: Hosted[] = []
+  const hosted: HostedTool[] = []
   let firstHosted = ""
   let hasRemoteTools = false
   for (const { list, path: listPath } of toolLists(body)) {
@@ -116,7 +116,7 @@ export function readTools(
   }
 }
 
-function tokensPerCallOf(hosted: readonly Hosted[]): number | undefined {
+function tokensPerCallOf(hosted: readonly HostedTool[]): number | undefined {
   if (hosted.some(({ tokensPerCall }) => tokensPerCall === undefined)) return undefined
   return Math.max(0, ...hosted.map(({ tokensPerCall }) => tokensPerCall!))
 }
@@ -139,7 +139,7 @@ function readTool(
   path: string,
   input: CountableInput,
   model: CalledModel,
-): Hosted | Rejection | "callers" | "remote" {
+): HostedTool | Rejection | "callers" | "remote" {
   const type = String(tool.type)
   const name = nameOf(tool, path)
   if (type === "function" || type === "custom" || type === "namespace") {
@@ -197,7 +197,7 @@ function addDefinedTool(tool: Fields, input: CountableInput): "callers" {
 }
 
 /** https://developers.openai.com/api/docs/pricing#built-in-tools */
-function webSearch(type: string, tool: string, { countedAs }: CalledModel): Hosted | Rejection {
+function webSearch(type: string, tool: string, { countedAs }: CalledModel): HostedTool | Rejection {
   const name = countedAs.slice(countedAs.lastIndexOf("/") + 1)
   if (type.startsWith("web_search_preview") && !REASONING_MODEL.test(name))
     return unbounded(
@@ -208,7 +208,7 @@ function webSearch(type: string, tool: string, { countedAs }: CalledModel): Host
   return { kind: "webSearch", tokensPerCall: undefined, containerGB: 0 }
 }
 
-function fileSearch(tool: Fields, path: string): Hosted | Rejection {
+function fileSearch(tool: Fields, path: string): HostedTool | Rejection {
   const results = tool.max_num_results ?? MAX_FILE_RESULTS
   if (typeof results !== "number" || !Number.isSafeInteger(results) || results < 1 || results > MAX_FILE_RESULTS)
     return invalidBody(`${path}.max_num_results`, `an integer from 1 to ${MAX_FILE_RESULTS}`)
@@ -216,7 +216,7 @@ function fileSearch(tool: Fields, path: string): Hosted | Rejection {
 }
 
 /** A container that the call creates. The price is proportional to its memory: $0.03 for 1 GB. */
-function container(value: unknown, path: string): Hosted | Rejection {
+function container(value: unknown, path: string): HostedTool | Rejection {
   const isNew = isRecord(value) && (value.type === "auto" || value.type === "container_auto")
   const memory = isNew ? (value.memory_limit ?? "1g") : undefined
   if (memory !== "1g" && memory !== "4g" && memory !== "16g" && memory !== "64g")
@@ -228,7 +228,7 @@ function container(value: unknown, path: string): Hosted | Rejection {
   return { kind: "code", tokensPerCall: undefined, containerGB: Number.parseInt(memory, 10) }
 }
 
-function shell({ environment, type }: Fields, path: string, input: CountableInput): Hosted | Rejection | "callers" {
+function shell({ environment, type }: Fields, path: string, input: CountableInput): HostedTool | Rejection | "callers" {
   if (isRecord(environment) && environment.type === "local") return addDefinedTool({ environment, type }, input)
   return container(
     isRecord(environment) && environment.type === "container_auto" ? environment : undefined,

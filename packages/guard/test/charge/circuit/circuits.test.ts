@@ -37,7 +37,7 @@ describe("a provider that is proven to answer", () => {
     expect(world.calls.length).toBeGreaterThan(2)
   })
 
-  it("may have many calls at once", async () => {
+  it("may have many concurrent calls", async () => {
     const world = new CircuitWorld()
     await world.call("answered")
     const attempts = await Promise.all(Array.from({ length: 40 }, () => world.send()))
@@ -446,7 +446,7 @@ describe("the limits", () => {
       const [status] = await world.budget.status()
       return { spentNanoUsd: status!.spentNanoUsd! }
     })
-    // 5 calls on the first day, then one per day; the last call of the limit is never taken.
+    // 5 calls on the first day, then one per day; the last call that the limit allows is never made.
     expect(spentNanoUsd).toBeGreaterThan(500_000_000)
     expect(spentNanoUsd).toBeLessThanOrEqual(1_000_000_000 - BOUND)
     expect(await world.call("answered")).toBe("sent")

@@ -39,7 +39,7 @@ async function call(): Promise<string> {
     httpStatus = response.status
     await response.text()
   } catch {
-    // The body was cut.
+    // The body was truncated.
   }
   const evidence = { provider: "openai", sent: "maybe-sent", reading: undefined, endedBy: undefined } as const
   await settleAttempt(outcome.attempt, decideCharge({ ...evidence, httpStatus, hasHostedTools: false }, reserved))
