@@ -264,17 +264,17 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     } = options
     const prompts = promptsOf(items, options.prompt)
     const call = this.#nextCall()
-    const plans = prompts.map((messages) => ({ ...call, messages: [...call.messages, ...messages] }))
-    if (plans.length === 0) return []
-    this.#checkCall(plans[0]!)
+    const inputs = prompts.map((messages) => ({ ...call, messages: [...call.messages, ...messages] }))
+    if (inputs.length === 0) return []
+    this.#checkCall(inputs[0]!)
     const opened = await this.#openBudget()
     const name = options.idempotencyKey
     const decisive = [this.request.system, call.compiled?.instructions, ...call.routes.map(({ model }) => model)]
-    const conversations = plans.map(({ messages }) => messages)
+    const conversations = inputs.map(({ messages }) => messages)
     const batch = await openBatch(opened, { name, maxBudget, decisive, conversations })
     const results = await Promise.all(batch.map((item, index) => this.#resumed(index, item)))
     const callItem = async (index: number) => {
-      const begun = { input: plans[index]!, signal, wait, onText: undefined, addTurn: () => {} }
+      const begun = { input: inputs[index]!, signal, wait, onText: undefined, addTurn: () => {} }
       const result = await this.#run(begun, batch[index]!).catch((error: unknown) => failureOf(error))
       const { receipt } = result
       if (!result.ok) return { index, status: "failed" as const, error: result.error, receipt }

@@ -29,7 +29,7 @@ export type AttemptReason =
  */
 export type DeadlineName = "total" | "connect" | "first-content" | "idle"
 
-/** Whether the store confirmed the cost of an attempt; `none`: it has no reservation, or its reservation was released unsent. */
+/** Whether the store confirmed the cost of an attempt; `none`: nothing was reserved, or the circuit breaker had it released. */
 export type SettlementStatus = "settled" | "pending" | "none"
 
 /**
@@ -37,7 +37,7 @@ export type SettlementStatus = "settled" | "pending" | "none"
  *
  * | outcome | status |
  * | --- | --- |
- * | a valid answer | `succeeded` |
+ * | a valid answer, or tool calls | `succeeded` |
  * | sent, or possibly sent, without a valid answer | `failed` |
  * | reserved, and proven not sent: no connection, or ended before the request was written | `released` |
  * | not reserved: rejected by the circuit breaker, the store failed, or a deadline or an abort ended the wait for it | `released` |

@@ -54,7 +54,7 @@ export class Heartbeats {
   }
 }
 
-/** Expires reservations whose lease has ended: at most one sweep of a partition at a time. */
+/** Expires reservations whose lease has ended: in the background at most one sweep of a partition at a time. */
 export class Sweeper {
   readonly #services: BudgetServices
   readonly #running = new Map<Name, Promise<SweepResult>>()

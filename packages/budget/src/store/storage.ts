@@ -95,6 +95,6 @@ export interface Storage {
     query: { filter: UsageFilter; groupBy: readonly UsageGroup[]; buckets: readonly Millis[] | null },
   ): Promise<PartialTotals[]>
   check?(): Promise<StoreCheck>
-  /** Closes what the storage opened itself, if `open` was called. Called once, when all calls have ended. */
+  /** Closes what the storage opened itself. Called once, when all calls have ended, even if `open` was never called. */
   close?(): Promise<void>
 }

@@ -37,8 +37,9 @@ export async function reserveInBudget(
     provider: route.provider.name,
     model: route.model,
     idempotencyKey: attemptId(call, settings),
-    // The id of an attempt is new: no other call uses it, except that another process may run the same batch.
+    // The id of an attempt is new, so no other call uses it,
     releaseUnanswered: true,
+    // except that another process may run the same batch.
     exclusive: call.isResumable,
     subject: { userId, clientId, tags, model: route.model, requestId },
     amount: { nanoUsd: plan.upperBoundNanoUsd, tokens: plan.inputUpperBound + plan.maxTokens },
