@@ -124,7 +124,9 @@ describe("the page", () => {
   })
 
   it("shows calls, reservations and denials as they happen, without a reload", async () => {
-    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day", timeZone: noonZone(), optional: true }])
+    await using served = await serveDashboard([
+      { scope: "user", limit: "1.00", per: "day", timeZone: noonZone(), optional: true },
+    ])
     const { budget } = served
     await using open = await openPage(served)
     const { page, problems } = open
