@@ -1,4 +1,4 @@
-import { defineAdapterFuzz } from "../../budget/test/adapters/define-adapter-suite"
+import { defineAdapterSuite } from "../../budget/test/adapters/define-adapter-suite"
 import { contractFactory } from "./support/contract-factory"
 
-defineAdapterFuzz("postgresStore", contractFactory())
+defineAdapterSuite("postgresStore", contractFactory())

@@ -1,4 +1,4 @@
-import { defineAdapterSuite } from "../../budget/test/adapters/define-adapter-suite"
+import { defineDatabaseSuite } from "../../budget/test/adapters/define-adapter-suite"
 import { contractFactory } from "./support/contract-factory"
 
-defineAdapterSuite("postgresStore", contractFactory())
+defineDatabaseSuite("postgresStore", contractFactory())
