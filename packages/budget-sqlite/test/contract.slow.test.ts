@@ -1,6 +1,6 @@
 import { afterAll, beforeAll } from "vitest"
 import { childScript } from "../../budget/test/adapters/child-script"
-import { defineAdapterFuzz } from "../../budget/test/adapters/define-adapter-suite"
+import { defineAdapterSuite } from "../../budget/test/adapters/define-adapter-suite"
 import { suiteTarget } from "./support/suite-target"
 
 let script: Awaited<ReturnType<typeof childScript>>
@@ -9,4 +9,4 @@ beforeAll(async () => {
 })
 afterAll(() => script.remove())
 
-defineAdapterFuzz("sqliteStore", (about) => suiteTarget(about, script.path))
+defineAdapterSuite("sqliteStore", (about) => suiteTarget(about, script.path))

@@ -15,11 +15,13 @@ async function call(budget: Budget, subject: typeof ada, costNanoUsd: number): P
   await result.reservation.settle({ nanoUsd: costNanoUsd })
 }
 
+const timeZone = noonZone()
+
 describe("the stream", () => {
   it("shows what is reserved, spent and denied as it happens", async () => {
     await using served = await serveDashboard([
       { scope: "total", limit: "2.00" },
-      { scope: "user", limit: "1.00", per: "day", timeZone: noonZone() },
+      { scope: "user", limit: "1.00", per: "day", timeZone },
     ])
     const { budget, dashboard, url } = served
     await using stream = await readSections(url, await signIn(dashboard))
@@ -33,7 +35,7 @@ describe("the stream", () => {
     if (!result.ok) throw result.error
     await result.reservation.settle("0.60", { tokens: { inputTokens: 20, outputTokens: 5 } })
     await soon(() => limitOf("user")).toMatchObject({
-      ...{ value: "ada", window: "day", timeZone: "UTC", unit: "usd" },
+      ...{ value: "ada", window: "day", timeZone, unit: "usd" },
       ...{ spent: 600_000_000, reserved: 0, remaining: 400_000_000 },
     })
     await soon(() => sections.totals?.sums).toMatchObject({
@@ -52,16 +54,16 @@ describe("the stream", () => {
   })
 
   it("counts every denial immediately, although the ledger records them once per minute", async () => {
-    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day", timeZone: noonZone() }])
+    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day", timeZone }])
     await using stream = await readSections(served.url, await signIn(served.dashboard))
     for (let index = 0; index < 7; index++) await served.budget.reserve({ subject: ada, amount: "1.50" })
     await soon(() => stream.sections.totals?.sums.denied).toBe(7)
-    // Two entries if a minute ended meanwhile.
+    // Two entries if a minute ended in the meantime.
     await soon(() => stream.sections.calls?.calls.reduce((sum, { count }) => sum + count, 0)).toBe(7)
   })
 
   it("says which limit denied a call that the proxy of this process reported", async () => {
-    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day", timeZone: noonZone() }])
+    await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day", timeZone }])
     const { budget, dashboard, url } = served
     await using stream = await readSections(url, await signIn(dashboard))
     const denied = await budget.reserve({ subject: ada, amount: "1.50" })
