@@ -3,7 +3,7 @@ import { configDefaults, defineConfig } from "vitest/config"
 
 const root = fileURLToPath(new URL(".", import.meta.url))
 
-/** `npm run test:all` sets it: `*.slow.test.ts` and the tests of types run too. */
+/** `npm test -- --all` sets it: `*.slow.test.ts` and the tests of types run too. */
 const runsSlowTests = process.env.P2_SLOW === "1"
 
 /**
