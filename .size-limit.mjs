@@ -25,7 +25,7 @@ const withoutFormats = (config) => ({ ...config, external: [...(config.external 
 /**
  * The ceilings are the current sizes, so that no growth goes unnoticed. Of core's own code about 2.5 KB is advice in
  * errors (what an unknown option probably meant) and one resolver of model ids, which tokens and pricing share. The
- * goal for guard is 16 KB, which it does not reach: of 58 KB, messages are 4 and names of fields 3, each wire format is 3 to 6, and
+ * goal for guard is 16 KB, which it does not reach: of 59 KB, messages are 4 and names of fields 3, each wire format is 3 to 6, and
  * what every call passes is 24. Loading the formats on demand would leave an estimated 32 for the first call.
  */
 const CORE = "packages/core/dist/index.js"
@@ -47,7 +47,7 @@ export default [
     gzip: true,
     limit: "13 KB",
   },
-  { name: "@p2/core, own code", path: CORE, ignore: neighbors, gzip: true, limit: "24.6 KB" },
+  { name: "@p2/core, own code", path: CORE, ignore: neighbors, gzip: true, limit: "24.8 KB" },
   {
     name: "@p2/tokens/o200k_base, own code without tables",
     path: "packages/tokens/src/o200k_base.ts",
@@ -61,7 +61,7 @@ export default [
     path: "packages/pricing/dist/index.js",
     ignore: neighbors,
     gzip: true,
-    limit: "48.5 KB",
+    limit: "48.6 KB",
   },
   {
     name: "@p2/guard, own code without wire formats",
@@ -69,7 +69,7 @@ export default [
     ignore: neighbors,
     modifyEsbuildConfig: withoutFormats,
     gzip: true,
-    limit: "26.5 KB",
+    limit: "27.1 KB",
   },
   {
     // About 9 KB for each wire format: what each field of a call can cost.
@@ -77,7 +77,7 @@ export default [
     path: "packages/guard/dist/index.js",
     ignore: neighbors,
     gzip: true,
-    limit: "58.3 KB",
+    limit: "59.2 KB",
   },
   {
     name: "@p2/cli, own code without the page of the dashboard",
@@ -85,13 +85,13 @@ export default [
     ignore: [...neighbors, "commander", "jsonc-parser"],
     modifyEsbuildConfig: (config) => ({ ...config, platform: "node", format: "esm" }),
     gzip: true,
-    limit: "49.8 KB",
+    limit: "50 KB",
   },
   {
     name: "@p2/client, own code",
     path: "packages/client/dist/index.js",
     ignore: neighbors,
     gzip: true,
-    limit: "34.2 KB",
+    limit: "34.8 KB",
   },
 ]

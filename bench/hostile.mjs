@@ -1,13 +1,13 @@
 /**
- * Measures every public function that takes text with ten kinds of hostile text, from 128 KiB to 1 MiB: seconds of processor
- * time for a megabyte, and how the time grows when the text doubles (2.0 is linear). Each time is the minimum of two,
- * because other processes share the machine. Exits with code 1 if a call takes more than half a second for a megabyte or
- * grows much faster than linear. Needs no build. Run with `node bench/hostile.mjs [part of a name]`.
+ * Measures every public function that takes text with ten kinds of hostile text, from 128 KiB to 1 MiB: CPU seconds per
+ * megabyte, and how the time grows when the text doubles (2.0 is linear). Each time is the minimum of two, because
+ * other processes share the machine. Exits with code 1 if a call takes more than half a second per megabyte or grows
+ * much faster than linearly. Needs no build. Run with `node bench/hostile.mjs [part of a name]`.
  */
 import { rmSync } from "node:fs"
 import { fileURLToPath, pathToFileURL } from "node:url"
 import { bundleFromSources } from "../scripts/bundle-from-sources.mjs"
-import { HOSTILE_TEXTS } from "./hostile-texts.mjs"
+import { HOSTILE_STRINGS } from "./hostile-strings.mjs"
 
 const KIB = 1024
 const SIZES = [128 * KIB, 256 * KIB, 512 * KIB, 1024 * KIB]
@@ -58,7 +58,7 @@ let failures = 0
 for (const [call, run] of Object.entries(CALLS)) {
   if (!call.includes(filter)) continue
   run("The first call may unpack a table.")
-  const results = Object.entries(HOSTILE_TEXTS).map(([name, textOf]) => ({ name, ...measure(run, textOf) }))
+  const results = Object.entries(HOSTILE_STRINGS).map(([name, textOf]) => ({ name, ...measure(run, textOf) }))
   const slowest = results.reduce((worst, each) => (each.perMegabyte > worst.perMegabyte ? each : worst))
   const steepest = results.reduce((worst, each) => ((each.growth ?? 0) > (worst.growth ?? 0) ? each : worst))
   const isSlow = slowest.perMegabyte > MAX_SECONDS

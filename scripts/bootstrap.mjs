@@ -48,7 +48,7 @@ if (result.status !== 0) {
 mkdirSync(join(root, "node_modules"), { recursive: true })
 writeFileSync(stamp, wanted)
 
-/** Changes whenever an install could have another result: the lock file, any manifest, the platform. */
+/** Changes whenever an install could have a different result: the lock file, any manifest, the platform. */
 function fingerprint() {
   const hash = createHash("sha256").update(`${process.platform} ${process.arch}`)
   const folders = ["packages", "apps"].flatMap((parent) =>

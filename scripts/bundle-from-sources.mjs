@@ -6,7 +6,7 @@ import { build } from "tsup"
 
 const packages = fileURLToPath(new URL("../packages/", import.meta.url))
 
-/** The source of each entry point of our packages, by the name that it is imported by. */
+/** The source of each entry point of our packages, by its import name. */
 function sourcesByName() {
   const sources = {}
   for (const folder of readdirSync(packages)) {

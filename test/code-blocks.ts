@@ -68,7 +68,7 @@ export function execute(
 
 const API_KEYS = ["ANTHROPIC_API_KEY", "GEMINI_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY"]
 
-/** Arguments and environment that redirect calls to the providers' hosts to a local provider. */
+/** Arguments and environment that redirect calls from the providers' hosts to a local provider. */
 export function withLocalHosts(url: string): { nodeArguments: string[]; env: Record<string, string> } {
   return {
     nodeArguments: ["--import", join(root, "test", "local-hosts.mjs")],

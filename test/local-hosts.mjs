@@ -1,4 +1,4 @@
-// Redirects calls to the providers' hosts to the local provider, for the code in READMEs.
+// Redirects calls from the providers' hosts to the local provider, for the code in READMEs.
 const { P2_LOCAL_PROVIDER: local } = process.env
 const HOSTS = {
   "api.openai.com": "",

@@ -7,8 +7,8 @@ import { execute, outputPattern, transpile, typeProblems, withLocalHosts } from 
 import { filesBelow, fromRoot, packages, root } from "./workspace"
 
 /*
- * Every `ts` block of every README and docs page is type-checked against the built packages and run in a process of its
- * own. A `text` block that follows directly must be what it printed; `…` stands for anything on its line. `ts no-run`
+ * Every `ts` block of every README and docs page is type-checked against the built packages and run in its own
+ * process. A `text` block that follows directly must match what it printed; `…` stands for anything on its line. `ts no-run`
  * is only type-checked: it needs the reader's own key or server. `ts from=path` shows a part of a file next to the
  * page, which must contain it word for word.
  */

@@ -31,7 +31,7 @@ const PIECES = [
   ...["Okonedo", "melanoma", "biopsy", "oncologist"],
 ]
 
-/** As a user of `@p2/core` imports it. */
+/** Imported as a user of `@p2/core` would. */
 const { z } = createRequire(join(root, "packages/core/package.json"))(
   "zod",
 ) as typeof import("../packages/core/node_modules/zod")
@@ -266,7 +266,7 @@ describe("a failed call of the client shows no key, prompt or answer", () => {
       respond = response
       for (const method of ["generate", "generateResponse", "stream"] as const) {
         const thrown = await outcomeOf(() => play({}, method))
-        // After a usage error nothing was sent, and this test would prove nothing.
+        // A usage error would send nothing, so this test would prove nothing.
         expect(thrown instanceof core.InvalidArgumentError || thrown instanceof core.InvalidRequestError).toBe(false)
         log(thrown)
         await expectNoSecret(() => shown)

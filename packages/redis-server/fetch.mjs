@@ -1,5 +1,5 @@
-// Finds a redis-server. Where apt is available, fetches one into the project's cache without touching the system.
-// Plain JavaScript: the root's scripts use it before anything is built, and src/ uses the same file.
+// Finds a redis-server. Where apt is available, downloads one into the project's cache without touching the system.
+// Plain JavaScript: the root's scripts use it before anything is built, and src/ uses it too.
 import { spawnSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import {

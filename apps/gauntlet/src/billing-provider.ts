@@ -11,7 +11,7 @@ interface Received {
 /** The provider of a workload, which knows what each call costs. */
 export interface BillingProvider {
   baseURL: string
-  /** Number of attempts that have arrived. */
+  /** Number of attempts that have arrived so far. */
   readonly received: number
   /** Tokens that it has billed. */
   billedTokens(): number

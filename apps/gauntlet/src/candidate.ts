@@ -9,7 +9,7 @@ export interface Surroundings {
   /** The most that all processes together may spend, in tokens of input and output. */
   limitTokens: number
   processes: number
-  /** Calls at the same time, in one process. */
+  /** Concurrent calls in one process. */
   lanes: number
 }
 
@@ -17,7 +17,7 @@ export interface Surroundings {
 export interface Candidate {
   /** Makes a call. Rejects if the call failed after it was allowed. */
   ask(call: Call, lane: number): Promise<"answered" | "denied">
-  /** Tokens that it has counted: of all processes, or of its own where nothing is shared. */
+  /** Tokens that it has counted: of all processes, or only its own where nothing is shared. */
   countedTokens(): Promise<number>
   close(): Promise<void>
 }

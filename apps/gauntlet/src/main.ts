@@ -58,7 +58,7 @@ function cellsOf(result: Result): string[] {
   ]
 }
 
-/** Its name, with the version of its package unless the package is in this repository. */
+/** Its name, and the version of its package unless the package is in this repository. */
 function titleOf({ name, packageName }: Definition): string {
   if (packageName === undefined || packageName.startsWith("@p2/")) return name
   // Not every package exports its package.json.

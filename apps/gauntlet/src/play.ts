@@ -33,7 +33,10 @@ export interface Result {
   falseDenials: number
 }
 
-/** Plays a workload against a candidate: several processes at once, one of which is killed while its calls are in flight. */
+/**
+ * Plays a workload against a candidate: several concurrent processes, one of which is killed while its calls are in
+ * flight.
+ */
 export async function play(definition: Definition, options: PlayOptions): Promise<Result> {
   const { workload, limitTokens, processes, lanes, program } = options
   const all = [...workload.before, ...workload.crash, ...workload.after]

@@ -12,7 +12,7 @@ export interface EndedCall {
 
 /** A worker, as its parent sees it. */
 export interface WorkerProcess {
-  /** Starts to play these calls. Resolves when all have ended. */
+  /** Plays these calls. Resolves when all have ended. */
   play(calls: readonly Call[], onEnded: (call: EndedCall) => void): Promise<void>
   countedTokens(): Promise<number>
   kill(): Promise<void>

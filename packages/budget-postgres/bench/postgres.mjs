@@ -1,6 +1,7 @@
-// Pairs (reserve of three counters of which two are shared, settle with a usage entry) a second, on a PostgreSQL with fsync
-// on, compared with a bare loop of the same statements in the same transactions, one caller. Rounds are interleaved; the ratio of
-// each round is taken, then the median. Then a million users against ten thousand, and the totals of a million entries.
+// Pairs (reserve of three counters, two of them shared, then settle with a usage entry) per second, on PostgreSQL with
+// fsync on, compared with a bare loop of the same statements in the same transactions, with one caller. Rounds are
+// interleaved; the ratio of each round is taken, then the median. Then a million users against ten thousand, and the
+// totals of a million entries.
 //   npm run bench            after `npm run build`; ROUNDS, PAIRS and ENTRIES make it shorter or longer
 import { fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -15,7 +16,7 @@ const ENTRIES = Number(process.env.ENTRIES ?? 1_000_000)
 const MONTH_START = Date.UTC(2026, 0, 1)
 const self = fileURLToPath(import.meta.url)
 
-/** Pairs per second with this many callers, over three counters of which two are shared. */
+/** Pairs per second with this many callers, over three counters, two of them shared. */
 const rate = (store, { callers, prefix, pairs = PAIRS, users = 1_000 }) =>
   pairsPerSecond({
     ...{ callers, pairs },
@@ -65,7 +66,7 @@ async function bareRate(url, schema, log) {
   return perSecond
 }
 
-/** Transactions per second that write one row each, one after another: the cost of a commit on this disk. */
+/** Transactions per second that write one row each, sequentially: the cost of a commit on this disk. */
 async function commitRate(url) {
   const client = new pg.Client(url)
   await client.connect()
@@ -97,7 +98,7 @@ async function processesRate(url, schema, round) {
   return (4 * pairs) / seconds
 }
 
-/** Writes a counter of each user, with SQL, as the store writes them. */
+/** Writes a counter for each user with SQL, as the store would write it. */
 async function fillUsers(pool, schema, users) {
   await pool.query(`INSERT INTO ${schema}.p2_records (partition, kind, key, value)
     SELECT 'main', 'counter', 'user=u' || i, '{"spent":700,"reserved":0,"granted":0,"peak":700,"forgetAt":null}'
@@ -105,7 +106,7 @@ async function fillUsers(pool, schema, users) {
   await pool.query(`VACUUM ANALYZE ${schema}.p2_records`)
 }
 
-/** Writes a month of entries of a thousand users, each with ten models, as the store writes their rows. */
+/** Writes a month of entries for a thousand users with ten models each, as the store would write them. */
 async function fillEntries(pool, schema) {
   await pool.query(`INSERT INTO ${schema}.p2_usage (partition, key, at, request_id, shared, user_id, client_id, model,
       provider, status, tags, input_tokens, output_tokens, cache_read_tokens, reasoning_tokens, cost, reserved)

@@ -20,11 +20,14 @@ export type Query = (text: string, values?: unknown[]) => Promise<Row[]>
 
 export interface TransactionOptions {
   timeoutMs: number
-  /** Reads one snapshot. Otherwise each statement reads what is committed when it starts. */
+  /** Reads one snapshot. Otherwise each statement reads what was committed when it started. */
   readOnly?: boolean
   /** Statements without parameters, sent together with BEGIN. `work` receives the rows of the last one. */
   first?: string
-  /** When the disk is waited for: in the commit, after it, so that locks are released first, or never. @defaultValue "in-commit" */
+  /**
+   * When to wait for the disk: in the commit; after it, so that locks are released first; or never. @defaultValue
+   * "in-commit"
+   */
   flush?: "in-commit" | "after" | "never"
 }
 
@@ -32,8 +35,8 @@ export interface TransactionOptions {
 const TEXT = { getTypeParser: () => (text: string) => text }
 const MIN_QUERY_MS = 100
 /**
- * Commits a WAL message, as durably as the server is configured to commit. The log is sequential, so that everything
- * committed before is then as durable, and the server flushes once for all sessions that wait.
+ * Commits a WAL message as durably as the server is configured to commit. The log is sequential, so everything
+ * committed before is then as durable, and the server flushes once for all waiting sessions.
  */
 const FLUSH = "SELECT pg_logical_emit_message(true, 'p2', '')"
 
@@ -69,14 +72,17 @@ export async function inTransaction<T>(
     return result
   } finally {
     client.off("error", ignoreError)
-    client.release(stage !== "done") // A closed connection is a rollback.
+    client.release(stage !== "done") // Closing the connection rolls back.
   }
 }
 
 /** A lost connection emits an error, which would end the process. The statement that runs on it is rejected too. */
 function ignoreError(): void {}
 
-/** A connection of the pool, which may have none free, or a server that does not reply. Errors that it emits are ignored. */
+/**
+ * Gets a connection from the pool, which may have none free or a server that does not reply. Errors that it emits are
+ * ignored.
+ */
 async function connect(pool: PostgresPool, timeoutMs: number): Promise<PostgresClient> {
   let timer: NodeJS.Timeout | undefined
   let isLate = false
@@ -86,7 +92,7 @@ async function connect(pool: PostgresPool, timeoutMs: number): Promise<PostgresC
         isLate = true
         reject(new Error(`The pool provided no connection within ${timeoutMs} ms.`))
       }, timeoutMs)
-      // With a callback: before a promise resolves, a server that goes away may already have emitted an error.
+      // Uses the callback form: a server that goes away may emit an error before a promise resolves.
       pool.connect((error, client) => {
         if (client === undefined) return reject(error)
         if (isLate) return client.release(false)

@@ -25,14 +25,14 @@ export function createPostgresStorage({ pool, schema, timeoutMs, now }: Postgres
   // Without a listener, an idle connection that is lost would end the process.
   if (pool.listenerCount("error") === 0) pool.on("error", () => {})
 
-  /** Runs a query that may take long. */
+  /** Runs a query that may take a long time. */
   const inQuery = <T>(work: (query: Query) => Promise<T>) =>
     inTransaction(
       pool,
       {
         ...{ readOnly: true, timeoutMs: QUERY_TIMEOUT_MS },
-        // Floating-point sums are sent exactly; groups fit into memory instead of being sorted on disk; compiling a query
-        // takes longer than running it.
+        // Floating-point sums are sent exactly; groups fit into memory instead of being sorted on disk; JIT compilation
+        // takes longer than the query.
         first: "SET LOCAL extra_float_digits = 1; SET LOCAL work_mem = '64MB'; SET LOCAL jit = off",
       },
       work,
@@ -68,7 +68,7 @@ export function createPostgresStorage({ pool, schema, timeoutMs, now }: Postgres
     const entries = puts.filter(({ kind }) => kind === "entry")
     if (puts.length > 0) {
       const values = (["kind", "key", "value", "at", "forgetAt"] as const).map((name) => column(puts, name))
-      // One statement, because a round trip is longer than both writes.
+      // One statement, because a round trip takes longer than both writes.
       await query(
         `${entries.length > 0 ? `WITH ${writingUsage(usage, "$1", "$7::jsonb")}` : ""}
         INSERT INTO ${records} SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])

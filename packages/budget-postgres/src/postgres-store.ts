@@ -22,16 +22,23 @@ const OPTIONS: ReadonlySet<string> = new Set([
 const POOL = "Pass a pool of pg: `pool: new Pool({ connectionString })`."
 const ADVICE = { connectionString: POOL, url: POOL, uri: POOL, host: POOL, client: POOL, connection: POOL, db: POOL }
 
+/** Whether a value is a `Pool` of `pg`, and not a `Client`, which is one connection. */
+function isPool(value: unknown): boolean {
+  const { connect, listenerCount, connectionParameters } = Object(value) as Record<string, unknown>
+  return typeof connect === "function" && typeof listenerCount === "function" && connectionParameters === undefined
+}
+
 /**
  * Budget store and usage ledger in PostgreSQL 13 or later, for any number of processes and machines.
  *
- * @throws InvalidArgumentError at once if an option is invalid. The first call connects and creates the tables; it rejects
+ * @throws InvalidArgumentError immediately if an option is invalid. The first call connects and creates the tables; it rejects
  *   with a `StoreError` if that is impossible.
  */
 export function postgresStore(options: PostgresStoreOptions): BudgetStore {
+  if (isPool(options)) throw new InvalidArgumentError("options", "an object such as { pool }", options)
   checkOptions(options, OPTIONS, "options", ADVICE)
   const { pool, schema = "p2_budget", timeoutMs = 2_000, retentionMs, now } = options
-  if (typeof pool?.connect !== "function") throw new InvalidArgumentError("options.pool", "a `Pool` of `pg`", pool)
+  if (!isPool(pool)) throw new InvalidArgumentError("options.pool", "a `Pool` of `pg`", pool)
   if (!/^[A-Za-z_][A-Za-z0-9_]{0,62}$/.test(schema))
     throw new InvalidArgumentError("options.schema", "1 to 63 letters, digits and _, not a digit first", schema)
   if (now !== undefined && typeof now !== "function")

@@ -1,8 +1,8 @@
 import type { PartialTotals, StoredEntry, UsageFilter, UsageGroup, Write } from "@p2/budget/store"
 import type { Query, Row } from "./connection"
 
-// The table p2_usage has what filters and totals need of each entry. Strings are JSON texts there: columns of text cannot
-// hold NUL and lone surrogates, and JSON escapes both.
+// The table p2_usage has the fields of each entry that filters and totals need. Strings are JSON texts there: columns
+// of text cannot hold NUL and lone surrogates, and JSON escapes both.
 
 const TEXTS = {
   ...{ requestId: "request_id", userId: "user_id", clientId: "client_id" },
@@ -85,8 +85,8 @@ interface TotalsQuery {
 }
 
 /**
- * Sums by group and status. Most are sums of DOUBLE PRECISION, which PostgreSQL adds several times as fast as BIGINT. They
- * are exact up to 2^53, and no later number brings a sum of natural numbers back below it, where totals stop.
+ * Sums by group and status. Most are sums of DOUBLE PRECISION, which PostgreSQL adds several times as fast as BIGINT.
+ * They are exact up to 2^53, where totals saturate. A sum of non-negative numbers that has passed 2^53 stays above it.
  */
 export async function readTotals(
   query: Query,

@@ -5,7 +5,7 @@ import { failureOf, poolOf, serverForFile, storeOn } from "./support/server-and-
 const file = serverForFile()
 const counters = [counter.name]
 
-it("stores that start at once create the tables once, and lose no reservation", async () => {
+it("stores that start concurrently create the tables once, and lose no reservation", async () => {
   const pools = Array.from({ length: 8 }, () => poolOf(file.server, { max: 2 }))
   const stores = pools.map((pool) => storeOn(pool, { schema: "at_once" }))
   const replies = await Promise.all(stores.map((store, index) => store.reserve(reserveOf(`r${index}`))))

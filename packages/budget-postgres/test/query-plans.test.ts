@@ -10,11 +10,11 @@ const MONTH = { from: Date.UTC(2026, 0, 1), to: Date.UTC(2026, 1, 1) }
 interface Statement {
   text: string
   values: unknown[]
-  /** The first statements of its transaction, which set how it is planned. */
+  /** The statements at the start of its transaction, which set planner options. */
   begin: string
 }
 
-/** A pool of which the statements with parameters are recorded. */
+/** A pool that records statements with parameters. */
 function recording(pool: Pool, statements: Statement[]) {
   return {
     on: () => {},
@@ -59,7 +59,7 @@ it("no call reads more than its own rows: every statement but the totals of all 
   const statements: Statement[] = []
   const store = postgresStore({ pool: recording(pool, statements), schema: "plans", timeoutMs: 20_000 })
   await store.read({ partition: "main", counters: ["a"] })
-  // As the store writes them: 100,000 counters, reservations and entries, of 1,000 users and over a month.
+  // 100,000 counters, reservations and entries of 1,000 users over a month, as the store would write them.
   const rest = '"requestId":"q","attempt":1,"model":"m","status":"succeeded","costNanoUsd":1,"reservedNanoUsd":1'
   const entry = `'{"idempotencyKey":"k' || i || '","at":' || ${MONTH.from} + i * 25920::bigint ||
     ',"revision":0,"state":"settled","charges":{},"tokens":{},${rest}}'`
@@ -99,7 +99,7 @@ it("no call reads more than its own rows: every statement but the totals of all 
   statements.length = 0
   await ledger.totals({ partition: "main", filter: { ...MONTH, userId: "u5" }, groupBy: ["model"], buckets: null })
   for (const statement of statements) expect((await nodesOf(pool, statement)).join()).toMatch(/p2_usage_(user|rare)/)
-  // A sort of every entry would be made on disk.
+  // Sorting all entries would spill to disk.
   statements.length = 0
   await ledger.totals({ partition: "main", filter: MONTH, groupBy: ["userId", "model"], buckets: null })
   const sums = statements.find(({ text }) => text.includes("sum(cost"))!

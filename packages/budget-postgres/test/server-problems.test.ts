@@ -163,7 +163,7 @@ it("the transaction of a process that stops responding is rolled back, so that o
 })
 
 it.each(["40001", "40P01"])(
-  "an error %s of the flush after the commit says that the call may be applied",
+  "error %s in the flush after the commit says that the call may be applied",
   async (state) => {
     const schema = `flush_${state}`
     const pool = poolOf(file.server)
@@ -193,7 +193,7 @@ it.each(["40001", "40P01"])(
   },
 )
 
-it("a full disk is an error, applies nothing, and shows no value in it", async () => {
+it("a full disk is an error that applies nothing and shows no value", async () => {
   const pool = poolOf(file.server)
   const store = storeOn(pool, { schema: "full_disk" })
   await store.reserve(reserveOf("r1"))
@@ -215,7 +215,7 @@ it.each(["40001", "40P01"])("tries again after a conflict of SQLSTATE %s", async
   const schema = `conflict_${state}`
   const store = storeOn(pool, { schema })
   await store.read({ partition: "main", counters })
-  // A sequence is not rolled back, so that only the first two attempts fail.
+  // A sequence is not rolled back, so only the first two attempts fail.
   await pool.query(`CREATE SEQUENCE "${schema}".attempts;
     CREATE FUNCTION "${schema}".fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
       IF nextval('"${schema}".attempts') <= 2 THEN RAISE EXCEPTION 'conflict' USING ERRCODE = '${state}'; END IF;
@@ -225,7 +225,7 @@ it.each(["40001", "40P01"])("tries again after a conflict of SQLSTATE %s", async
   expect((await pool.query(`SELECT last_value FROM "${schema}".attempts`)).rows).toEqual([{ last_value: "3" }])
 })
 
-it("ignores what the program has set for types of pg, and the server's defaults", async () => {
+it("ignores the program's type parsers for pg, and the server's defaults", async () => {
   // The first statement, which sets the timeouts, still runs with the server's timeout.
   const options = "-c default_transaction_isolation=serializable -c statement_timeout=200 -c lock_timeout=1"
   const types = { getTypeParser: () => () => "parsed by the program" }

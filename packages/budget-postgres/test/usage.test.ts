@@ -12,7 +12,7 @@ const sorted = (totals: UsageTotals[]) =>
     .sort((a, b) => compare(a.group, b.group))
 const compare = (a: unknown, b: unknown) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1)
 
-it("sums as a fold over the entries does: strings of any kind, kinds of tokens without a column, sums beyond 2^53", async () => {
+it("sums like a fold over the entries: strings of any kind, kinds of tokens without a column, sums beyond 2^53", async () => {
   const store = storeOn(poolOf(file.server), { schema: "sums" })
   const ledger = store.ledger!
   const entries = [

@@ -1,5 +1,6 @@
-// Pairs (reserve of one counter, settle with a usage entry) a second, compared with a bare loop of the same statements on a
-// connection of the same library. Rounds are interleaved; the ratio of each round is taken, then the median.
+// Pairs (reserve of one counter, settle with a usage entry) per second, compared with a bare loop of the same
+// statements on a connection of the same library. Rounds are interleaved; the ratio of each round is taken, then the
+// median.
 //   npm run bench            after `npm run build`
 import { fork } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -72,7 +73,7 @@ function barePairs(Database, path, log) {
 
 async function child() {
   const [, , , path, prefix, pairs] = process.argv
-  // As the callers of the other figures: a process serves for hours, and its first thousand pairs are interpreted.
+  // Warms up like the other benchmarks: a process serves for hours, and its first thousand pairs are interpreted.
   const warm = sqliteStore(`${path}-${prefix}`)
   await storePairs(warm, 8, "warm")
   await warm.close()

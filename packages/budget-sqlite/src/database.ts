@@ -5,14 +5,14 @@ import { toStoreError } from "./sqlite-errors"
 /** A value of a statement. Integers are JavaScript numbers. */
 export type SqlValue = string | number | null
 
-/** A prepared statement as better-sqlite3, libsql and `node:sqlite` have it. */
+/** A prepared statement of better-sqlite3, libsql or `node:sqlite`. */
 export interface SqliteStatement {
   run(...values: SqlValue[]): unknown
   get(...values: SqlValue[]): unknown
   all(...values: SqlValue[]): unknown[]
 }
 
-/** The part of a connection that the store uses; better-sqlite3, libsql and `node:sqlite` have it. */
+/** The part of a connection that the store uses, common to better-sqlite3, libsql and `node:sqlite`. */
 export interface SqliteDatabase {
   exec(sql: string): unknown
   prepare(sql: string): SqliteStatement
@@ -87,7 +87,7 @@ export function pathOf(location: string): string {
     )
   if (path === "" || path.includes("\0"))
     throw new InvalidArgumentError("location", 'a path such as "./p2.db" or "file:./p2.db"', location)
-  // SQLite's URIs have parameters there; as part of a path they would open another file.
+  // In SQLite's URIs, parameters start here; as part of a path they would open another file.
   if (location.startsWith("file:") && /[?#]/.test(location))
     throw new InvalidArgumentError(
       "location",

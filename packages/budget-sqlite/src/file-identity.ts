@@ -29,7 +29,7 @@ export class FileIdentity {
     if (now >= this.#checkedAt && now < this.#checkedAt + EVERY_MS) return
     const log = identityOf(`${this.#path}-wal`)
     this.#log ??= log
-    if (identityOf(this.#path) !== this.#file || log !== this.#log) throw replaced()
+    if (identityOf(this.#path) !== this.#file || log !== this.#log) throw replacedError()
     // Set only after success: while the check fails, every call repeats it.
     this.#checkedAt = now
   }
@@ -40,7 +40,7 @@ function identityOf(path: string): string | undefined {
   return found && `${found.dev}/${found.ino}`
 }
 
-function replaced(): StoreError {
+function replacedError(): StoreError {
   return new StoreError(
     "The file or its log was moved, deleted or replaced while it was open. Nothing was applied. Put the file back, or create a new store with the file that is there now.",
     { code: "store-misconfigured", applied: "no" },

@@ -115,7 +115,7 @@ function rejectChangedTables(database: SqliteDatabase, origin: DatabaseOrigin): 
   }
 }
 
-/** Rejects databases of other programs, then creates the tables or migrates them to this version, in one transaction. */
+/** Rejects other programs' databases, then creates the tables or migrates them to this version, in one transaction. */
 export function prepareSchema(database: SqliteDatabase, origin: DatabaseOrigin, synchronous: "NORMAL" | "FULL"): void {
   rejectForeign(readSnapshot(database), origin)
   if (origin.owned) {

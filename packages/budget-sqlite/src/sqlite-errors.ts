@@ -29,7 +29,10 @@ export function sqliteCode(error: unknown): number | undefined {
   return name === undefined ? codeOfFailedConnection(error) : (CODES[name] ?? 1)
 }
 
-/** Parses the message of libsql, which has no other code when it cannot open a file: `ConnectionFailed("Unable to open … /x/p2.db: 14")`. */
+/**
+ * Parses libsql's message, the only place with the code when it cannot open a file: `ConnectionFailed("Unable to open …
+ * /x/p2.db: 14")`.
+ */
 function codeOfFailedConnection(error: object): number | undefined {
   const match = /^ConnectionFailed\(.*: (\d+)"\)$/s.exec((error as { message?: unknown }).message as string)
   return match === null ? undefined : Number(match[1]) & 0xff
@@ -42,7 +45,7 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && error.message.includes("within a transaction")
 }
 
-/** Converts an error of SQLite to a `StoreError`. */
+/** Converts a SQLite error to a `StoreError`. */
 export function toStoreError(error: unknown, applied: "no" | "maybe", doing: string): P2Error {
   if (P2Error.isInstance(error)) return error
   const conflict = isBusy(error)

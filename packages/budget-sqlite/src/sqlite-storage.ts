@@ -125,7 +125,7 @@ function entriesQuery(
   newestFirst: boolean,
   after: { at: number; key: string },
 ): EntriesQuery {
-  // SQLite finds the start of the page by `at` alone: a comparison of `(at, key)` passes over all rows before it.
+  // SQLite finds the start of the page by `at` alone: a comparison of `(at, key)` scans all rows before it.
   const from = Math.max(filter.from ?? 0, newestFirst ? 0 : after.at)
   const to = Math.min(filter.to ?? Number.MAX_SAFE_INTEGER, newestFirst ? after.at + 1 : Number.MAX_SAFE_INTEGER)
   const conditions = ["partition = ?", "kind = 'entry'", "at >= ?", "at < ?"]
@@ -150,7 +150,9 @@ function entriesQuery(
   }
 }
 
-/** Returns an empty string, which is not JSON, for text that is not UTF-8. So the damage affects only its own record. */
+/**
+ * Returns an empty string, which is not JSON, for text that is not UTF-8, so the damage affects only its own record.
+ */
 function readValue(bytes: unknown): string {
   try {
     return decodeText(bytes)

@@ -32,7 +32,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
  * @param location a path (`"./p2.db"`, `"file:./p2.db"`) of a separate file, which is created if it does not exist; or a connection of
  *   better-sqlite3, libsql or `node:sqlite`, whose database then also holds the store's tables (`p2_…`). Only a
  *   connection that the store opened itself is closed by `close`.
- * @throws InvalidArgumentError at once if an argument is invalid. Nothing is opened before the first call, which rejects with
+ * @throws InvalidArgumentError immediately if an argument is invalid. Nothing is opened before the first call, which rejects with
  *   a `StoreError` if the file cannot be used.
  */
 export function sqliteStore(location: string | SqliteDatabase, options: SqliteStoreOptions = {}): BudgetStore {

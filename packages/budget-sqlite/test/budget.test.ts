@@ -21,7 +21,7 @@ afterEach(async () => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** What another process has: a connection and a budget of its own on the same file. */
+/** What another process has: its own connection and budget on the same file. */
 function processOn(path: string, clock: { now: number }, options: Partial<BudgetOptions> = {}): Budget {
   const store = sqliteStore(path, { now: () => clock.now, timeoutMs: 30_000 })
   const budget = createBudget({ store, limits, onWarning: () => {}, ...options })

@@ -202,7 +202,7 @@ it("300 files with random overwritten bytes work or are reported as damaged", { 
 })
 
 describe("a connection that may not write", () => {
-  it("is rejected at once for a new file, with the remedy", async () => {
+  it("is rejected immediately for a new file, with the remedy", async () => {
     const database = openDatabase(path)
     database.exec("PRAGMA query_only = ON")
     const store = sqliteStore(database)
@@ -226,7 +226,7 @@ describe("a connection that may not write", () => {
   })
 
   // File permissions do not apply to root, for whom only the two tests above run.
-  it.runIf(process.getuid?.() !== 0)("is the result of a read-only file", async () => {
+  it.runIf(process.getuid?.() !== 0)("is what a read-only file gives", async () => {
     await filledFile()
     chmodSync(path, 0o444)
     chmodSync(folder, 0o555)
@@ -252,7 +252,7 @@ it("on a full disk, writes that do not fit fail, confirmed ones stay, and calls 
   let refused: unknown
   for (let index = 0; refused === undefined && index < 5_000; index++) {
     try {
-      // Several at once, so that a rejected call is also part of a shared transaction.
+      // Several concurrent calls, so that a rejected one is also part of a shared transaction.
       const ids = [0, 1, 2].map((part) => `r${index}.${part}`)
       const settled = await Promise.allSettled(ids.map((id) => reserve(store, id)))
       answered.push(...ids.filter((_, part) => settled[part]!.status === "fulfilled"))

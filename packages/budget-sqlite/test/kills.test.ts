@@ -7,7 +7,10 @@ import { afterAll, beforeAll, expect, it } from "vitest"
 import { childScript } from "../../budget/test/adapters/child-script"
 import { openDatabase } from "./support/open-database"
 
-/** Requests in all, two operations each on average. `npm run test:soak` does a hundred thousand operations. */
+/**
+ * Total number of requests, with two operations each on average. `npm run test:soak` does a hundred thousand
+ * operations.
+ */
 const REQUESTS = Number(process.env.P2_SQLITE_REQUESTS ?? 3_000)
 const PROCESSES = 3
 const KILLS_EVERY = 600

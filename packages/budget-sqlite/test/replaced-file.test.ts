@@ -97,7 +97,7 @@ describe("a file that was replaced while open: what is counted in it would be lo
   })
 })
 
-it("a schema that another process makes newer while the file is open is not written to any more", async () => {
+it("nothing more is written once another process upgrades the schema of the open file", async () => {
   const newer = openDatabase(path)
   newer.exec("PRAGMA user_version = 2; UPDATE p2_meta SET version = 2")
   await expect(reserve("late")).rejects.toMatchObject({

@@ -135,7 +135,7 @@ describe("usage errors", () => {
     await store.close!()
   })
 
-  it("are thrown at once, before anything is opened", () => {
+  it("are thrown immediately, before anything is opened", () => {
     expect(() => sqliteStore("")).toThrow(/location/)
     expect(() => sqliteStore(7 as unknown as string)).toThrow(/a path such as/)
     expect(() => sqliteStore("x.db", { synchronous: "OFF" as "FULL" })).toThrow(/synchronous/)

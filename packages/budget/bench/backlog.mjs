@@ -68,8 +68,8 @@ client.disconnect()
 await server.stop()
 
 /**
- * Time that the server's main thread spent on a processor, in nanoseconds: on a busy machine SLOWLOG and `commandstats`
- * also count waiting for one.
+ * CPU time of the server's main thread, in nanoseconds: on a busy machine SLOWLOG and `commandstats` also count waiting
+ * for a CPU.
  */
 function serverNanos() {
   return Number(readFileSync(`/proc/${server.pid}/task/${server.pid}/schedstat`, "utf8").split(" ")[0])

@@ -1,4 +1,4 @@
-// What each durability of Redis costs, and what a `kill -9` of the server loses.
+// What each durability setting of Redis costs, and what a `kill -9` of the server loses.
 // Run `pnpm build` first, then `node bench/durability.mjs [pairs per round] [rounds]`.
 import { startRedis } from "@p2/redis-server"
 import { Redis } from "ioredis"

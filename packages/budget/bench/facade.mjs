@@ -30,11 +30,14 @@ const result = {
   generationId: "chatcmpl-1",
 }
 
-/** A user and a client whose spending is only counted, as for a request that names them without budgets. */
-const COUNTED = [
-  { scope: "user", limit: null },
-  { scope: "client", limit: null },
-]
+/**
+ * A user and a client whose spending is only counted, as for a request that names them without budgets. The client freezes
+ * its limits, so that they are validated once.
+ */
+const COUNTED = Object.freeze([
+  Object.freeze({ scope: "user", limit: null }),
+  Object.freeze({ scope: "client", limit: null }),
+])
 /** Dollars of a user per day, dollars of a client per hour, and tokens in total. */
 const LIMITED = [
   { scope: "user", limit: { nanoUsd: 9e15 }, per: "day", timeZone: "Europe/Paris" },
@@ -42,14 +45,14 @@ const LIMITED = [
   { scope: "total", limit: { tokens: 9e15 } },
 ]
 
-function facade(own, limits) {
+function facade(own, limits, signal) {
   const budget = createBudget({ store: storeOf(), limits: own })
   let done = 0
   return async () => {
     const idempotencyKey = `3b241101-e2bb-4255-8caf-${done++}.1`
     const requestId = idempotencyKey.slice(0, -2)
     const subject = { userId: "u", clientId: "c", model: "openai/gpt-4o-mini", requestId }
-    const reserved = await budget.reserve({ idempotencyKey, subject, amount, limits, entry: attempt })
+    const reserved = await budget.reserve({ idempotencyKey, subject, amount, limits, entry: attempt, signal })
     const settled = await reserved.reservation.settle(cost, result)
     if (settled.status !== "settled") throw new Error(settled.status)
   }
@@ -80,6 +83,7 @@ function bare(store) {
 
 const contestants = {
   "budget, limits of the call that count": facade([], COUNTED),
+  "the same with a signal": facade([], COUNTED, new AbortController().signal),
   "budget, limits of the call, windows": facade([], LIMITED),
   "budget, limits of its own, windows": facade(LIMITED, undefined),
   "checked memory store, two counters": bare(checkedStore(storeOf(), { trustsRequests: true })),

@@ -1,4 +1,4 @@
-// What the benchmarks of the adapters measure: pairs of a reserve and a settle with its usage entry.
+// What the adapter benchmarks measure: pairs of a reserve and a settle with its usage entry.
 
 export const median = (numbers) => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 const LUA = new URL("../src/redis/lua/", import.meta.url)
 const GENERATED = fileURLToPath(new URL("../src/redis/generated/scripts.ts", import.meta.url))
 
-/** The expected content of the generated file. A shared file is in it once, as a constant. */
+/** The expected content of the generated file. Contains each shared file once, as a constant. */
 export function generateScripts() {
   const shared = namesIn("shared/").map(
     (name) => `const ${name} = ${JSON.stringify(withoutIncludes(`shared/${name}`))}`,

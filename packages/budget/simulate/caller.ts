@@ -17,7 +17,7 @@ import { LEASE_MS } from "./world"
 
 const CALLS = 12
 const WAIT_MS = 2_000
-/** About the maximum number of calls that a reserve sends one after another, each with the store's timeout. */
+/** Roughly the maximum number of sequential calls that a reserve sends, each with the store's timeout. */
 const MAX_STORE_CALLS = 10
 
 export interface CallerOptions {
@@ -53,7 +53,7 @@ export class Caller {
     }
   }
 
-  /** A queue delivers the calls of a dead process again, under the same keys, possibly in other windows. */
+  /** A queue delivers the calls of a dead process again, under the same keys, possibly in different windows. */
   async takeOver(abandoned: readonly SimulatedCall[]): Promise<void> {
     const { random, time, process, budget } = this.options
     for (const call of abandoned) {

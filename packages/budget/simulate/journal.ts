@@ -15,7 +15,7 @@ import type {
   SettleRequest,
 } from "../src/store/budget-store"
 
-/** How long the key of an adjustment is kept whose counter has no window. */
+/** How long the key of an adjustment is kept if its counter has no window. */
 const ENDLESS_ADJUSTMENT_MS = 90 * 86_400_000
 
 interface JournalCounter {
@@ -26,7 +26,7 @@ interface JournalCounter {
   peak: number
   /** Sum of corrections and resets of `spent`. */
   adjusted: number
-  /** Charges that entries name and the counter lacks, because the store had forgotten it. */
+  /** Charges that are in entries but not in the counter, because the store had forgotten the counter. */
   uncounted: number
   endsAt: number | null
 }
@@ -101,7 +101,7 @@ export class Journal {
 
   #reserve(request: ReserveRequest, reply: ReserveReply): void {
     const { key, counters } = request
-    // `due` is the state before the reserve. Without it no process would expire the leases of dead ones.
+    // `due` is the state before the reserve. Without it, no process would expire the leases of dead processes.
     if (reply.due !== this.#dueKeys().size > 0)
       this.#fail(`the reserve of ${key} reports that ${reply.due ? "" : "no "}leases are due`)
     const reservation = this.reservations.get(key)

@@ -81,7 +81,7 @@ export class Network {
       this.#log(message, `is sent${copies === 2 ? " twice" : ""}`)
       for (const arrival of arrivals) {
         if (random.chance(this.faults.drop)) continue
-        // A connection repeats a message only after it gave up on it, so that the later of two copies gets the reply.
+        // A connection repeats a message only after giving up on it, so the later of two copies gets the reply.
         const receiver = arrival === last ? { resolve, reject } : { resolve: ignore, reject: ignore }
         // The rejection of one copy does not show whether the other one was applied.
         const applied = copies === 2 ? "maybe" : "no"

@@ -3,7 +3,7 @@ import { Redis } from "ioredis"
 import { redisStore } from "../src/redis"
 import type { SimulatedServer } from "./servers"
 
-/** The Redis store on a redis-server of this run, with the time of the run in place of the server's. */
+/** The Redis store on this run's own redis-server, with the run's clock in place of the server's. */
 export async function startRedisServer(): Promise<{ server: SimulatedServer; close(): Promise<void> }> {
   const redis = await startRedis()
   const client = new Redis(redis.url)

@@ -5,7 +5,7 @@ import type { Random } from "../src/testing/random"
 export interface SimulatedProcess {
   name: string
   isDead: boolean
-  /** Error of its own clock, in milliseconds; may change while it runs. */
+  /** Offset of its clock from the real time, in milliseconds; may change while it runs. */
   skewMs: number
 }
 
@@ -31,7 +31,7 @@ const real = {
 
 /**
  * A clock and a queue of events. Timers, `Date.now`, `performance.now`, `Math.random` and `crypto.randomUUID` are virtual
- * inside simulated processes and real everywhere else, so that a client of a real Redis works beside them.
+ * inside simulated processes and real everywhere else, so that a client of a real Redis still works.
  */
 export class VirtualTime {
   now: number
@@ -68,7 +68,7 @@ export class VirtualTime {
     return new Promise((resolve) => this.at(this.now + ms, context.getStore(), resolve))
   }
 
-  /** Runs the next event; false without an event up to `until`. */
+  /** Runs the next event; returns false if there is none up to `until`. */
   step(until = Number.POSITIVE_INFINITY): boolean {
     let next = -1
     for (let index = 0; index < this.#events.length; index++) {
@@ -87,7 +87,7 @@ export class VirtualTime {
     return true
   }
 
-  /** A turn of the real event loop, which completes every task that waits for no event. */
+  /** A turn of the real event loop, which completes every task that is not waiting for an event. */
   turn(): Promise<void> {
     return new Promise((resolve) => real.setImmediate(resolve))
   }

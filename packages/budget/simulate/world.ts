@@ -9,7 +9,7 @@ import type { SimulatedServer } from "./servers"
 import type { SimulatedCall } from "./simulated-call"
 import { type SimulatedProcess, VirtualTime } from "./virtual-time"
 
-/** Up to ten minutes before a new day, week, month and year in UTC, so that every window closes in some of the runs. */
+/** Up to ten minutes before a new day, week, month and year in UTC, so that every window closes in some runs. */
 const START = Date.UTC(2028, 11, 31, 23, 50)
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -17,7 +17,7 @@ export const LEASE_MS = 5_000
 const PROCESSES = 3
 const LANES = 3
 const MAX_LIVES = 3
-/** Jumps of a server's clock: past a lease, the retention, a day; less than a store's margin. */
+/** Jumps of a server's clock: past a lease, the retention or a day, but less than a store's margin. */
 const JUMPS_MS = [20_000, 10 * MINUTE_MS, 3 * HOUR_MS, 26 * HOUR_MS, 50 * HOUR_MS]
 
 const LIMITS: readonly Limit[] = [
@@ -218,7 +218,7 @@ class World {
     })
   }
 
-  /** The server's clock jumps, mostly ahead, and mostly back again. */
+  /** The server's clock jumps, usually ahead, and usually back again later. */
   #jump(): void {
     const { random, clock } = this
     const ms = random.pick(JUMPS_MS) * (random.chance(0.75) ? 1 : -1)
@@ -303,7 +303,7 @@ class World {
     this.#violations.push(...(await checkCalls(this.store, this.calls, this.#journal)))
   }
 
-  /** The reserve of another user expires the leases of dead processes in the background; no process calls `sweep`. */
+  /** Another user's reserve expires the leases of dead processes in the background; no process calls `sweep`. */
   async #reserveLast(process: SimulatedProcess, budget: Budget): Promise<void> {
     const subject = { userId: "last", clientId: "last" }
     void this.time.runAs(process, async () => {

@@ -12,7 +12,7 @@ export type {
   Reservation,
   ReserveOptions,
   ReserveResult,
-  RoomWait,
+  ReserveWait,
   RunOptions,
   RunOutcome,
   RunResult,

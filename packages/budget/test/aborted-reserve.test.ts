@@ -1,11 +1,11 @@
 import { expect, it } from "vitest"
-import { createBudget, memoryStore, type ReserveOptions } from "../src"
+import { createBudget, memoryStore, type ReserveOptions, StoreError } from "../src"
 import { changedStore } from "./budget-world"
 
 const subject = { userId: "ada" }
 const limits = [{ scope: "user", limit: 5 }] as const
 
-/** A budget whose store replies, and a signal that fires that many microtasks later. */
+/** A budget, and a signal that fires this many microtasks after the store replied. */
 function abortedAfter(turns: number) {
   const controller = new AbortController()
   const memory = memoryStore()
@@ -63,7 +63,17 @@ it.each(ways)("a call that %s ends while a window is carried over reserves nothi
   expect((await budget.status(subject))[0]).toMatchObject({ reserved: 0 })
 })
 
-it.each(ways)("what is no signal is a usage error before anything is reserved (%s)", async (_, by) => {
+it.each(ways)("a call whose %s has fired is not admitted while the store is down", async (_, by) => {
+  const store = changedStore(memoryStore(), {
+    check: async () => Promise.reject(new StoreError("down", { code: "store-unavailable", applied: "no" })),
+  })
+  const budget = createBudget({ store, limits, onStoreFailure: { allowUpTo: 5 } })
+  const call = (signal: AbortSignal) => budget.reserve({ subject, amount: { usd: 1 }, ...by(signal) })
+  expect(await call(new AbortController().signal)).toMatchObject({ ok: true })
+  await expect(call(AbortSignal.abort())).rejects.toMatchObject({ name: "AbortedError" })
+})
+
+it.each(ways)("a value that is not a signal is a usage error before anything is reserved (%s)", async (_, by) => {
   const budget = createBudget({ store: memoryStore(), limits })
   for (const signal of [{}, "abort", 5, { aborted: false }] as unknown as AbortSignal[])
     await expect(budget.reserve({ subject, amount: { usd: 1 }, ...by(signal) })).rejects.toMatchObject({

@@ -44,14 +44,17 @@ export interface World {
   store: BudgetStore
   /** Calls that reached the store, by member. */
   calls: Member[]
-  /** What the next calls of a member meet: `lost` applies and loses the reply, `down` does not reach the store, `hang` applies and never replies. */
+  /**
+   * The fault of the next calls of a member: `lost` applies and loses the reply, `down` does not reach the store,
+   * `hang` applies and never replies.
+   */
   faults: { member: Member; kind: "lost" | "down" | "hang" }[]
   warnings: string[]
 }
 
 /**
- * A memory store with its own clock and a connection that breaks on demand. It rejects invalid requests, so that every
- * test that uses it shows that the budget sends none.
+ * A memory store with its own clock and a connection that breaks on demand. It rejects invalid requests, so every test
+ * that uses it shows that the budget sends none.
  */
 export function world(start = NOON): World {
   const memory = checkedStore(memoryStore({ now: () => at.now }))

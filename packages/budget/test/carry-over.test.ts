@@ -37,12 +37,12 @@ describe("carryOver", () => {
       }
       await reserved(budget, { subject, amount: 0 })
       const status = (await budget.status(subject))[0]!
-      // 3 windows of 1, each with 0.01 spent; 0.99 of the first, 1.98 of the first two and so on.
+      // Three windows of 1 with 0.01 spent in each: 0.99 remains of the first, 1.98 of the first two, and so on.
       expect(status.granted).toBeCloseTo(carryOver === 3 ? 2.97 : granted, 9)
     }
   })
 
-  it.each([false, 0, undefined])("%j carries nothing", async (carryOver) => {
+  it.each([false, 0, undefined])("%j carries nothing over", async (carryOver) => {
     const at = world()
     const budget = budgetOn(at, { limits: [daily({ carryOver })] })
     await spend(budget, 0.2)
@@ -51,7 +51,7 @@ describe("carryOver", () => {
     expect(at.calls).not.toContain("adjust")
   })
 
-  it("carries nothing from a window without spending: it looks like that of a new user", async () => {
+  it("carries nothing over from a window without spending: it looks like that of a new user", async () => {
     const at = world()
     const budget = budgetOn(at, { limits: [daily()] })
     await denied(budget, { subject, amount: 1.01 })
@@ -60,7 +60,7 @@ describe("carryOver", () => {
     await denied(budget, { subject, amount: 1.01 })
   })
 
-  it("finds the window before until the next one ends, longer than the retention of the store", async () => {
+  it("finds the previous window until the next one ends, even beyond the store's retention", async () => {
     const at = world()
     const budget = budgetOn(at, { limits: [daily({ per: "month" })] })
     await spend(budget, 0.2)
@@ -69,7 +69,7 @@ describe("carryOver", () => {
     await denied(budget, { subject, amount: 0.01 })
   })
 
-  it("counts what other calls still have reserved in the window before as spent", async () => {
+  it("counts what other calls still have reserved in the previous window as spent", async () => {
     const at = world()
     const budget = budgetOn(at, { limits: [daily()], leaseMs: 2 * DAY })
     const open = await reserved(budget, { subject, amount: 0.7 })
@@ -98,7 +98,7 @@ describe("carryOver", () => {
     expect((await first!.status(subject))[0]).toMatchObject({ granted: 0.5 })
   })
 
-  it("of a process whose clock is behind is that of the store's window", async () => {
+  it("of a process whose clock is behind comes from the store's window", async () => {
     const at = world()
     const budget = budgetOn(at, { limits: [daily()] })
     await spend(budget, 0.2)
@@ -108,7 +108,7 @@ describe("carryOver", () => {
     expect((await denied(budget, { subject, amount: 0.01 })).startsAt).toBe(Date.UTC(2026, 2, 3))
   })
 
-  it("costs three more calls of the store in the first reserve of a window, and none later", async () => {
+  it("costs three additional store calls in the first reserve of a window, and none later", async () => {
     const at = world()
     const budget = budgetOn(at, { limits: [daily()] })
     await spend(budget, 0.2)

@@ -27,7 +27,7 @@ it("fingerprints differ by scopes, units, kinds of windows, amounts and onExpire
     { ...amount, nanoUsd: 1, tokens: 10 },
     { ...amount, nanoUsd: 1, tokens: 1, requests: 10 },
     { ...amount, nanoUsd: Number.MAX_SAFE_INTEGER },
-    // Too long to be part of the fingerprint as they are.
+    // Too long to be part of the fingerprint unhashed.
     { nanoUsd: MOST, tokens: MOST, requests: MOST },
     { nanoUsd: MOST, tokens: MOST, requests: MOST - 1 },
   ]

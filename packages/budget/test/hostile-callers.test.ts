@@ -139,7 +139,7 @@ describe("callers that change their objects during a call", () => {
       { userId: "ada", mode: "text", tokens: { inputTokens: 2 }, tags: { team: "search" }, costs: { input: 3 } },
     ])
     expect(entries[0]!.charges).toEqual({ "u=ada|usd|total": 3, "u=ada|tok|total": 2, "t=team=search|usd|total": 3 })
-    // What the ledger returns is the caller's.
+    // The caller owns what the ledger returns.
     entries[0]!.tokens.inputTokens = 99
     expect((await budget.usage.list()).entries[0]!.tokens).toEqual({ inputTokens: 2 })
   })
@@ -316,7 +316,7 @@ describe("closing", () => {
     await expect(budget.flush({ timeoutMs: Number.NaN })).rejects.toMatchObject({ kind: "usage" })
   })
 
-  it("an invalid partition is a usage error at once", () => {
+  it("an invalid partition is an immediate usage error", () => {
     for (const partition of ["", 5, null])
       expect(() => createBudget({ store: memoryStore(), limits, partition: partition as string })).toThrow("partition")
   })

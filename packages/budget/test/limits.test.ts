@@ -57,6 +57,20 @@ describe("denials", () => {
 })
 
 describe("limits", () => {
+  it("of a call apply as they are at that call, unless the list is frozen with its limits", async () => {
+    const budget = budgetOn(world(), { limits: [] })
+    const limit = { scope: "total" as const, limit: { usd: 1 } }
+    const lists = [[limit], Object.freeze([limit]), Object.freeze([Object.freeze(limit)])]
+    for (const limits of lists) {
+      limit.limit.usd = 1
+      await denied(budget, { limits, amount: 5 })
+      limit.limit.usd = 9
+      await (await reserved(budget, { limits, amount: 5 })).release()
+    }
+    const frozen = Object.freeze([Object.freeze({ scope: "total" as const, limit: Object.freeze({ usd: 1 }) })])
+    for (let call = 0; call < 3; call++) expect((await denied(budget, { limits: frozen, amount: 5 })).limit).toBe(1)
+  })
+
   it("may be a function of the subject, synchronous or not", async () => {
     const budget = budgetOn(world(), {
       limits: async ({ tags }) => [{ scope: { tag: "team" }, limit: tags?.team === "big" ? 10 : 1, per: "month" }],
@@ -126,7 +140,7 @@ describe("limits", () => {
     [{ scope: "user", limit: 1, per: "day", forgetAfterMs: 5 }],
     [{ scope: { child: "x" }, limit: 1 }],
     [null],
-  ])("that are invalid are usage errors at once: %j", (limit) => {
+  ])("that are invalid are immediate usage errors: %j", (limit) => {
     expect(() => budgetOn(world(), { limits: [limit as never] })).toThrowError(/`limits\[0\]/)
   })
 })

@@ -44,7 +44,7 @@ async function check(steps: readonly Step[]): Promise<void> {
   const reservations: Reservation[] = []
   /** One key is one call, which has one cost. */
   const costs = new Map<string, number>()
-  /** What settles were accepted or are pending. */
+  /** The settles that were accepted or are pending. */
   const confirmed = new Map<Reservation, number>()
   const released = new Set<Reservation>()
   const run = async (one: Step): Promise<void> => {

@@ -100,7 +100,7 @@ describe("idempotency keys", () => {
     })
   })
 
-  it("are never sent twice at once", async () => {
+  it("are never sent twice concurrently", async () => {
     const at = world()
     let [running, most] = [0, 0]
     const store = at.store

@@ -22,6 +22,12 @@ it.each([
   await expect(createUserBudget().reserve({ subject, ...options } as never)).rejects.toThrow(message)
 })
 
+it("a store without await", () => {
+  expect(() => createBudget({ store: Promise.resolve(memoryStore()), limits: [] } as never)).toThrow(
+    "Invalid `store`: expected a budget store, such as memoryStore(), got a promise (is an `await` missing?).",
+  )
+})
+
 it("settle with a usage names the function that prices it", async () => {
   const reservation = await reserved(createUserBudget(), { subject, amount: "0.50" })
   await expect(reservation.settle({ inputTokens: 9, outputTokens: 1 } as never)).rejects.toThrow("`costOf`")
@@ -47,5 +53,8 @@ it("fields of the filter next to it", async () => {
 it("an address in place of a client, and a storage without members", () => {
   for (const name of ["url", "host", "connectionString"])
     expect(() => redisStore({ [name]: "redis://localhost" } as never)).toThrow("`client: new Redis(url)`")
+  expect(() => redisStore("redis://localhost" as never)).toThrow(
+    "expected an object such as { client: new Redis(url) }",
+  )
   expect(() => createStore({} as never)).toThrow("Invalid `storage`: expected an object with the members of `Storage`")
 })

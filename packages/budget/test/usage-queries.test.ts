@@ -40,7 +40,7 @@ describe("totals", () => {
     [{ groupBy: ["tag"] }, 'Did you mean { tag: "team" }?'],
     [{ groupBy: ["day"] }, 'Did you mean `per: "day"`?'],
     [{ groupBy: ["bucket"] }, 'Did you mean `per: "day"`?'],
-    [{ groupBy: ["provider", "colour"] }, "Invalid `query.groupBy[1]`: expected one of userId, clientId"],
+    [{ groupBy: ["provider", "color"] }, "Invalid `query.groupBy[1]`: expected one of userId, clientId"],
     [{ groupBy: [{ tga: "team" }] }, "Did you mean `tag`?"],
     [{ groupBy: "userId" }, "Invalid `query.groupBy`: expected an array"],
     [{ orderBy: "cost" }, "Invalid `query.orderBy`: expected one of group, costNanoUsd, requests, attempts"],

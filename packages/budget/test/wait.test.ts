@@ -17,7 +17,7 @@ describe("waiting", () => {
     expect((await waiting).ok).toBe(true)
   })
 
-  it("is denied at once when the amount never fits or the window ends too late", async () => {
+  it("is denied immediately when the amount never fits or the window ends too late", async () => {
     vi.useFakeTimers()
     const at = world(Date.now())
     const budget = budgetOn(at, { limits: [{ scope: "total", limit: 1, per: "day" }] })
@@ -28,7 +28,7 @@ describe("waiting", () => {
     expect(at.calls.filter((call) => call === "reserve")).toHaveLength(1)
   })
 
-  it("is denied when the time is over, and ends by its signal", async () => {
+  it("is denied when the time is up, and ends by its signal", async () => {
     vi.useFakeTimers()
     const at = world(Date.now())
     const budget = budgetOn(at, { limits })

@@ -11,8 +11,8 @@ interface Segment {
 
 /**
  * Computes the windows of a zone by another algorithm than src: the whole timeline of offsets first, from the runtime's
- * names such as `GMT+05:45`, then a walk along it that notes the first instant of each date that is later than all
- * before.
+ * names such as `GMT+05:45`, then a walk along it that records the first instant of each date that is later than all
+ * earlier ones.
  */
 export class ReferenceZone {
   readonly #name: Intl.DateTimeFormat

@@ -5,7 +5,7 @@ import { ReferenceZone } from "./window-reference"
 
 const FROM = Date.UTC(2018, 0, 1)
 const TO = Date.UTC(2028, 0, 1)
-/** Every zone of the runtime with `pnpm check:windows`, or else a sample. */
+/** All of the runtime's time zones with `pnpm check:windows`, otherwise a sample. */
 const ALL = process.env.P2_ALL_ZONES === "1"
 /** Zones with unusual rules: half hours, changes at midnight, negative summer time, a skipped day, Ramadan. */
 const ODD = [

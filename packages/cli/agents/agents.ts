@@ -4,13 +4,13 @@ import type { LocalProvider } from "@p2/local-provider"
 export interface Agent {
   /** Shown in the table. */
   title: string
-  /** Its command, as in the table of programs of `p2 run`. */
+  /** Its command, as in the program table of `p2 run`. */
   command: string
   npm: string
   version: string
   /** Arguments for a task without questions. */
   arguments(task: string): readonly string[]
-  /** Variables that a user sets besides the key and the base URL. */
+  /** Variables that a user sets in addition to the key and the base URL. */
   env?: Readonly<Record<string, string>>
   /** Files of the user, below the home folder. */
   files?: Readonly<Record<string, unknown>>
@@ -18,7 +18,7 @@ export interface Agent {
   provider: ProviderVariables
   /** Its tool that writes a file. A string is the input of a custom tool. */
   tool: { name: string; write(file: string): Record<string, unknown> | string }
-  /** Options that a small budget needs besides `--clamp`. */
+  /** Options that a small budget needs in addition to `--clamp`. */
   small?: { options?: readonly string[]; arguments?: readonly string[] }
 }
 
@@ -73,7 +73,7 @@ export const AGENTS: readonly Agent[] = [
     title: "codex -m gpt-5",
     arguments: (task) => [...CODEX.words, "-m", "gpt-5", task],
     tool: { name: "exec_command", write: (file) => ({ cmd: `printf ${CONTENT} > ${file}` }) },
-    // Each hosted search may fill the context window once more.
+    // Each hosted search may fill the context window again.
     small: { arguments: ["-c", 'web_search="disabled"'] },
   },
   {
@@ -86,7 +86,7 @@ export const AGENTS: readonly Agent[] = [
     ...{ title: "opencode, openai", command: "opencode", npm: "opencode-ai", version: "1.18.33" },
     arguments: (task) => ["run", "--model", "openai/gpt-5-mini", task],
     provider: OPENAI,
-    // It has no tool `write` for models of OpenAI.
+    // It offers no `write` tool to OpenAI models.
     tool: {
       name: "bash",
       write: (file) => ({ command: `printf ${CONTENT} > ${file}`, description: "Writes the file" }),

@@ -1,7 +1,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 
-/** A network proxy that rejects every connection, and lists the requested hosts. */
+/** A network proxy that rejects every connection and records the requested hosts. */
 export interface ClosedNetwork {
   url: string
   readonly hosts: readonly string[]

@@ -12,7 +12,7 @@ export interface Recording {
 
 /** Headers that decide how a call is read. */
 const HEADERS = /^(content-type|anthropic-(beta|version)|x-openai-internal-.*)$/
-/** Fields that `p2 run` adds to calls of OpenAI. */
+/** Fields that `p2 run` adds to OpenAI calls. */
 const ADDED = new Set(["max_tool_calls", "service_tier"])
 const TOOLS = new Set(["tools", "functionDeclarations"])
 const MAX_LENGTH = 60

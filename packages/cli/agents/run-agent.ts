@@ -8,7 +8,7 @@ import { startClosedNetwork } from "./closed-network"
 
 const TIMEOUT_MS = 180_000
 const KILL_AFTER_MS = 10_000
-const KEY = "sk-imitation-0123456789abcdef0123456789"
+const KEY = "sk-mock-0123456789abcdef0123456789"
 const TASK = `Write a file hello.txt with the text ${CONTENT}`
 
 /** The fields of the receipt that are checked. */
@@ -28,15 +28,15 @@ export interface AgentRun {
   output: string
   /** Undefined: `p2` did not write one. */
   receipt: Receipt | undefined
-  /** What the imitation billed, by its own prices. */
+  /** What the local provider billed, by its own prices. */
   ledgerNanoUsd: number
-  /** Calls that reached the imitation. */
+  /** Calls that reached the local provider. */
   sentCalls: number
   wroteFile: boolean
-  /** Hosts besides the proxy to which the program tried to connect. */
+  /** Hosts other than the proxy to which the program tried to connect. */
   otherHosts: readonly string[]
   seconds: number
-  /** The requests as the imitation received them. */
+  /** The requests as the local provider received them. */
   requests: LocalProvider["received"]
 }
 
@@ -55,7 +55,7 @@ export interface RunWords {
   arguments: readonly string[]
 }
 
-/** Runs a program under `p2 run` with an empty home folder, and with no network but an imitation of its provider. */
+/** Runs a program under `p2 run` with an empty home folder, and with no network except the local provider. */
 export async function runAgent(agent: Agent, added: RunWords, { cli, programs }: AgentPlaces): Promise<AgentRun> {
   const home = mkdtempSync(join(tmpdir(), "p2-agent-"))
   const project = join(home, "project")
@@ -98,7 +98,7 @@ export async function runAgent(agent: Agent, added: RunWords, { cli, programs }:
   return run
 }
 
-/** The imitation calls the tool, and ends after its result. It answers a request for JSON with JSON. */
+/** The local provider calls the tool once and then answers. It answers a request for JSON with JSON. */
 function script({ faults }: LocalProvider, { tool }: Agent, file: string): void {
   const toolCalls = [{ name: tool.name, arguments: tool.write(file) }]
   faults.always({ toolCalls }, ({ body }) => hasTool(body, tool.name) && !hasResult(body))

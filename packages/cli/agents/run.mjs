@@ -1,4 +1,4 @@
-// Runs real agent programs under `p2 run` against imitations of their providers, and prints what happened:
+// Runs real agent programs under `p2 run` against the local provider, and prints what happened:
 //   pnpm agents                                  all programs
 //   pnpm agents --only claude,codex --show       two of them, with their output
 //   pnpm agents --only qwen --bodies FOLDER      writes their requests, shortened and without ids

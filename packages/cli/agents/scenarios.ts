@@ -5,9 +5,9 @@ import type { AgentRun } from "./run-agent"
 export interface Scenario {
   title: string
   options(agent: Agent): readonly string[]
-  /** Arguments that the program gets besides the task. */
+  /** Arguments that the program gets in addition to the task. */
   arguments(agent: Agent): readonly string[]
-  /** What is wrong. */
+  /** Describes what is wrong. */
   check(run: AgentRun): string | undefined
 }
 

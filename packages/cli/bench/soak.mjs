@@ -30,12 +30,12 @@ async function provide() {
   faults.always({ cut: "stream" }, ({ number }) => number % 50 === 17)
   faults.always({ status: 429, headers: { "retry-after": "1" } }, ({ number }) => number % 50 === 27)
   faults.always({ chunkDelayMs: 2 }, ({ number }) => number % 10 === 3)
-  // The bill of an hour does not matter here.
+  // The bill does not matter here.
   setInterval(() => ledger.clear(), 10_000)
   process.send(baseURL)
 }
 
-/** Loaded into the process of `p2 serve`: reports what the process uses. */
+/** Loaded into the `p2 serve` process: reports its memory and handles. */
 function probe() {
   process.on("message", () => {
     globalThis.gc()
@@ -112,7 +112,7 @@ function createKey(config, ...options) {
   return JSON.parse(spawnSync(process.execPath, words, { encoding: "utf8" }).stdout).key
 }
 
-/** Calls at this rate, however long each takes, and one open dashboard. */
+/** Calls at this rate, regardless of their duration, and one open dashboard. */
 function startLoad({ url, keys, denied, link }, rate) {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 })
   const counts = {}
@@ -220,7 +220,7 @@ function report(samples, rest, counts) {
     const values = samples.slice(from, from + quarter).map((each) => each[name])
     return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
   }
-  // Caches fill at first: of prices, of 1,000 denials, of compiled code.
+  // Caches fill at first: prices, 1,000 denials, compiled code.
   const half = samples.slice(quarter * 2)
   for (const name of ["heap", "rss"]) {
     const perMinute = slope(half.map((each) => [each.minute, each[name]]))

@@ -2,7 +2,7 @@ import { InvalidArgumentError } from "@p2/core"
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
-/** The longest time of a Node timer, which fires at once beyond it: about 24 days. */
+/** The longest delay of a Node timer, about 24 days; longer timers fire immediately. */
 export const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Milliseconds of `500ms`, `30s`, `5m`, `2h` or `1d`, at most `maxMs`. @throws InvalidArgumentError */

@@ -28,12 +28,30 @@ function rejectByException(command: Command): void {
 }
 
 /** Names of options in other tools. Commander suggests only the nearest spelling. */
-const SYNONYMS: Readonly<Record<string, string>> = { "--limit": "--rows", "--last": "--rows", "--tz": "--time-zone" }
+const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
+  "--limit": ["--rows", "--budget"],
+  "--last": ["--rows"],
+  "--tz": ["--time-zone"],
+  "--max-cost": ["--budget"],
+  "--max-spend": ["--budget"],
+  "--cap": ["--budget"],
+  "--encoding": ["--model"],
+  "--in": ["--input"],
+  "--out": ["--output"],
+}
 
-function withSuggestion(text: string, { options }: Command): string {
-  const meant = SYNONYMS[/^p2: unknown option '([\w-]+)'/.exec(text)?.[1] ?? ""]
-  if (!options.some(({ long }) => long === meant)) return text
-  return `${text.split("\n")[0]}\n(Did you mean ${meant}?)\n`
+/** Adds the option that was probably meant, or where the options are listed. */
+function withSuggestion(text: string, command: Command): string {
+  const names = SYNONYMS[/^p2: unknown option '([\w-]+)'/.exec(text)?.[1] ?? ""]
+  const meant = names?.find((name) => command.options.some(({ long }) => long === name))
+  if (meant !== undefined) return `${text.split("\n")[0]}\n(Did you mean ${meant}?)\n`
+  if (!/^p2: (unknown option|too many arguments)/.test(text) || text.includes("Did you mean")) return text
+  return `${text.trimEnd()}\nRun \`${pathOf(command)} --help\` for its arguments and options.\n`
+}
+
+/** For example `p2 keys create`. */
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
 }
 
 /** `p2 models | head` reads no further. */

@@ -12,8 +12,8 @@ import { keyVariablesOf, PROVIDERS } from "../src/run/providers"
 import { type CliWorld, createCliWorld } from "./support/run-cli"
 
 /*
- * Runs the shell blocks of the pages that have an output: a `sh` block and the `text` block after it. A `js file=…` block is a file
- * that they use.
+ * Runs the shell blocks of the pages that show their output: an `sh` block and the `text` block after it. A `js file=…`
+ * block is a file that they use.
  */
 
 const FENCE = /^```(sh|text|js)(?: file=(\S+))?\n([\s\S]*?)^```$/gm

@@ -28,6 +28,15 @@ it("suggests the option that has another name in other tools", async () => {
   expect((await p2("run", "--budget", "5", "--tz", "UTC", "--", "true")).stderr).toContain(
     "(Did you mean --time-zone?)",
   )
+  expect((await p2("run", "--limit", "5", "--", "true")).stderr).toContain("(Did you mean --budget?)")
+  expect((await p2("price", "gpt-4o-mini", "--in", "5")).stderr).toContain("(Did you mean --input?)")
+})
+
+it("names the help of the command for other unknown options and arguments", async () => {
+  expect((await p2("run", "--retries", "5")).stderr).toBe(
+    "p2: unknown option '--retries'\nRun `p2 run --help` for its arguments and options.\n",
+  )
+  expect((await p2("models", "openai")).stderr).toContain("Run `p2 models --help` for its arguments and options.")
 })
 
 it("shows control characters of arguments as question marks", async () => {

@@ -124,7 +124,7 @@ describe("p2 models", () => {
     expect(await running.ended).toMatchObject({ code: 0, stderr: "" })
   })
 
-  it("says which providers there are", async () => {
+  it("lists the providers", async () => {
     const misspelled = await world.run(["models", "--provider", "antropic"])
     expect(misspelled).toMatchObject({ code: 2, stderr: expect.stringContaining("Did you mean anthropic") })
   })

@@ -1,10 +1,10 @@
-// Measures how late a call ends after its deadline, for each of the four deadlines, as JSON and as a stream, with both supported
-// major versions of the SDK, against imitation servers in this process. The delay is measured from the moment at which
-// the deadline began: for `idle` when the server wrote the last content, for the others when the call was made.
+// Measures how late a call ends after its deadline, for each of the four deadlines, as JSON and as a stream, with both
+// supported major versions of the SDK, against mock servers in this process. The delay is measured from the moment when
+// the deadline started: for `idle` when the server wrote the last content, for the others when the call was made.
 // Run after a build: pnpm bench:deadlines.
 import { memoryStore } from "@p2/budget"
 import { LLMClient } from "@p2/client"
-import { eventText, startImitationServer, startSilentServer } from "@p2/local-provider"
+import { eventText, startMockServer, startSilentServer } from "@p2/local-provider"
 
 const ROUNDS = Number(process.env.P2_BENCH_ROUNDS ?? 30)
 const DEADLINE_MS = 100
@@ -57,7 +57,7 @@ const answers = {
   },
 }
 
-const server = await startImitationServer()
+const server = await startMockServer()
 const silent = await startSilentServer()
 const store = memoryStore()
 

@@ -1,6 +1,6 @@
-// Measures what the client adds to one bare call of the OpenAI SDK, compared with `generateText` of `ai` with an output
-// schema: on a loopback server that answers at once, over the memory store, interleaved in one process. Run after a
-// build: pnpm bench. P2_OPENAI=7 uses the SDK's next major version for the bare call and for the client.
+// Measures what the client adds to one bare OpenAI SDK call, compared with `ai`'s `generateText` with an output schema:
+// on a loopback server that answers immediately, over the memory store, interleaved in one process. Run after a build:
+// pnpm bench. P2_OPENAI=7 uses the SDK's next major version for the bare call and for the client.
 import { createServer } from "node:http"
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import { memoryStore } from "@p2/budget"
@@ -12,7 +12,7 @@ const { OpenAI } = await import(process.env.P2_OPENAI === "7" ? "openai7" : "ope
 
 const ROUNDS = Number(process.env.P2_BENCH_ROUNDS ?? 3_000)
 /**
- * The round at which measuring begins: in a young process, and in one that has run for some seconds. V8 13.6 (Node 24)
+ * The round at which measuring begins: in a new process, and in one that has run for a few seconds. V8 13.6 (Node 24)
  * optimizes code that runs once per round only after about 5,000 rounds, for all contestants alike.
  */
 const PHASES = { "young process": 500, "warm process": 500 + ROUNDS + 3_000 }

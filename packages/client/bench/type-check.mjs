@@ -1,5 +1,5 @@
-// Measures how long the compiler checks a program with a client of 20 tools and an answer of 50 fields, beside a program that
-// only imports the same packages. Run after a build: pnpm bench:types
+// Measures how long the compiler takes to check a program with a client with 20 tools and an answer of 50 fields,
+// compared with a program that only imports the same packages. Run after a build: pnpm bench:types
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import ts from "typescript"

@@ -82,12 +82,12 @@ export interface ClientPlan {
   deadlineMs: number
   /** Connections to the provider of its own model are refused. */
   unreachable: boolean
-  /** Passes its own OpenAI instance, which is set to retry and may have its own fetch. */
+  /** Passes its own OpenAI instance, which is configured to retry and may have its own fetch. */
   openai: "own" | "own fetch" | undefined
   recordContent: boolean
   /** What it is charged for calls in doubt; undefined: the upper bound. */
   charge: ChargeOptions | undefined
-  /** All calls at once, or one after another. */
+  /** All calls concurrently, or one after another. */
   atOnce: boolean
   calls: CallPlan[]
   /** Undefined: the model has no tools. */
@@ -158,7 +158,7 @@ const rarely = <T>(arbitrary: fc.Arbitrary<T>, weight = 1) =>
 const upTo = <T>(maxLength: number, arbitrary: fc.Arbitrary<T>, minLength = 0) =>
   fc.array(arbitrary, { minLength, maxLength, size: "max" })
 
-/** From 0.03 cents (less than one call) to 3 dollars (more than all calls), every power of ten equally likely. */
+/** From 0.03 cents (less than one call) to 3 dollars (more than all calls), with every power of ten equally likely. */
 const money = fc.double({ min: 5.5, max: 9.5, noNaN: true }).map((power) => Math.round(10 ** power))
 
 const maybeBudget = rarely(
@@ -306,7 +306,7 @@ const chat = fc
     reasoningEffort: rarely(fc.constant("low" as const)),
     extraCost: rarely(fc.constant("0")),
   })
-  // A field that no table knows, so that its cost must be stated.
+  // A field that is in no table, so its cost must be stated.
   .map((plan): ChatPlan => ({ ...plan, extraBody: plan.extraCost === undefined ? undefined : { unheard_of: true } }))
 
 const world = fc.record<Omit<World, "clients"> & { clients: DrawnClient[] }>({

@@ -1,9 +1,9 @@
 import { inspect } from "node:util"
 import { formatUsd, P2Error } from "@p2/core"
-import type { LLMClient, MapResult } from "../src/index"
+import type { LLMClient, MapResult, Receipt } from "../src/index"
 import type { BatchPlan } from "./draw-world"
 
-/** The results of a batch, and what is wrong with those of its second run. */
+/** The results of a batch, and the problems of its second run. */
 export interface PlayedBatch {
   /** The results of both runs, without resumed and skipped items. */
   results: (MapResult<unknown> & { status: "answered" | "failed" })[]
@@ -42,9 +42,8 @@ export async function playBatch(
       const before = first[index]!
       if (before.status !== "answered") continue
       const isSame = result.status === "resumed" && inspect(result.answer) === inspect(before.answer)
-      // The settle with the answer may still be pending.
-      const isHeld = result.status === "failed" && result.error.code === "reservation-held"
-      if (!isSame && !isHeld) played.problems.push(`${name}, item ${index}: answered, then ${inspect(result)}`)
+      if (!isSame && !(isPending(before) && isRejectedUnsent(result)))
+        played.problems.push(`${name}, item ${index}: answered, then ${inspect(result)}`)
     }
     played.results.push(...second.filter(isCalled).filter(({ index }) => first[index]!.status === "skipped"))
   } catch (error) {
@@ -52,6 +51,19 @@ export async function playBatch(
     played.error = error
   }
   return played
+}
+
+/** Whether the settle with the answer was pending when the item ended. */
+function isPending({ receipt }: { receipt: Receipt }): boolean {
+  return receipt.attempts.at(-1)?.settlement === "pending"
+}
+
+/** While the settle is pending, the item fails for nothing: its key is held in the store, or reserved by this process. */
+function isRejectedUnsent(result: MapResult<unknown>): boolean {
+  if (result.status !== "failed") return false
+  const { error, receipt } = result
+  const isKeyInUse = error.code === "reservation-held" || (error.code === "store-unavailable" && error.applied === "no")
+  return isKeyInUse && receipt.costNanoUsd === 0 && receipt.attempts.every(({ status }) => status === "released")
 }
 
 function isCalled(result: MapResult<unknown>): result is PlayedBatch["results"][number] {

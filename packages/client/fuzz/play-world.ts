@@ -66,7 +66,7 @@ export interface PlayedWorld {
   world: World
   outcomes: Outcome[]
   runs: RunOutcome[]
-  /** What is wrong with the second runs of batches. */
+  /** Problems of the second runs of batches. */
   batchProblems: string[]
   stores: FaultyStores
   provider: LocalProvider
@@ -482,7 +482,7 @@ async function read(stream: AnswerStream<unknown, ToolSet | undefined>, { reader
         if (does === "throws") throw new Error("The reader is broken.")
       }
     } catch {
-      // An error of the reader, or the same as of `result`.
+      // The reader's own error, or the same error as `result`.
     }
   }
   return stream.result

@@ -16,7 +16,7 @@ export interface StoreKind {
 }
 
 export interface WorldStore {
-  /** For reading the state; it has no faults. */
+  /** For reading the state, without faults. */
   reader: BudgetStore
   /** The address of the data; undefined in memory. */
   address: string | undefined
@@ -63,12 +63,12 @@ async function openSqlite(): Promise<WorldStore> {
   }
 }
 
-/** Name of the connections that may be cut. */
+/** Name of the connections that faults may close. */
 const CUTTABLE = "p2-fuzz"
 /** Long, because a busy machine is not a fault of the world. The store's timeout has its own tests. */
 const TIMEOUT_MS = 20_000
 
-/** One server, which is emptied before each world. */
+/** One server, flushed before each world. */
 async function startRedisKind(): Promise<StoreKind> {
   const server = await startRedis()
   const admin = new Redis(server.url)

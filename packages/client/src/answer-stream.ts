@@ -32,8 +32,9 @@ const REASONING_LENGTH = 300
 
 /**
  * An answer as it grows. Iterate it for partial answers, which are not validated and have no reasoning. A slow reader skips
- * some, and a long object does not yield at every token. Await `result` for the validated answer and its receipt. Leaving the loop aborts the call and settles it at once. After a retry, a
- * repair or a fallback the partial answers start again.
+ * some, and a long object does not yield at every token. Await `result` for the validated answer and its receipt.
+ * Leaving the loop aborts the call and settles it immediately. After a retry, a repair or a fallback the partial
+ * answers start again.
  */
 export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
   implements AsyncIterable<PartialAnswer<Answer>>
@@ -41,7 +42,7 @@ export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
   /** Resolves with the answer or with tool calls, and the receipt, or rejects with the error of the call. */
   readonly result: Promise<Generated<Answer, Tools>>
   readonly #controller: AbortController
-  readonly #compiled: CompiledAnswer<Answer> | undefined
+  readonly #compiledAnswer: CompiledAnswer<Answer> | undefined
   #text = ""
   #version = 0
   #hasEnded = false
@@ -56,7 +57,7 @@ export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
     controller: AbortController
     start: (onText: (text: string) => void) => Promise<GenerateResult<Answer, Tools>>
   }) {
-    this.#compiled = options.compiled
+    this.#compiledAnswer = options.compiled
     this.#controller = options.controller
     const running = options.start((text) => {
       this.#text = text
@@ -87,7 +88,7 @@ export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
   }
 
   /**
-   * The pieces of a text answer, each with the text so far. Iterate them in place of the stream.
+   * The pieces of a text answer, each with the text so far. Iterate them instead of the stream.
    * @throws InvalidArgumentError when the stream was iterated before.
    *
    * @example
@@ -152,13 +153,13 @@ export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
   /** A retry starts with a shorter text. */
   #hasGrownSince(length: number): boolean {
     if (this.#text.length < length) this.#isReasoned = undefined
-    if (this.#compiled === undefined && !this.#isReasoned) return true
+    if (this.#compiledAnswer === undefined && !this.#isReasoned) return true
     return this.#text.length < length || this.#text.length >= length * (1 + GROWTH)
   }
 
   #partial(): PartialAnswer<Answer> | undefined {
-    if (this.#compiled !== undefined)
-      return this.#compiled.parsePartial(this.#text) as PartialAnswer<Answer> | undefined
+    if (this.#compiledAnswer !== undefined)
+      return this.#compiledAnswer.parsePartial(this.#text) as PartialAnswer<Answer> | undefined
     // A longer text is not checked again, because that would copy it for each piece.
     if (this.#isReasoned === undefined || this.#text.length <= REASONING_LENGTH)
       this.#isReasoned = startsWithReasoning(this.#text)

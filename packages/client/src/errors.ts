@@ -95,7 +95,7 @@ export class ProviderError extends ClientError {
   declare readonly providerCode: string | undefined
   /** `Retry-After` of the response, in milliseconds. */
   declare readonly retryAfterMs: number | undefined
-  /** The provider's id of the request, for questions to its support. */
+  /** The provider's request id, to quote to its support. */
   declare readonly providerRequestId: string | undefined
 
   constructor(options: {

@@ -28,9 +28,9 @@ export function formatUsage(request: Request<unknown>, route: Route, receipt: Re
     rows.push(["Budget", `${dollars(request.maxBudgetNanoUsd)} per call, ${dollars(remaining)} not spent`])
   }
   if (receipt.settlement === "pending") rows.push(["Settlement", "pending: the store has not confirmed the cost"])
-  const lines = [styled(BOLD, "Usage"), ...aligned(rows, (label) => styled(DIM, label))]
+  const lines = [styleText(BOLD, "Usage"), ...alignRows(rows, (label) => styleText(DIM, label))]
   if (receipt.attempts.length > 1 || last?.status !== "succeeded")
-    lines.push("Attempts", ...aligned(receipt.attempts.map(attemptRow)))
+    lines.push("Attempts", ...alignRows(receipt.attempts.map(attemptRow)))
   return lines.join("\n")
 }
 
@@ -44,7 +44,7 @@ const SOURCES = {
 
 function modelText(route: Route, last: AttemptReceipt | undefined): string {
   const model = last?.model ?? route.model
-  // A server could report a name with control characters, which a terminal would execute.
+  // A server could report a name with control characters, which a terminal would interpret.
   const used = last?.modelUsed?.replace(/\p{C}/gu, "")
   return used === undefined || model.endsWith(used) ? model : `${model} (answered by ${used})`
 }
@@ -76,8 +76,8 @@ function attemptRow(each: AttemptReceipt): string[] {
   ]
 }
 
-/** One line for each row, with the cells in columns. */
-function aligned(rows: string[][], styleFirst = (cell: string) => cell): string[] {
+/** One line per row, with aligned columns. */
+function alignRows(rows: string[][], styleFirst = (cell: string) => cell): string[] {
   const padded = (cell: string, column: number) => cell.padEnd(Math.max(...rows.map((row) => row[column]!.length)))
   return rows.map((row) => {
     const [first, ...others] = row.map(padded)
@@ -88,7 +88,7 @@ function aligned(rows: string[][], styleFirst = (cell: string) => cell): string[
 const BOLD = 1
 const DIM = 2
 
-function styled(code: number, text: string): string {
-  // Only the stream of a terminal has the method; it respects NO_COLOR and TERM.
+function styleText(code: number, text: string): string {
+  // Only a terminal's stream has the method; it respects NO_COLOR and TERM.
   return process.stdout.hasColors?.() ? `\x1b[${code}m${text}\x1b[0m` : text
 }

@@ -83,7 +83,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   readonly #deadlines: GenerateCall["deadlines"]
   readonly #routes: Routes
   readonly #budget: LazyBudget
-  readonly #compiled: CompiledAnswer<Answer> | undefined
+  readonly #compiledAnswer: CompiledAnswer<Answer> | undefined
   readonly #tools: CompiledTools | undefined
   readonly #membership: RunMembership | undefined
   /** Work that `close` waits for. */
@@ -110,8 +110,8 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     const { connectMs = 10_000, firstContentMs = 60_000, idleMs = 30_000 } = options.deadlines ?? {}
     this.#deadlines = { connectMs, firstContentMs, idleMs }
     const { answerModel } = this.request
-    this.#compiled = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
-    this.#tools = compileTools(options, this.#compiled as CompiledAnswer<unknown> | undefined)
+    this.#compiledAnswer = answerModel === undefined ? undefined : compileAnswer(answerModel as AnswerModel<Answer>)
+    this.#tools = compileTools(options, this.#compiledAnswer as CompiledAnswer<unknown> | undefined)
     this.#routes = new Routes(this.request as Request<unknown>, shared)
     this.#membership = membership
     this.#budget = membership?.budget ?? new LazyBudget(this.request as Request<unknown>, shared)
@@ -198,7 +198,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     const controller = new AbortController()
     const signal = call.signal === undefined ? controller.signal : AbortSignal.any([controller.signal, call.signal])
     return new AnswerStream<Answer, Tools>({
-      compiled: this.#compiled,
+      compiled: this.#compiledAnswer,
       controller,
       start: async (onText) =>
         this.#start({ ...call, input, onText, signal }) as Promise<GenerateResult<Answer, Tools>>,
@@ -291,9 +291,9 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
     if (earlier?.text === undefined) return undefined
     const { text, costNanoUsd } = earlier
     const parsed =
-      this.#compiled === undefined
+      this.#compiledAnswer === undefined
         ? { ok: true as const, answer: text as Answer }
-        : await this.#compiled.parseAsync(text)
+        : await this.#compiledAnswer.parseAsync(text)
     return parsed.ok ? { index, status: "resumed", answer: parsed.answer, requestId, costNanoUsd } : undefined
   }
 
@@ -311,7 +311,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
 
   /**
    * Corrects the cost of a request's attempts, in the ledger and the budgets, to what the provider reports afterwards
-   * (OpenRouter only). The default `requestId` is that of the last call.
+   * (OpenRouter only). `requestId` defaults to that of the last call.
    */
   async reconcile(requestId: string | undefined = this.#receipt?.requestId): Promise<Reconciliation> {
     this.#checkOpen()
@@ -334,7 +334,7 @@ export class LLMClient<Answer = string, Tools extends ToolSet | undefined = unde
   #nextCall(): PlanInput {
     return {
       request: this.request as Request<unknown>,
-      compiled: this.#compiled as CompiledAnswer<unknown> | undefined,
+      compiled: this.#compiledAnswer as CompiledAnswer<unknown> | undefined,
       messages: withAnsweredCalls(this.msg.getMessages()),
       routes: this.#routes.all,
       stream: this.request.stream,

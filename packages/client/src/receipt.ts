@@ -89,9 +89,9 @@ export interface AttemptReceipt {
 }
 
 /**
- * One call of a tool. `failed`: the tool threw. `invalid`: it does not exist, or its arguments do not fit. `denied`: the
- * budget does not cover its cost. `released`: it was not run, because the store failed, or a deadline or the caller ended the
- * request.
+ * One tool call. `failed`: the tool threw. `invalid`: it does not exist, or its arguments do not fit. `denied`: the
+ * budget does not cover its cost. `released`: it was not run, because the store failed, or a deadline or the caller
+ * ended the request.
  */
 export interface ToolReceipt {
   /** `<requestId>.<attempt>.<number of the call>`: idempotency key of the reservation. */
@@ -129,7 +129,7 @@ export interface AttemptTimings {
   startedAt: number
   /** How long the reservation took, with the wait. */
   reserveMs: number
-  /** The part of it that the attempt waited for budget which other calls had reserved. */
+  /** The part of it in which the attempt waited for budget that other calls had reserved. */
   waitMs?: number | undefined
   headersMs?: number | undefined
   firstContentMs?: number | undefined
@@ -144,17 +144,17 @@ export interface Receipt {
   /** The `metadata` of the request. */
   metadata?: Readonly<Record<string, unknown>> | undefined
   attempts: readonly AttemptReceipt[]
-  /** The calls of tools that were answered, in order. */
+  /** The tool calls that were answered, in order. */
   toolCalls: readonly ToolReceipt[]
   /** Sum over the attempts that reported usage. */
   usage: Usage
-  /** Sum over the attempts and the calls of tools. */
+  /** Sum over the attempts and the tool calls. */
   costNanoUsd: NanoUsd
   /** The least certain source among them: `bound`, then `table`, `custom`, `provider`, `none`. */
   costSource: CostSource
   /** The part of `costNanoUsd` that is in doubt. */
   inDoubtNanoUsd: NanoUsd
-  /** Sum over the attempts and the calls of tools. */
+  /** Sum over the attempts and the tool calls. */
   reservedNanoUsd: NanoUsd
   /** `pending` while the store has not confirmed all of them. */
   settlement: SettlementStatus
@@ -166,7 +166,7 @@ export interface Receipt {
     firstContentMs?: number | undefined
     /** Time that the attempts waited for the store, without `waitMs`. */
     storeMs: number
-    /** Time that the attempts waited for budget which other calls had reserved. */
+    /** Time that the attempts waited for budget that other calls had reserved. */
     waitMs: number
   }
 }
@@ -175,7 +175,7 @@ export interface Receipt {
 const COST_SOURCES: readonly CostSource[] = ["bound", "table", "custom", "provider", "none"]
 const SETTLEMENTS: readonly SettlementStatus[] = ["pending", "settled", "none"]
 
-/** The receipt of a request as the sum of its attempts and its calls of tools. */
+/** The receipt of a request as the sum of its attempts and its tool calls. */
 export function sumReceipt(
   request: Pick<Receipt, "requestId" | "metadata">,
   { attempts, toolCalls }: Pick<Receipt, "attempts" | "toolCalls">,

@@ -1,9 +1,9 @@
 import {
   type Exchange,
-  type ImitationServer,
   type LocalProvider,
-  startImitationServer,
+  type MockServer,
   startLocalProvider,
+  startMockServer,
 } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { z } from "zod"
@@ -13,10 +13,10 @@ import { providerTable } from "../src/providers/provider"
 import { openClient, Person } from "./open-client"
 
 let provider: LocalProvider
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
   provider = await startLocalProvider()
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 beforeEach(() => provider.faults.clear())
 afterAll(() => Promise.all([provider.close(), server.close()]))
@@ -75,7 +75,7 @@ describe("a call of Anthropic's Messages API", () => {
     expect(JSON.stringify(format.schema)).toContain("minimum: 1. maximum: 150.")
   })
 
-  test("of system messages alone is a user's turn", async () => {
+  test("with only system messages becomes a user turn", async () => {
     const client = openClient(there(), { model })
     client.msg.clear().addMessageSystem("Say hello.")
     expect(await client.generate()).toMatchObject({ ok: true })
@@ -247,6 +247,77 @@ describe("how a call of the Messages API ends", () => {
     ])
     expect(server.bodies[1]).toMatchObject({ tool_choice: { type: "tool", name: "answer" } })
     expect(client.msg.getMessages().at(-1)).toMatchObject({ role: "assistant", content: JSON.stringify(input) })
+  })
+
+  const usage = { input_tokens: 10, output_tokens: 20 }
+  const event = (data: { type: string } & Record<string, unknown>) =>
+    `event: ${data.type}\ndata: ${JSON.stringify(data)}\n\n`
+  const begin = event({ type: "message_start", message: { type: "message", id: "msg_1", usage } })
+  const block = (content_block: object) => event({ type: "content_block_start", index: 0, content_block })
+  const delta = (each: object) => event({ type: "content_block_delta", index: 0, delta: each })
+  const text = (written: string) => delta({ type: "text_delta", text: written })
+  const json = (partial_json: unknown) => delta({ type: "input_json_delta", partial_json })
+  const end = (stop_reason: unknown) => event({ type: "message_delta", delta: { stop_reason }, usage })
+  const stop = event({ type: "message_stop" })
+  const empty = block({ type: "text", text: "" })
+  const ada = { name: "Ada", age: 36, interests: [] }
+  const tool = (input: object) => block({ type: "tool_use", id: "toolu_1", name: "answer", input })
+  const thinking = [
+    block({ type: "thinking", thinking: "" }),
+    delta({ type: "thinking_delta", thinking: JSON.stringify({ ...ada, name: "Charles" }) }),
+    delta({ type: "signature_delta", signature: "x" }),
+  ]
+
+  test.each<[string, string[], "Hello" | typeof ada | "provider-error"]>([
+    [
+      "text in the start of a block",
+      [begin, block({ type: "text", text: "Hel" }), text("lo"), end("end_turn"), stop],
+      "Hello",
+    ],
+    [
+      "all text in the start of a block",
+      [begin, block({ type: "text", text: "Hello" }), end("end_turn"), stop],
+      "Hello",
+    ],
+    ["input in the start of a block", [begin, tool(ada), end("tool_use"), stop], ada],
+    ["input in the start, and again", [begin, tool(ada), json(JSON.stringify(ada)), end("tool_use"), stop], ada],
+    ["input as an object", [begin, tool({}), json(ada), end("tool_use"), stop], ada],
+    ["thinking before", [begin, ...thinking, empty, text(JSON.stringify(ada)), end("end_turn"), stop], ada],
+    ["no message_stop", [begin, empty, text("Hello"), end("end_turn")], "Hello"],
+    ["[DONE] after the end", [begin, empty, text("Hello"), end("end_turn"), stop, "data: [DONE]\n\n"], "Hello"],
+    ["[DONE] instead of the end", [begin, empty, text("Hel"), "data: [DONE]\n\n"], "provider-error"],
+    ["no message_delta", [begin, empty, text("Hel"), stop], "provider-error"],
+    ["no stop reason", [begin, empty, text("Hel"), end(undefined), stop], "provider-error"],
+    ["null for the stop reason", [begin, empty, text("Hel"), end(null), stop], "provider-error"],
+    [
+      "a second message",
+      [begin, empty, text("Hel"), begin, empty, text("Hello"), end("end_turn"), stop],
+      "provider-error",
+    ],
+    [
+      "an error after the end",
+      [begin, empty, text("Hello"), end("end_turn"), event({ type: "error", error: {} })],
+      "provider-error",
+    ],
+  ])("a stream with %s", async (_name, events, expected) => {
+    server.answer(({ sendEvents }) => sendEvents(...events))
+    const answerModel = expected === ada ? Person : undefined
+    const result = await openClient(server, { model, retries: 0, repairs: 0, stream: true, answerModel }).generate()
+    expect(result.ok ? result.answer : result.error.code).toEqual(expected)
+  })
+
+  test.each<[string, object, "Hello" | "provider-error"]>([
+    ["a string for its content", { content: "Hello" }, "Hello"],
+    ["one block for its content", { content: { type: "text", text: "Hello" } }, "Hello"],
+    ["no stop reason", { stop_reason: undefined }, "provider-error"],
+    ["null for its stop reason", { stop_reason: null }, "provider-error"],
+    ["an error in words", { error: "overloaded" }, "provider-error"],
+  ])("a message with %s", async (_name, changes, expected) => {
+    const content = [{ type: "text", text: "Hello" }]
+    const message = { id: "msg_1", type: "message", role: "assistant", model, content, stop_reason: "end_turn", usage }
+    server.answer(({ sendJson }) => sendJson(200, { ...message, ...changes }))
+    const result = await openClient(server, { model, retries: 0, repairs: 0 }).generate()
+    expect(result.ok ? result.answer : result.error.code).toBe(expected)
   })
 
   test("a body of another format is not an answer", async () => {

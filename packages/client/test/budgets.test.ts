@@ -16,7 +16,7 @@ afterAll(() => provider.close())
 
 const sum = (values: number[]) => values.reduce((total, value) => total + value, 0)
 
-test("an admitted attempt makes two round trips to the store besides those of the circuit breaker: reserve and settle", async () => {
+test("an admitted attempt makes two round trips to the store in addition to those of the circuit breaker: reserve and settle", async () => {
   const { store, calls } = recordingStore()
   const client = openClient(provider, { answerModel: Person, userId: "u", clientId: "c", maxBudget: "1" }, { store })
   expect((await client.generate()).ok).toBe(true)

@@ -1,14 +1,14 @@
 import { createBudget, memoryStore } from "@p2/budget"
-import { type ImitationServer, type LocalProvider, startImitationServer, startLocalProvider } from "@p2/local-provider"
+import { type LocalProvider, type MockServer, startLocalProvider, startMockServer } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { LLMClientOptions } from "../src/index"
 import { openClient } from "./open-client"
 
 let provider: LocalProvider
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
   provider = await startLocalProvider()
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 beforeEach(() => provider.faults.clear())
 afterAll(async () => {

@@ -1,4 +1,4 @@
-import { DONE, eventText, type LocalProvider, startImitationServer, startLocalProvider } from "@p2/local-provider"
+import { DONE, eventText, type LocalProvider, startLocalProvider, startMockServer } from "@p2/local-provider"
 import { countRequestTokens } from "@p2/tokens"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { TextDelta } from "../src/index"
@@ -76,7 +76,7 @@ describe("the conversation as it is sent", () => {
     await expect(client.generate()).rejects.toMatchObject({ code: "no-messages" })
   })
 
-  test("has the newest turns that fit `history`, in 40 turns of a chat", async () => {
+  test("has the newest turns that fit `history`, over 40 turns of a chat", async () => {
     const maxTokens = 400
     const client = openClient(provider, { system: "You are terse.", history: { maxTokens }, maxTokens: 60 })
     for (let turn = 1; turn <= 40; turn++) {
@@ -93,7 +93,7 @@ describe("the conversation as it is sent", () => {
     expect(client.msg.getMessages().length).toBe(81)
   })
 
-  test("has all of a repair, whatever `history` says", async () => {
+  test("includes the whole repair, regardless of `history`", async () => {
     provider.faults.next({ wrongShape: true })
     const client = openClient(provider, { answerModel: Person, history: { maxTokens: 1 } })
     expect(await client.generate()).toMatchObject({ ok: true })
@@ -118,7 +118,7 @@ describe("the deltas of a text stream", () => {
   })
 
   test("begin again after a retry, which `restarted` says", async () => {
-    const server = await startImitationServer()
+    const server = await startMockServer()
     try {
       const chunk = (content: string, finish_reason: string | null = null) =>
         eventText({ choices: [{ index: 0, delta: { content }, finish_reason }] })

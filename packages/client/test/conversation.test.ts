@@ -38,7 +38,7 @@ test("messages of the request come first, and a failure adds no turn", async () 
   expect(client.msg.getMessages().map(({ role }) => role)).toEqual(["system", "user"])
 })
 
-test("two calls at once have their own messages, receipts and answers", async () => {
+test("two concurrent calls have their own messages, receipts and answers", async () => {
   const client = openClient(provider, { answerModel: Person })
   const one = client.generate()
   client.msg.addMessageUser("And Uriah Heep?")

@@ -1,11 +1,11 @@
 import { WriteStream } from "node:tty"
-import { type ImitationServer, startImitationServer } from "@p2/local-provider"
+import { type MockServer, startMockServer } from "@p2/local-provider"
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest"
 import { openClient } from "./open-client"
 
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 afterAll(() => server.close())
 afterEach(() => {

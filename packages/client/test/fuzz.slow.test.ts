@@ -2,7 +2,7 @@ import { findRedisServer } from "@p2/redis-server"
 import { STORES } from "../fuzz/world-stores"
 import { describeFuzz } from "./fuzz-cases"
 
-// It is emptied before each world, so `REDIS_URL` is not used.
+// It is flushed before each world, so `REDIS_URL` is not used.
 const noRedis = (await findRedisServer({ fetch: true })) === undefined
 if (noRedis && process.env.CI === "true") throw new Error("There is no redis-server, and CI=true forbids skipping.")
 

@@ -1,4 +1,4 @@
-import { createBudget, memoryStore } from "@p2/budget"
+import { type BudgetStore, createBudget, memoryStore, StoreError } from "@p2/budget"
 import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest"
 import { z } from "zod"
@@ -269,10 +269,39 @@ test("a store that fails while the batch runs fails its items, and nothing is se
   expect(provider.received).toHaveLength(5)
 })
 
+test("an answer that the store has not recorded yet is not paid again, and is resumed once it is recorded", async () => {
+  const inner = memoryStore()
+  const name = { idempotencyKey: "unrecorded" }
+  let isDown = true
+  const settle: BudgetStore["settle"] = (request) =>
+    isDown
+      ? Promise.reject(new StoreError("no connection", { code: "store-unavailable", applied: "no" }))
+      : inner.settle(request)
+  const own = { budget: createBudget({ store: overrideStore(inner, { settle }), limits: [] }) }
+  const other = { budget: createBudget({ store: inner, limits: [] }) }
+  const answered = await openClassifier(own).map(["a"], name)
+  expect(answered).toMatchObject([{ status: "answered", receipt: { attempts: [{ settlement: "pending" }] } }])
+
+  const unsent = { costNanoUsd: 0, attempts: [{ status: "released", reservedNanoUsd: 0, settlement: "none" }] }
+  const again = await openClassifier(own).map(["a"], name)
+  const unconfirmed = { code: "store-unavailable", applied: "no", message: expect.stringContaining("not confirmed") }
+  expect(again).toMatchObject([{ status: "failed", error: unconfirmed, receipt: unsent }])
+  const elsewhere = await openClassifier(other).map(["a"], name)
+  expect(elsewhere).toMatchObject([{ status: "failed", error: { code: "reservation-held" }, receipt: unsent }])
+
+  isDown = false
+  expect(await own.budget.flush()).toBe(true)
+  const { answer } = answered[0] as { answer: unknown }
+  for (const options of [own, other])
+    expect(await openClassifier(options).map(["a"], name)).toMatchObject([{ status: "resumed", answer }])
+  expect(provider.received).toHaveLength(1)
+})
+
 test("usage errors of map are thrown before anything is sent", async () => {
   const client = openClassifier()
   const map = (items: unknown, options: unknown) => client.map(items as string[], options as object)
   await expect(map(7, {})).rejects.toThrow(/Invalid `items`/)
+  await expect(map(["a"], (item: string) => item)).rejects.toThrow("such as { prompt: (item) => item.text }")
   await expect(map(["a"], { concurrency: 0 })).rejects.toThrow(/Invalid `options\.concurrency`/)
   await expect(map(["a"], { idempotencyKey: "" })).rejects.toThrow(/Invalid `options\.idempotencyKey`/)
   await expect(map(["a"], { maxBudget: "5$" })).rejects.toThrow(/maxBudget/)

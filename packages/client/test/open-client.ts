@@ -6,10 +6,10 @@ import { overrideStore } from "./override-store"
 
 export const Person = z.object({ name: z.string(), age: z.number().int(), interests: z.array(z.string()) })
 
-/** A clock whose waits end at once. */
+/** A clock whose waits end immediately. */
 export const instantClock = { now: () => Date.now(), random: () => 0.5, sleep: async () => {} }
 
-/** A client of a server in the shape of OpenAI, with its own memory store and one message. */
+/** A client of a server with OpenAI's API, with its own memory store and one message. */
 export function openClient<Answer = string>(
   server: { baseURL: string },
   request: Partial<RequestOptions<Answer>> | Request<Answer> = {},

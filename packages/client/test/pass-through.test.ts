@@ -91,7 +91,7 @@ test("audio output raises the bound to the price of audio", async () => {
   expect(await boundOf(provider, { model, maxTokens: 1000, extraBody })).toBeGreaterThan(plain * 2)
 })
 
-test("marks for the cache in messages raise the bound to the price of cache writes", async () => {
+test("cache marks in messages raise the bound to the price of cache writes", async () => {
   const model = "openrouter/anthropic/claude-sonnet-4.5"
   const text = "A long text. ".repeat(500)
   const bound = (cache_control?: object) =>

@@ -56,8 +56,10 @@ describe("a store given as a PostgreSQL URL", () => {
   })
 
   test("is rejected without the password in the error if the URL is invalid", () => {
-    const reject = () => open("postgres://ann:sesame@127.0.0.1:port/p2", {})
-    expect(reject).toThrow("escape a password with `encodeURIComponent`")
-    expect(reject).not.toThrow("sesame")
+    for (const address of ["postgres://ann:sesame@127.0.0.1:port/p2", "postgres://ann:55/sesame@127.0.0.1/p2"]) {
+      const reject = () => open(address, {})
+      expect(reject).toThrow("escape a password with `encodeURIComponent`")
+      expect(reject).not.toThrow("sesame")
+    }
   })
 })

@@ -1,13 +1,13 @@
-import { DONE, type Exchange, eventText, type ImitationServer, startImitationServer } from "@p2/local-provider"
+import { DONE, type Exchange, eventText, type MockServer, startMockServer } from "@p2/local-provider"
 import { createPriceTable } from "@p2/pricing"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { z } from "zod"
 import type { LLMClientOptions } from "../src/index"
 import { openClient } from "./open-client"
 
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 afterAll(() => server.close())
 
@@ -31,7 +31,7 @@ const toolCall = (text: string) =>
     message: { tool_calls: [{ function: { arguments: text } }] },
   }))
 
-describe("an error body in another shape than OpenAI's", () => {
+describe("an error body in a shape other than OpenAI's", () => {
   test.each([
     ["in a list (Gemini)", "gemini/gemini-2.5-flash", [{ error: { code: 400, message: "no response_format here" } }]],
     ["bare (vLLM)", "openai/gpt-4o-mini", { object: "error", message: "no response_format here", code: 400 }],

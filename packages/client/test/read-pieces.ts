@@ -1,9 +1,9 @@
-import { DONE, eventText, startImitationServer } from "@p2/local-provider"
+import { DONE, eventText, startMockServer } from "@p2/local-provider"
 import { openClient } from "./open-client"
 
 /** The partial answers and the result of a stream of these pieces. */
 export async function readPieces(pieces: readonly string[], request: object = {}) {
-  await using server = await startImitationServer()
+  await using server = await startMockServer()
   const delta = (content: string, finish: string | null = null) =>
     eventText({ choices: [{ index: 0, delta: { content }, finish_reason: finish }] })
   server.answer(({ response }) => {

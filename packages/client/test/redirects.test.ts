@@ -1,12 +1,12 @@
-import { type ImitationServer, refusedURL, startImitationServer } from "@p2/local-provider"
+import { type MockServer, refusedURL, startMockServer } from "@p2/local-provider"
 import { OpenAI } from "openai"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { openClient } from "./open-client"
 
-let server: ImitationServer
+let server: MockServer
 let redirectTo: (status: number, location: string) => void
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
   redirectTo = (status, location) => server.answer(({ response }) => response.writeHead(status, { location }).end())
 })
 afterAll(() => server.close())

@@ -101,7 +101,7 @@ describe("the messages of a repair", () => {
     ["a".repeat(5_000), `${"a".repeat(4_000)}…`],
     [`${"a".repeat(3_999)}😀b`, `${"a".repeat(3_999)}…`],
     [`${"a".repeat(3_998)}😀b`, `${"a".repeat(3_998)}😀…`],
-  ])("cut a long answer, and no character in two", async (answer, sent) => {
+  ])("truncate a long answer without splitting a character", async (answer, sent) => {
     provider.faults.next({ answer })
     await openClient(provider, { answerModel: Person, maxTokens: 5_000 }).generate()
     expect(messages(1)[1]?.content).toBe(sent)

@@ -72,7 +72,7 @@ describe("the provider of a model", () => {
       client.msg.addMessageUser("Hello")
       return client
     }
-    // The imitation does not know the model, so that the fallback follows.
+    // The local provider does not know the model, so the fallback follows.
     await open({ groq: "key-1", deepseek: "key-2" }).generate()
     expect(provider.received.map(({ headers }) => headers.authorization)).toEqual(["Bearer key-1", "Bearer key-2"])
     provider.received.length = 0

@@ -222,6 +222,8 @@ test("invalid arguments are usage errors", () => {
     expect(() => client.run({ maxBudget: maxBudget as number })).toThrow(
       /Invalid `maxBudget`: expected a dollar amount/,
     )
+  for (const options of [undefined, "0.50"])
+    expect(() => client.run(options as never)).toThrow('expected an object such as { maxBudget: "0.50" }, got')
   expect(() => client.run({ maxBudgets: 1 } as never)).toThrow("Unknown option `maxBudgets`. Did you mean `maxBudget`?")
   const run = client.run({ maxBudget: 1 })
   expect(() => run.fork({ userId: "eve" } as never)).toThrow("A fork cannot change `userId`")

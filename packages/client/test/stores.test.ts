@@ -57,7 +57,7 @@ test("clients share a store by its address, and the last one closes it", async (
   await clients[0]?.close()
 })
 
-/** Holds the lock of a SQLite file for some time in another process. Resolves when it is held. */
+/** Holds a SQLite file's lock for some time in another process. Resolves when the lock is held. */
 async function lockFile(path: string, ms: number): Promise<{ ended: Promise<unknown> }> {
   const program = `
     const { createRequire } = require("node:module")
@@ -95,7 +95,7 @@ test("another process that locks the file for 700 ms fails no call", async () =>
 })
 
 test("without a store the clients of a process share one, so a user's limit holds over all of them", async () => {
-  // The warning comes once in a process, which other test files share.
+  // Other test files in this process may have been warned.
   Reflect.deleteProperty(globalThis, Symbol.for("@p2/client/warned-stores"))
   const userId = crypto.randomUUID()
   const logger = { warn: vi.fn() }

@@ -49,7 +49,7 @@ const sent = (index: number) => provider.received[index]!.body.messages as SentM
 const results = (index: number) => sent(index).filter(({ role }) => role === "tool")
 const rolesOf = (messages: readonly { role: string }[]) => messages.map(({ role }) => role)
 
-/** The receipt is what the provider billed and the tools cost. */
+/** The receipt is what the provider billed plus what the tools cost. */
 function expectExact(receipt: Receipt, toolNanoUsd = 0) {
   const billed = provider.ledger.calls.reduce((sum, { nanoUsd }) => sum + nanoUsd, 0)
   expect(receipt.costNanoUsd).toBe(billed + toolNanoUsd)
@@ -109,7 +109,7 @@ describe("calls are returned", () => {
     client.msg.addToolResult(paris!.id, "21 °C").addMessageUser("Never mind. Who are you?")
     const counted = client.countTokens()
     const second = await client.generate()
-    // The imitation calls a tool again.
+    // The local provider calls a tool again.
     expect(second.ok).toBe(true)
     expect(rolesOf(sent(1))).toEqual(["user", "assistant", "tool", "tool", "user"])
     expect(results(1)).toEqual([
@@ -364,13 +364,13 @@ describe("tools run", () => {
       "1 first failed",
       "1 retry succeeded",
       "2 tools failed",
-      // The imitation calls a tool until the last message is a result.
+      // The local provider calls a tool until the last message is a result.
       "2 repair succeeded",
       "3 tools succeeded",
     ])
   })
 
-  test("and two calls at once keep their turns apart", async () => {
+  test("and two concurrent calls keep their turns apart", async () => {
     const client = open({ tools: { weather }, maxSteps: 2 })
     const one = client.generate()
     client.msg.addMessageUser("And tomorrow?")
@@ -705,7 +705,7 @@ describe("a stream with tools", () => {
   })
 })
 
-test("each call of a tool is logged, without its arguments and its result", async () => {
+test("each tool call is logged, without its arguments and its result", async () => {
   const logged: unknown[] = []
   const log = (message: string, fields: unknown) => void logged.push(message, fields)
   const paid = tool({ parameters: City, execute: ({ city }) => `secret of ${city}`, cost: "0.01" })

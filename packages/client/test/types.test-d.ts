@@ -80,7 +80,7 @@ test("`error.code` gives the fields of an error", async () => {
 test("wrong arguments do not compile", () => {
   // @ts-expect-error the model is needed
   new LLMClient({})
-  // @ts-expect-error no schema of Zod
+  // @ts-expect-error not a Zod schema
   new LLMClient({ model: "m", answerModel: { type: "object" } })
   // @ts-expect-error no such option
   new LLMClient({ model: "m" }, { baseUrl: "https://example.org" })

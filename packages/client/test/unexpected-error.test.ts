@@ -1,11 +1,11 @@
 import { createBudget, memoryStore } from "@p2/budget"
-import { type ImitationServer, startImitationServer } from "@p2/local-provider"
+import { type MockServer, startMockServer } from "@p2/local-provider"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { instantClock, openClient } from "./open-client"
 
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 afterAll(() => server.close())
 

@@ -125,14 +125,20 @@ test("an option in the wrong argument says where it belongs, in any spelling", (
   )
   expect(message({ model }, { budget: "0.05" })).toContain("is `maxBudget`, in the first argument), got a string")
   expect(message({ model }, { user_id: "u" })).toContain("`userId` belongs in the first argument")
-  // An amount is not a budget of `createBudget`.
+  // An amount is not a budget from `createBudget`.
   expect(message({ model, budget: "0.05" })).toContain(
     "budget: unknown option. Did you mean `maxBudget`, for this request",
   )
   expect(message({ model, budget: { reserve() {} } })).toContain("`budget` belongs in the second argument")
   expect(message({ model }, { fetch() {} })).toContain("Pass it to the SDK: `openai: new OpenAI({ fetch })`.")
-  expect(message({ model }, { tools: [] })).toContain(
-    "expected an object of tools by name, such as { weather: tool({ … }) }",
+  for (const tools of [[], { weather: async () => 20 }])
+    expect(message({ model }, { tools })).toContain(
+      "expected an object of tools by name, such as { weather: tool({ … }) }",
+    )
+  expect(message({ model }, { maxRetries: 5 })).toContain("Did you mean `retries`, in the first argument")
+  expect(message({ model }, { timeouts: {} })).toContain("Did you mean `deadlines`, or `timeoutMs` in the first")
+  expect(message({ model }, { baseURL: `${provider.baseURL}/chat/completions` })).toContain(
+    "expected an http(s) URL without a password and without the path of a call",
   )
 })
 
@@ -157,6 +163,8 @@ test("a model without a known provider is shown in full, with the remedy", () =>
   for (const [written, known] of [
     ["google/gemini-2.5-flash", "gemini/gemini-2.5-flash"],
     ["x-ai/grok-4", "xai/grok-4"],
+    ["OpenAI/gpt-4o-mini", "openai/gpt-4o-mini"],
+    ["Google/gemini-2.5-flash", "gemini/gemini-2.5-flash"],
   ])
     expect(() => new LLMClient({ model: written! })).toThrow(`got "${written}". Did you mean "${known}"? To call it`)
 })

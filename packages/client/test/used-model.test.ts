@@ -1,10 +1,10 @@
-import { type ImitationServer, startImitationServer } from "@p2/local-provider"
+import { type MockServer, startMockServer } from "@p2/local-provider"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { openClient } from "./open-client"
 
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 afterAll(() => server.close())
 

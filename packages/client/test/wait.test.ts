@@ -150,7 +150,7 @@ test("a wait that ends before the call fits is a denial: at `wait.timeoutMs`, or
   expect(provider.received).toHaveLength(0)
 })
 
-test("an abort ends a wait at once and leaves nothing reserved", async () => {
+test("an abort ends a wait immediately and leaves nothing reserved", async () => {
   const { bound } = await amountsOf("Yes.")
   const budget = budgetOf(bound)
   const other = await budget.reserve({ amount: { nanoUsd: bound } })

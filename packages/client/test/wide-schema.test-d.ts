@@ -56,7 +56,7 @@ const Wide = z.object({
   field49: z.object({ a: z.string(), b: z.number().nullable() }),
 })
 
-test("fifty fields come through as they are, and as partials", () => {
+test("fifty fields keep their types, also in partial answers", () => {
   const client = new LLMClient({ model: "m", answerModel: Wide })
   expectTypeOf(client.generateResponse()).resolves.toEqualTypeOf<z.infer<typeof Wide>>()
   expectTypeOf<PartialAnswer<z.infer<typeof Wide>>["field49"]>().toEqualTypeOf<
@@ -73,7 +73,7 @@ const five = { t0, t1, t2, t3, t4 }
 const ten = { ...five, t5: t0, t6: t1, t7: t2, t8: t3, t9: t4 }
 const twenty = { ...ten, u0: t0, u1: t1, u2: t2, u3: t3, u4: t4, u5: t0, u6: t1, u7: t2, u8: t3, u9: t4 }
 
-test("twenty tools in addition too", async () => {
+test("so do twenty tools in addition", async () => {
   const result = await new LLMClient({ model: "m", answerModel: Wide }, { tools: twenty, maxSteps: 5 }).generate()
   if (!result.ok) return
   expectTypeOf(result.toolCalls[0]!.name).toEqualTypeOf<keyof typeof twenty>()

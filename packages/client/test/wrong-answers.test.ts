@@ -1,13 +1,13 @@
 import { inspect } from "node:util"
-import { DONE, eventText, type ImitationServer, startImitationServer } from "@p2/local-provider"
+import { DONE, eventText, type MockServer, startMockServer } from "@p2/local-provider"
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { z } from "zod"
 import type { LLMClientOptions } from "../src/index"
 import { openClient } from "./open-client"
 
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 beforeEach(() => {
   server.bodies.length = 0

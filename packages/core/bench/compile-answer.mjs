@@ -1,4 +1,4 @@
-// Time to import, to compile a schema and to read an answer, over the built package: `pnpm bench` in this folder.
+// Time to import, to compile a schema and to read an answer, with the built package: `pnpm bench` in this folder.
 // Imports are timed in separate processes; the rest interleaved in this one.
 import { execFileSync } from "node:child_process"
 import { z } from "zod"

@@ -3,7 +3,7 @@ import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
 
-// The bundler that tsup builds with, which is what `size-limit` measures with too.
+// The bundler that tsup builds with and `size-limit` measures with.
 const esbuild = createRequire(createRequire(import.meta.url).resolve("tsup"))("esbuild")
 
 const IMPORTS = [

@@ -148,7 +148,7 @@ export function describeModelId(value: unknown): string {
   return typeof value === "string" && hasModelIdCharacters(value) ? JSON.stringify(value) : describeValue(value)
 }
 
-/** Longer names are cut. */
+/** Longer names are truncated. */
 const MAX_NAME = 60
 
 /**

@@ -31,7 +31,7 @@ export interface Usage {
   outputImages?: number | undefined
   /** Seconds of audio, rounded up, for models that are billed by the second. */
   audioSeconds?: number | undefined
-  /** Characters of text to speak, for models that are billed by the character. */
+  /** Characters of text to speak, for models that are billed per character. */
   inputCharacters?: number | undefined
   /** Number of calls in this usage. @defaultValue 1 */
   calls?: number | undefined

@@ -36,35 +36,37 @@ const SCHEMAS: Record<string, AnswerModel<Person>> = {
 }
 
 describe.each(Object.entries(SCHEMAS))("an answer schema of %s", (_, schema) => {
-  const compiled = compileAnswer(schema)
+  const compiledAnswer = compileAnswer(schema)
 
   it("is strict: every key is required, and the optional one nullable", () => {
-    const { jsonSchema: json } = compiled
+    const { jsonSchema: json } = compiledAnswer
     expect(strictViolations(json as never)).toEqual([])
     expect(json.required).toEqual(expect.arrayContaining(["name", "age", "tags", "nick"]))
     expect((json.properties as Record<string, unknown>).nick).toMatchObject({ type: ["string", "null"] })
-    expect(compiled.answerFormat.json_schema).toMatchObject({ name: "answer", strict: true })
+    expect(compiledAnswer.answerFormat.json_schema).toMatchObject({ name: "answer", strict: true })
   })
 
   it("accepts what fits, with absent keys as null or absent", async () => {
     const wanted = { ok: true, answer: { name: "Ann", age: 7, tags: ["a"] } }
-    expect(compiled.parse('{"name":"Ann","age":7,"tags":["a"],"nick":null}')).toEqual(wanted)
-    expect(await compiled.parseAsync('{"name":"Ann","age":7,"tags":["a"]}')).toEqual(wanted)
-    expect(compiled.parse('{"name":"Ann","age":7,"tags":["a"],"nick":"A"}')).toMatchObject({ answer: { nick: "A" } })
+    expect(compiledAnswer.parse('{"name":"Ann","age":7,"tags":["a"],"nick":null}')).toEqual(wanted)
+    expect(await compiledAnswer.parseAsync('{"name":"Ann","age":7,"tags":["a"]}')).toEqual(wanted)
+    expect(compiledAnswer.parse('{"name":"Ann","age":7,"tags":["a"],"nick":"A"}')).toMatchObject({
+      answer: { nick: "A" },
+    })
   })
 
   it("names the path of what does not fit", () => {
-    const result = compiled.parse('{"name":"Ann","age":-1,"tags":["a",5],"nick":null}')
+    const result = compiledAnswer.parse('{"name":"Ann","age":-1,"tags":["a",5],"nick":null}')
     if (result.ok) throw new Error("accepted")
     expect(result.error).toMatchObject({ code: "invalid-answer", reason: "shape" })
     expect(result.error.issues.map(({ path }) => path.join("."))).toEqual(expect.arrayContaining(["age", "tags.1"]))
     expect(result.error.message).not.toContain("Ann")
-    expect(compiled.parse("no JSON")).toMatchObject({ ok: false, error: { reason: "json" } })
+    expect(compiledAnswer.parse("no JSON")).toMatchObject({ ok: false, error: { reason: "json" } })
   })
 
   it("shows an unfinished answer", () => {
-    expect(compiled.parsePartial('{"name":"An')).toEqual({ name: "An" })
-    expect(compiled.parsePartial('{"name":"Ann","age":7,"tags":["a","b')).toEqual({
+    expect(compiledAnswer.parsePartial('{"name":"An')).toEqual({ name: "An" })
+    expect(compiledAnswer.parsePartial('{"name":"Ann","age":7,"tags":["a","b')).toEqual({
       name: "Ann",
       age: 7,
       tags: ["a", "b"],
@@ -102,7 +104,7 @@ describe("a Standard Schema", () => {
     expect(parse('{"a":"yes"}')).toMatchObject({ ok: false, error: { reason: "code" } })
   })
 
-  it("that throws is a bug of the schema", async () => {
+  it("that throws is a bug in the schema", async () => {
     const schema = toStandardJsonSchema(
       v.pipe(
         v.object({ a: v.string() }),
@@ -130,9 +132,9 @@ describe("a Standard Schema", () => {
 
 describe("jsonSchema()", () => {
   const parse = (schema: Record<string, unknown>, value: unknown) => {
-    const compiled = compileAnswer(jsonSchema<unknown>(schema))
-    expect(strictViolations(compiled.jsonSchema as never)).toEqual([])
-    return compiled.parse(JSON.stringify(value))
+    const compiledAnswer = compileAnswer(jsonSchema<unknown>(schema))
+    expect(strictViolations(compiledAnswer.jsonSchema as never)).toEqual([])
+    return compiledAnswer.parse(JSON.stringify(value))
   }
   const inObject = (schema: unknown, rest: object = {}) => ({
     type: "object",

@@ -18,7 +18,7 @@ const FORMATS: Record<string, fc.Arbitrary<string>> = {
 export function arbitraryAnswer(root: Json, schema: Json = root, depth = 0): fc.Arbitrary<unknown> {
   if (typeof schema.$ref === "string") return arbitraryAnswer(root, resolve(root, schema.$ref), depth + 1)
   if (Array.isArray(schema.anyOf)) {
-    // At depth, the option that ends soonest.
+    // Deep inside, the option that ends soonest.
     const options = depth > 6 ? [shallowest(schema.anyOf)] : schema.anyOf
     return fc.oneof(...options.map((option) => arbitraryAnswer(root, option, depth)))
   }

@@ -25,7 +25,7 @@ const leaf: fc.Arbitrary<z.ZodType> = fc
   )
   .map((make) => make())
 
-/** Any schema of Zod that is valid as `answerModel`: leaves, containers, wrappers, unions, recursion. */
+/** Any Zod schema that is valid as `answerModel`: leaves, containers, wrappers, unions, recursion. */
 export const arbitrarySchema: fc.Arbitrary<z.ZodType> = fc.letrec<{ schema: z.ZodType }>((tie) => {
   const inner = tie("schema")
   const key = fc.constantFrom("name", "age", "a b", "key", "value", "answer", "item1", "rest", "toString", "$ref")

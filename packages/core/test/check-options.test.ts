@@ -183,7 +183,7 @@ describe("the advice for an unknown option of a request", () => {
     const request = (budget: object) => () => new Request({ model: "m", userId: "u", userBudget: budget as never })
     expect(request({ limit: 1, window: "day" })).toThrow("- userBudget.window: unknown option. Did you mean `per`?")
     expect(request({ limit: 1, timezone: "UTC" })).toThrow("unknown option. Did you mean `timeZone`?")
-    expect(request({ limit: 1, colour: 1 })).toThrow(
+    expect(request({ limit: 1, color: 1 })).toThrow(
       "unknown option. Known options: `limit`, `per`, `timeZone`, `start`, `alertAt`, `carryOver`.",
     )
   })

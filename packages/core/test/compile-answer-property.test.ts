@@ -26,19 +26,19 @@ describe("any schema", () => {
       let compiledSchemas = 0
       await fc.assert(
         fc.asyncProperty(arbitrarySchema, fc.infiniteStream(fc.nat()), async (schema, seeds) => {
-          let compiled: ReturnType<typeof compileAnswer>
+          let compiledAnswer: ReturnType<typeof compileAnswer>
           try {
-            compiled = compileAnswer(schema)
+            compiledAnswer = compileAnswer(schema)
           } catch (error) {
             expect(error).toBeInstanceOf(UnsupportedSchemaError)
             return
           }
           compiledSchemas++
-          expect(strictViolations(compiled.jsonSchema)).toEqual([])
+          expect(strictViolations(compiledAnswer.jsonSchema)).toEqual([])
           const [seed] = seeds.take(1)
-          for (const sent of fc.sample(arbitraryAnswer(compiled.jsonSchema), { numRuns: 5, seed: seed! })) {
+          for (const sent of fc.sample(arbitraryAnswer(compiledAnswer.jsonSchema), { numRuns: 5, seed: seed! })) {
             const text = JSON.stringify(sent)
-            const result = await compiled.parseAsync(text)
+            const result = await compiledAnswer.parseAsync(text)
             expect(structuralIssues(result), text).toEqual([])
           }
         }),
@@ -54,10 +54,10 @@ describe("each construct", () => {
   // `catch` and refinements run the schema's own code; their samples are in the table.
   const structural = CONSTRUCTS.filter(({ name }) => !/refine|custom/.test(name))
   it.each(structural)("$name accepts any value that fits the JSON Schema that was sent", async ({ schema }) => {
-    const compiled = compileAnswer(schema)
-    expect(strictViolations(compiled.jsonSchema)).toEqual([])
-    for (const sent of fc.sample(arbitraryAnswer(compiled.jsonSchema), 50)) {
-      const result = await compiled.parseAsync(JSON.stringify(sent))
+    const compiledAnswer = compileAnswer(schema)
+    expect(strictViolations(compiledAnswer.jsonSchema)).toEqual([])
+    for (const sent of fc.sample(arbitraryAnswer(compiledAnswer.jsonSchema), 50)) {
+      const result = await compiledAnswer.parseAsync(JSON.stringify(sent))
       expect(structuralIssues(result), JSON.stringify(sent)).toEqual([])
     }
   })

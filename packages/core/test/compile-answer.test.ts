@@ -106,7 +106,7 @@ describe("the JSON Schema", () => {
     .meta({ title: "User detail!", description: "A person." })
 
   it("is strict, and comes as a response format, as a tool and as an instruction", () => {
-    const compiled = compileAnswer(schema)
+    const compiledAnswer = compileAnswer(schema)
     const json = {
       type: "object",
       properties: {
@@ -117,17 +117,17 @@ describe("the JSON Schema", () => {
       additionalProperties: false,
       description: "A person.",
     }
-    expect(compiled.jsonSchema).toEqual(json)
-    expect(compiled.answerFormat).toEqual({
+    expect(compiledAnswer.jsonSchema).toEqual(json)
+    expect(compiledAnswer.answerFormat).toEqual({
       type: "json_schema",
       json_schema: { name: "User_detail_", description: "A person.", schema: json, strict: true },
     })
-    expect(compiled.tool).toEqual({
+    expect(compiledAnswer.tool).toEqual({
       type: "function",
       function: { name: "User_detail_", description: "A person.", parameters: json, strict: true },
     })
-    expect(compiled.instructions).toContain(JSON.stringify(compiled.jsonSchema))
-    expect(Object.isFrozen(compiled.jsonSchema.properties)).toBe(true)
+    expect(compiledAnswer.instructions).toContain(JSON.stringify(compiledAnswer.jsonSchema))
+    expect(Object.isFrozen(compiledAnswer.jsonSchema.properties)).toBe(true)
   })
 
   it("is compiled once per schema object", () => {
@@ -386,7 +386,7 @@ describe("a parsed answer", () => {
         z.object({ child: node.optional(), kind: z.literal("b") }),
       ]),
     )
-    // Each level is decided only after its children: 2^60 steps for a reader that starts again.
+    // Each level is decided only after its children: 2^60 steps for a reader that starts over.
     let value: unknown = { child: null, kind: "b" }
     for (let level = 0; level < 60; level++) value = { child: value, kind: "wrong" }
     expect(compileAnswer(node).parsePartial(JSON.stringify(value))).toBeDefined()
@@ -522,7 +522,7 @@ describe("answers that do not fit", () => {
     ]
     expect(paths(z.union([z.string(), user]), wrong)).toEqual(expected)
     expect(paths(z.union([z.literal("none"), z.union([z.null(), user])]), wrong)).toEqual(expected)
-    // Found by compile-answer-property: two strings that are too long weighed more than a missing map.
+    // Found by compile-answer-property: two strings that are too long outweighed a missing map.
     const entries = ["2024-01-01", "2025-01-01"].map((key) => ({ key, value: "x".repeat(21) }))
     const map = z.map(z.date(), z.string().max(20))
     expect(paths(z.union([map, z.null()]), entries).map(([code]) => code)).toEqual(["too_big", "too_big"])

@@ -20,8 +20,7 @@ enum Direction {
 }
 
 /**
- * The constructs of Zod 4 that `answerModel` may use, each with an answer of a provider to its JSON Schema and the parsed
- * value.
+ * Zod 4's constructs that `answerModel` may use, each with a provider's answer to its JSON Schema and the parsed value.
  */
 export const CONSTRUCTS: readonly { name: string; schema: z.ZodType; sent: unknown; answer: unknown }[] = [
   { name: "string", schema: z.string().min(2), sent: { answer: "hi" }, answer: "hi" },

@@ -9,7 +9,7 @@ const nano = fc.oneof(
   fc.constantFrom(0, 1, -1, MAX, -MAX, 10 ** 9, 10 ** 14 + 1, 10 ** 15 + 1),
 )
 
-/** Dollars to nano-USD in another way: by integers of any size. */
+/** Converts dollars to nano-USD in another way, with bigints. */
 function exactNano(negative: boolean, whole: string, fraction: string): bigint {
   const value = BigInt(whole || "0") * 10n ** 9n + BigInt(fraction.padEnd(9, "0"))
   return negative ? -value : value
@@ -112,7 +112,7 @@ describe("usd", () => {
     )
   })
 
-  it("reads every number by its shortest digits, towards zero", () => {
+  it("reads every number by its shortest digits, toward zero", () => {
     fc.assert(
       fc.property(fc.double({ min: -9_007_199, max: 9_007_199, noNaN: true }), (amount) => {
         const nano = usd(amount)

@@ -9,7 +9,7 @@ const category = z.object({
   },
 })
 
-// The first release of Zod 4: the lower end of the peer range.
+// Zod 4's first release: the lower end of the peer range.
 it.each<[string, AnswerModel, unknown, unknown]>([
   ["optional", z.object({ a: z.string().optional(), b: z.int32().default(3) }), { a: null, b: null }, { b: 3 }],
   ["undefined", z.object({ a: z.undefined() }), { a: null }, { a: undefined }],

@@ -75,10 +75,10 @@ function isBeginningOf(part: unknown, whole: unknown): boolean {
 }
 
 describe("parsePartial of an answer", () => {
-  const compiled = compileAnswer(
+  const compiledAnswer = compileAnswer(
     z.object({
       name: z.string(),
-      colour: z.enum(["red", "redder"]),
+      color: z.enum(["red", "redder"]),
       at: z.date(),
       big: z.bigint().optional(),
       scores: z.record(z.string(), z.number()),
@@ -90,25 +90,25 @@ describe("parsePartial of an answer", () => {
   it("shows strings as they grow, and other values when they are complete", () => {
     const text = JSON.stringify({
       name: "David",
-      colour: "redder",
+      color: "redder",
       at: "2024-07-18T00:00:00Z",
       big: null,
       scores: [{ key: "a", value: 1 }],
       pair: { item1: "x", item2: 2 },
       length: "abc",
     })
-    const after = (piece: string) => compiled.parsePartial(text.slice(0, text.indexOf(piece) + piece.length))
+    const after = (piece: string) => compiledAnswer.parsePartial(text.slice(0, text.indexOf(piece) + piece.length))
     const at = new Date("2024-07-18")
     expect(after('"name":"Da')).toEqual({ name: "Da" })
-    expect(after('"colour":"red')).toEqual({ name: "David" })
-    expect(after('"at":"2024-07-18')).toEqual({ name: "David", colour: "redder" })
-    expect(after('Z"')).toEqual({ name: "David", colour: "redder", at })
-    expect(after('"key":"a"')).toEqual({ name: "David", colour: "redder", at, scores: {} })
-    expect(after('"value":1}')).toEqual({ name: "David", colour: "redder", at, scores: { a: 1 } })
-    expect(after('"item1":"x"')).toEqual({ name: "David", colour: "redder", at, scores: { a: 1 }, pair: ["x"] })
-    expect(compiled.parsePartial(text)).toEqual({
+    expect(after('"color":"red')).toEqual({ name: "David" })
+    expect(after('"at":"2024-07-18')).toEqual({ name: "David", color: "redder" })
+    expect(after('Z"')).toEqual({ name: "David", color: "redder", at })
+    expect(after('"key":"a"')).toEqual({ name: "David", color: "redder", at, scores: {} })
+    expect(after('"value":1}')).toEqual({ name: "David", color: "redder", at, scores: { a: 1 } })
+    expect(after('"item1":"x"')).toEqual({ name: "David", color: "redder", at, scores: { a: 1 }, pair: ["x"] })
+    expect(compiledAnswer.parsePartial(text)).toEqual({
       name: "David",
-      colour: "redder",
+      color: "redder",
       at,
       scores: { a: 1 },
       pair: ["x", 2],
@@ -132,11 +132,11 @@ describe("parsePartial of an answer", () => {
   })
 
   it("omits reasoning at the beginning", () => {
-    expect(compiled.parsePartial('<think>{"name":"Charles"')).toBeUndefined()
-    expect(compiled.parsePartial('<think>{"name":"Charles"}</think>{"name":"Da')).toEqual({ name: "Da" })
+    expect(compiledAnswer.parsePartial('<think>{"name":"Charles"')).toBeUndefined()
+    expect(compiledAnswer.parsePartial('<think>{"name":"Charles"}</think>{"name":"Da')).toEqual({ name: "Da" })
   })
 
   it("omits what does not fit", () => {
-    expect(compiled.parsePartial('{"name":5,"colour":"blue","other":1,"scores":"x"}')).toEqual({})
+    expect(compiledAnswer.parsePartial('{"name":5,"color":"blue","other":1,"scores":"x"}')).toEqual({})
   })
 })

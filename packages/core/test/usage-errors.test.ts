@@ -5,9 +5,11 @@ import {
   compileAnswer,
   formatUsd,
   InvalidRequestError,
+  jsonSchema,
   MessageBuilder,
   parseModelId,
   Request,
+  toYaml,
   usd,
 } from "../src/index"
 
@@ -39,6 +41,14 @@ const USAGE_ERRORS: [title: string, action: () => unknown, message: string][] = 
   ["a string of changes", () => request({}).with("x" as never), "Invalid `changes`: expected an object of options"],
   ["a model id alone", () => new Request("gpt-4o" as never), "options: expected an object with a `model`"],
   ["a promise of content", () => messages().addMessageUser(Promise.resolve("x")), "(is an `await` missing?)"],
+  ["a promise in content", () => messages().addMessageUser({ rows: Promise.resolve([]) }), "(is an `await` missing?)"],
+  [
+    "a promise of YAML",
+    () => toYaml(Promise.resolve({ a: 1 })),
+    "expected plain data, got a promise (is an `await` missing?)",
+  ],
+  ["a promise in YAML", () => toYaml({ rows: [Promise.resolve(1)] }), "(is an `await` missing?)"],
+  ["a Zod schema in jsonSchema()", () => jsonSchema(z.object({}) as never), "as it is: `answerModel: schema`"],
   ["a path of an image", () => messages().addMessageImage("./photo.png"), "such as `await readFile(path)`"],
   ["a path of a file", () => messages().addMessageFile("/tmp/a.pdf"), "such as `await readFile(path)`"],
   ["a file without its type", () => messages().addMessageFile(new Uint8Array(3)), "Invalid `mediaType`"],

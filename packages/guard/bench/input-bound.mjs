@@ -1,4 +1,4 @@
-// Compares the modes of `inputBound` on recorded calls, from the sources, against the imitation of the providers:
+// Compares the modes of `inputBound` on recorded calls, from source, against the local provider:
 //   node bench/input-bound.mjs
 // Plays 10^5 calls with drift against a calibration, with the share of calls above their bound:
 //   node bench/input-bound.mjs --simulate [--calls 100000] [--seed 1]

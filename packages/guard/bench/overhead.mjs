@@ -1,5 +1,5 @@
-// Measures what guardFetch adds to one call of the OpenAI SDK, compared with what the client adds: a JSON answer and a
-// stream of 12 chunks, on a loopback server that answers at once, over the memory store, interleaved in one process.
+// Measures what guardFetch adds to one OpenAI SDK call, compared with what the client adds: a JSON answer and a stream
+// of 12 chunks, on a loopback server that answers immediately, over the memory store, interleaved in one process.
 // Run after a build: node packages/guard/bench/overhead.mjs
 import { createServer } from "node:http"
 import { createBudget, memoryStore } from "@p2/budget"

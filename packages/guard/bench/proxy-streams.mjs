@@ -1,5 +1,5 @@
-// Measures the memory of a proxy's process while many streams are open: with readers that read nothing, after the provider
-// has written as much as the connections take. Garbage is collected before each measurement.
+// Measures a proxy process's memory while many streams are open whose readers read nothing, once the provider has
+// written as much as the connections accept. Collects garbage before each measurement.
 // Run after a build: node packages/guard/bench/proxy-streams.mjs
 import { fork } from "node:child_process"
 import { once } from "node:events"
@@ -96,7 +96,7 @@ async function measure({ streams, bytes }) {
   const before = await memory()
   for (let opened = 0; opened < streams; opened += 50) await Promise.all(Array.from({ length: 50 }, open))
   let after = await memory()
-  // Waits until nothing more is read.
+  // Waits until reading stops.
   for (let previous = 0; Math.abs(after.used - previous) > 1_000_000; ) {
     previous = after.used
     await wait(2_000)

@@ -1,7 +1,7 @@
-// Measures what the proxy costs compared with bare pass-through proxies: processor time of the proxy's process for each
-// call, and the time that it adds to a call when one is made at a time. JSON answers and streams of 200 chunks, on
-// loopback servers, over the memory store. The provider, the client and each proxy have their own process; rounds
-// are interleaved. Run after a build: node packages/guard/bench/proxy.mjs
+// Measures what the proxy costs compared with bare pass-through proxies: CPU time of the proxy process per call, and
+// the time that it adds to a call when calls are made one at a time. JSON answers and streams of 200 chunks, on
+// loopback servers, over the memory store. The provider, the client and each proxy have their own process; rounds are
+// interleaved. Run after a build: node packages/guard/bench/proxy.mjs
 import { fork } from "node:child_process"
 import { Agent, createServer, request as httpRequest } from "node:http"
 import { fileURLToPath } from "node:url"
@@ -18,7 +18,7 @@ const text = "David Copperfield is the hero of a novel by Charles Dickens."
 const listen = (server) =>
   new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(`http://127.0.0.1:${server.address().port}`)))
 
-/** Answers at once: a stream in as many writes as it has chunks. */
+/** Answers immediately: a stream in one write per chunk. */
 function startProvider() {
   const completion = JSON.stringify({
     ...{ ...base, object: "chat.completion", usage },

@@ -38,7 +38,10 @@ export class Draw {
     return Array.from({ length: this.between(low, high) }, item)
   }
 
-  /** Text that vocabularies split badly: one character repeated, marks, emoji, digits, several scripts, long words. */
+  /**
+   * Text that vocabularies split badly: one repeated character, combining marks, emoji, digits, several scripts, long
+   * words.
+   */
   text(maxPieces = 12): string {
     return this.list(0, maxPieces, () => this.#piece()).join(this.pick(["", " ", "\n", "\r\n\t"]))
   }

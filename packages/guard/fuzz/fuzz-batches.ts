@@ -14,8 +14,8 @@ export interface BatchFuzzResult {
 type Fetch = typeof globalThis.fetch
 
 /**
- * Plays random batches through a guard against the imitation, which bills each call at half its price: no reservation is below
- * the bill, and what is charged is the bill where the output has the usage of every call.
+ * Plays random batches through a guard against the local provider, which bills each call at half its price: no
+ * reservation is below the bill, and the charge equals the bill if the output has the usage of every call.
  * @throws AssertionError with the seed of the batch
  */
 export async function fuzzBatches({ batches, seed }: { batches: number; seed: string }): Promise<BatchFuzzResult> {

@@ -14,13 +14,13 @@ import { Draw } from "./draw"
 
 /** A drawn call. */
 export interface DrawnCall {
-  /** The URL that the guard describes: of the real provider. */
+  /** The real provider's URL, which the guard describes. */
   url: string
-  /** The same call at the imitation. */
+  /** The same call at the local provider. */
   sentTo: string
   headers: Record<string, string>
   body: Record<string, unknown> | FormData
-  /** What the imitation does with it. */
+  /** What the local provider does with it. */
   fault: Fault
 }
 
@@ -36,7 +36,7 @@ export interface FuzzedProtocol {
 
 export interface FuzzResult {
   played: number
-  /** Calls that the imitation rejected without a bill, such as a prompt above the context window. */
+  /** Calls that the local provider rejected without billing, such as a prompt above the context window. */
   rejected: number
   reported: number
   medianRatio: number
@@ -45,8 +45,8 @@ export interface FuzzResult {
 const context: ProtocolContext = { prices: createPriceTable({}, { extends: "published" }), deployments: {} }
 
 /**
- * Plays random calls against the imitation, which bills by its own rules: no bound is below its bill, and every usage that it
- * reports is read as billed.
+ * Plays random calls against the local provider, which bills by its own rules: no bound is below its bill, and every
+ * usage that it reports is read as billed.
  * @throws AssertionError with the seed of the call
  */
 export async function fuzzLedger(
@@ -122,7 +122,7 @@ async function playCall(protocol: FuzzedProtocol, draw: Draw, provider: LocalPro
   return { isReported: line.reported, ratio: line.nanoUsd > 0 ? bound.nanoUsd / line.nanoUsd : undefined }
 }
 
-/** The limit of the call, sometimes a lower one, as a guard sends that clamps the output. */
+/** The limit of the call, or sometimes a lower one, as a guard that clamps the output would send it. */
 function drawLimit(draw: Draw, { maxOutputTokens, minOutputTokens }: PricedCall): number | undefined {
   if (maxOutputTokens === undefined) return draw.chance(0.5) ? minOutputTokens + draw.between(0, 200) : undefined
   return draw.chance(0.2) && maxOutputTokens > minOutputTokens

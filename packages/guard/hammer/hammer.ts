@@ -7,7 +7,7 @@ export interface HammerOptions {
   seed: number
   requests: number
   limitTokens: number
-  /** Requests at the same time. */
+  /** Concurrent requests. */
   concurrency: number
 }
 
@@ -18,7 +18,7 @@ export interface HammerResult {
   billedCalls: number
   spentNanoUsd: number
   spentTokens: number
-  /** In both units; 0 at the end. */
+  /** In both units; must be 0 at the end. */
   reserved: number
   attempts: number
   answered: number
@@ -31,7 +31,7 @@ const NAMES = ["openai 6, chat", "openai 7, responses", "@anthropic-ai/sdk", "@g
 
 /**
  * Sends mixed requests (calls, steps, streams, abandoned streams, aborts) through real SDKs with their retries to a
- * provider that bills, and answers 45 % with status 500, some with a cut body.
+ * provider that bills, and answers 45 % with status 500, some with a truncated body.
  */
 export async function hammer({ seed, requests, limitTokens, concurrency }: HammerOptions): Promise<HammerResult> {
   const random = generator(seed)

@@ -1,4 +1,4 @@
-// Runs the hammer against the sources: `pnpm hammer --requests 2000 --seeds 3`.
+// Runs the hammer from source: `pnpm hammer --requests 2000 --seeds 3`.
 import { readFileSync } from "node:fs"
 import { runFromSources } from "../../../scripts/run-from-sources.mjs"
 

@@ -15,7 +15,7 @@ export interface PlayedCall {
   billedNanoUsd: number
 }
 
-/** Plays calls of one wire format through one `guardFetch` against the imitation. */
+/** Plays calls of one wire format through one `guardFetch` against the local provider. */
 export class CallPlayer {
   readonly #server: LocalProvider
   readonly #format: RecordedFormat
@@ -65,7 +65,7 @@ export class CallPlayer {
   /**
    * Sends a call repeatedly, without an answer, until the limit denies it. At least one call must have been played: the
    * circuit breaker lets few calls run at a provider that has never answered.
-   * @returns how many were open at once
+   * @returns how many were open concurrently
    */
   async openAtOnce(recorded: RecordedCall, limit: string): Promise<number> {
     const budget = createBudget({ store: this.#store, limits: [{ scope: "request", limit }] })

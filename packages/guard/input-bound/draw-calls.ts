@@ -35,7 +35,10 @@ const SENTENCES: Readonly<Partial<Record<CallKind, string[]>>> = {
 
 const SYSTEM = RECORDED.find(({ name }) => name === "chat, one question")!.system
 
-/** Draws a call that no one before it equals: sentences, lines and rows in random order, with random names and numbers. */
+/**
+ * Draws a call that differs from all earlier ones: sentences, lines and rows in random order, with random names and
+ * numbers.
+ */
 export function drawCall(draw: Draw, mix: CallMix): RecordedCall {
   const kind = drawKind(draw, mix)
   if (kind === "agent") return drawAgent(draw)

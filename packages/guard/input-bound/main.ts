@@ -40,7 +40,10 @@ async function simulate(): Promise<void> {
   if (exceeded > STATED_RISK * calibrated || hardExceeded > 0) process.exitCode = 1
 }
 
-/** Prints, for each wire format and recorded call, input bound / input bill and how many calls fit at once on one dollar. */
+/**
+ * Prints, for each wire format and recorded call, input bound / input bill and how many concurrent calls one dollar
+ * covers.
+ */
 async function compare(): Promise<void> {
   await using server = await startLocalProvider()
   for (const format of FORMATS) {
@@ -64,7 +67,7 @@ async function compare(): Promise<void> {
   await printWebSearches(server)
 }
 
-/** Each pass of such a call has an output limit of its own. */
+/** Each pass of such a call has its own output limit. */
 const SEARCH_PASSES = 10
 
 /** A call that may search five times: most search once or twice, some never or five times. */

@@ -25,7 +25,7 @@ export interface SimulationResult {
   exceeded: number
   /** The largest bill, as a multiple of its bound. */
   largestExcess: number
-  /** Input tokens reserved for one billed, over all calibrated calls: calibrated and by the hard rules. */
+  /** Input tokens reserved per billed token, over all calibrated calls: calibrated and by the hard rules. */
   ratio: number
   hardRatio: number
   /** Calls that were billed more than their hard bound. */
@@ -64,8 +64,9 @@ const NOWHERE = {
 }
 
 /**
- * Plays calls of a changing mix against a provider whose tokenizer changes, and counts those whose input exceeds its calibrated bound.
- * The input that the provider bills is counted from the same body by another tokenizer than the estimate's.
+ * Plays a changing mix of calls against a provider whose tokenizer changes, and counts those whose input exceeds its
+ * calibrated bound. The input that the provider bills is counted from the same body by another tokenizer than the
+ * estimate's.
  */
 export async function simulateCalibration({
   calls,

@@ -3,14 +3,14 @@ import type { RecordedCall, RecordedTurn } from "./recorded-bodies"
 
 type BaseURLs = Pick<LocalProvider, "anthropicBaseURL" | "baseURL" | "geminiBaseURL">
 
-/** A call as an SDK sends it to the imitation. */
+/** A call as an SDK sends it to the local provider. */
 export interface WireCall {
   url: string
   headers: Record<string, string>
   body: Record<string, unknown>
 }
 
-/** A wire format with a counting endpoint, and a model of the imitation. */
+/** A wire format with a counting endpoint, and a model of the local provider. */
 export interface RecordedFormat {
   name: string
   provider: string

@@ -1,5 +1,5 @@
 // Calls a model through the built guard on Node, Bun, Deno and workerd: `pnpm runtimes`, after a build.
-// The runtimes are too large for devDependencies (350 MB), so npm puts them into a cache folder.
+// The runtimes are too large for devDependencies (350 MB), so npm installs them into a cache folder.
 import { execFile, execFileSync, spawn } from "node:child_process"
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"

@@ -1,4 +1,4 @@
-/** The reason for which work fails; undefined: it succeeds. */
+/** Why the work fails; undefined: it succeeds. */
 export const failure = (work: PromiseLike<unknown>): Promise<unknown> =>
   Promise.resolve(work).then(
     () => undefined,

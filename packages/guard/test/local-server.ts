@@ -2,8 +2,8 @@ import { type LocalProvider, startLocalProvider } from "@p2/local-provider"
 import { afterAll, beforeEach } from "vitest"
 
 /**
- * Starts an imitation of the providers with a ledger of its own for the calling test file, without faults and entries before
- * each test. It ends with the file.
+ * Starts the local provider with its own ledger for the calling test file, with no faults or entries before each test. It ends
+ * with the file.
  */
 export async function localServer(): Promise<LocalProvider> {
   const server = await startLocalProvider()

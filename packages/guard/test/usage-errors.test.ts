@@ -1,6 +1,8 @@
 import { createBudget, memoryStore } from "@p2/budget"
+import { createPriceTable } from "@p2/pricing"
 import { expect, it } from "vitest"
 import { guardFetch, withBudget } from "../src"
+import { budgetMiddleware } from "../src/ai-sdk"
 import { acceptToken, createProxy } from "../src/proxy"
 
 const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: "1.00" }] })
@@ -14,8 +16,38 @@ it.each([
   [{ charge: "nothing" }, 'Invalid `charge`: expected an object such as { abort: "nothing" }, got "nothing".'],
   [{ prices: { model: { input: "1" } } }, "Invalid `prices`: expected a table from `createPriceTable`, got an object."],
   [{ deployments: "gpt-4o" }, 'Invalid `deployments`: expected an object such as { "my-deployment": "gpt-4o-mini" }'],
+  [
+    { provider: "OpenAI" },
+    'Invalid `provider`: expected the name of a provider with listed prices, such as "openai", got "OpenAI". Did you mean "openai"?',
+  ],
+  [{ provider: "gogle" }, 'got "gogle". Did you mean "google"?'],
+  [{ provider: "some-provider" }, 'got "some-provider". For another one, pass your own `prices`.'],
+  [{ serviceTier: "Priority" }, 'expected a string in lower case, such as "default", got "Priority".'],
+  [{ inputBound: "count" }, 'expected one of "hard", "provider", "calibrated", got "count".'],
 ])("guardFetch with %j", (options, message) => {
   expect(() => guardFetch({ budget, ...options } as never)).toThrow(message)
+})
+
+it.each(["openai", "google", "bedrock", "ollama", undefined])("guardFetch with the provider %s", (provider) => {
+  expect(() => guardFetch({ budget, provider })).not.toThrow()
+})
+
+it("any provider is valid with prices of your own, unless it differs from a known one in case", () => {
+  const prices = createPriceTable({ "acme/model": { input: "1", output: "1" } }, { extends: "published" })
+  expect(() => guardFetch({ budget, prices, provider: "acme" })).not.toThrow()
+  expect(() => guardFetch({ budget, prices, provider: "other" })).not.toThrow()
+  expect(() => guardFetch({ budget, prices, provider: "OpenAI" })).toThrow('Did you mean "openai"?')
+})
+
+it("a budget in place of the options", () => {
+  const message = "Invalid `options`: expected an object such as { budget }, got an object."
+  for (const create of [guardFetch, budgetMiddleware, createProxy])
+    expect(() => create(budget as never)).toThrow(message)
+  for (const options of [budget, "0.50"])
+    expect(() => withBudget(options as never, () => 1)).toThrow(
+      'expected an object such as { limit: "0.50" } or { budget }',
+    )
+  expect(() => withBudget({ maxBudget: "0.50" } as never, () => 1)).toThrow("Did you mean `limit`?")
 })
 
 it("withBudget without a function, and with a promise in its place", () => {
@@ -31,6 +63,14 @@ it.each([
     { upstreams: { openai: "planted" } },
     "Invalid `upstreams.openai`: expected an object such as { apiKey }, got a string.",
   ],
+  [
+    { upstreams: { OpenAI: { apiKey: "planted" } } },
+    'Invalid `upstreams.OpenAI.baseURL`: expected an http or https URL without credentials, query and fragment, such as "https://api.openai.com/v1", got undefined. Did you mean `upstreams.openai`?',
+  ],
+  [
+    { upstreams: { local: { baseURL: "http://localhost:8000/v1", provider: "OpenAI" } } },
+    'Invalid `upstreams.local.provider`: expected the name of a provider with listed prices, such as "openai", got "OpenAI". Did you mean "openai"?',
+  ],
 ])("createProxy with %j", (options, message) => {
   const upstreams = { openai: { apiKey: "planted" } }
   expect(() => createProxy({ budget, upstreams, authenticate: acceptToken(token), ...options } as never)).toThrow(
@@ -38,7 +78,7 @@ it.each([
   )
 })
 
-it("acceptToken checks the caller at once", () => {
+it("acceptToken checks the caller immediately", () => {
   expect(() => acceptToken(token, { user: "ada" } as never)).toThrow("Did you mean `subject: { userId }`?")
 })
 

@@ -5,7 +5,7 @@ import { plausibleText, subjectOf } from "./plausible-data"
 import { Random } from "./random"
 import { dataForSchema } from "./schema-data"
 
-/** A call of a tool. */
+/** A tool call. */
 export interface CalledTool {
   id: string
   name: string
@@ -60,7 +60,7 @@ export function complete(
   }
 }
 
-/** The calls of the fault, else that of the tool which the request makes the model call. */
+/** The calls of the fault, else a call to the tool that the request makes the model call. */
 function callsOf(request: ChatRequest, fault: Fault): CalledTool[] {
   // As in the API, the ids of a conversation are distinct.
   const id = (index: number) => `call_local_${request.messages.length}_${index + 1}`

@@ -1,3 +1,5 @@
+import { checkOptions } from "@p2/core"
+
 /** The fault of one call. Fields combine; an absent field changes nothing. */
 export interface Fault {
   /** Responds with this HTTP status and an error body. Nothing is generated unless `billed`. */
@@ -34,7 +36,7 @@ export interface Fault {
   wrongShape?: boolean | undefined
   /** Answers with text that is not JSON. */
   invalidJson?: boolean | undefined
-  /** Wraps the answer in a Markdown code fence with prose around it. */
+  /** Wraps the answer in a Markdown code fence, surrounded by prose. */
   fenced?: boolean | undefined
   /** Answers with an empty string. */
   empty?: boolean | undefined
@@ -57,6 +59,13 @@ export interface Fault {
   densestTokens?: boolean | undefined
 }
 
+const FAULT_NAMES: ReadonlySet<string> = new Set([
+  ...(["status", "headers", "error", "billed", "delayMs", "until", "chunkDelayMs", "stall", "cut"] as const),
+  ...(["afterChunks", "keepAliveMs", "refusal", "answer", "toolCalls", "wrongShape", "invalidJson", "fenced"] as const),
+  ...(["empty", "errorInBody", "noUsage", "noFinishReason", "finishReason", "rejectModes", "cachedTokens"] as const),
+  ...(["reasoningTokens", "searches", "projectTier", "fillOutput", "densestTokens"] as const),
+] satisfies (keyof Fault)[])
+
 interface Rule {
   fault: Fault
   remaining: number
@@ -75,13 +84,15 @@ export interface FaultTarget {
 export class Faults {
   #rules: Rule[] = []
 
-  /** Applies to the next call, or the next `times` calls. */
+  /** Applies to the next call, or the next `times` calls. @throws InvalidArgumentError for an unknown field */
   next(fault: Fault, times = 1): void {
+    checkOptions(fault, FAULT_NAMES, "fault")
     this.#rules.push({ fault, remaining: times, matches: () => true })
   }
 
-  /** Applies to every call that matches, until {@link clear}. */
+  /** Applies to every call that matches, until {@link clear}. @throws InvalidArgumentError for an unknown field */
   always(fault: Fault, matches: (call: FaultTarget) => boolean = () => true): void {
+    checkOptions(fault, FAULT_NAMES, "fault")
     this.#rules.push({ fault, remaining: Number.POSITIVE_INFINITY, matches })
   }
 

@@ -1,15 +1,15 @@
 export { type Fault, Faults, type FaultTarget } from "./faults"
+export { type BilledCall, type BilledUnits, ProviderLedger, type Rates } from "./ledger"
 export {
   DONE,
   type Exchange,
   eventText,
-  type ImitationServer,
+  type MockServer,
   refusedURL,
   type SilentServer,
-  startImitationServer,
+  startMockServer,
   startSilentServer,
-} from "./imitation-server"
-export { type BilledCall, type BilledUnits, ProviderLedger, type Rates } from "./ledger"
+} from "./mock-server"
 export { dataForSchema } from "./schema-data"
 export type { LocalProviderOptions, ReceivedRequest } from "./server-context"
 export { type LocalProvider, startLocalProvider } from "./start"

@@ -10,7 +10,7 @@ export function closed(response: ServerResponse): Promise<void> {
 }
 
 /** Resolves when everything that was written has been handed to the socket. */
-export function flushed(response: ServerResponse): Promise<void> {
+export function untilFlushed(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => response.write("", () => resolve()))
 }
 

@@ -40,7 +40,7 @@ export function countPrompt(model: ModelEntry, request: ChatRequest): number {
   return countRequestTokens({ model: model.key, messages, tools, answerFormat }).tokens
 }
 
-/** Answers of all models are counted and cut with OpenAI's newest encoding. */
+/** Answers of all models are counted and truncated with OpenAI's newest encoding. */
 const ENCODING = { encoding: "o200k_base" } as const
 
 export function countText(text: string): number {

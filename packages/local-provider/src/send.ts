@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http"
 import type { ChatRequest } from "./chat-request"
 import type { Completion } from "./completion"
 import type { Fault } from "./faults"
-import { closed, flushed, wait } from "./interruption"
+import { closed, untilFlushed, wait } from "./interruption"
 import type { BilledCall, ProviderLedger, Rates } from "./ledger"
 import { chunkBody, completionBody, deltasOf, usageOf } from "./wire-format"
 
@@ -32,7 +32,7 @@ export async function sendJson(response: ServerResponse, call: Call): Promise<vo
   if (fault.cut === "body" || fault.stall === "body") {
     response.write(text.slice(0, Math.floor(text.length / 2)))
     if (fault.stall === "body") return closed(response)
-    await flushed(response)
+    await untilFlushed(response)
     return void response.destroy()
   }
   line.reported = usage && (fault.errorInBody === undefined || fault.billed === true)
@@ -71,7 +71,7 @@ async function interrupted(response: ServerResponse, call: Call, index: number):
   const { fault } = call
   if (index !== (fault.afterChunks ?? 1)) return false
   if (fault.cut === "stream" || fault.cut === "body") {
-    await flushed(response)
+    await untilFlushed(response)
     response.destroy()
     return true
   }

@@ -34,7 +34,7 @@ export interface ServerContext {
   options: LocalProviderOptions
   /** Number of calls so far. */
   calls: number
-  /** Prefixes of prompts that are in the provider's cache. */
+  /** Prompt prefixes that are in the provider's cache. */
   cachedPrefixes: Set<string>
   /** Responses of the Responses API, by id. */
   responses: Map<string, StoredResponse>

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto"
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
+import { checkOptions } from "@p2/core"
 import { handleAnthropic } from "./anthropic/handle"
 import { handleBatches, isBatchPath } from "./batches/handle"
 import { BadRequest, type ChatRequest, modeOf, readChatRequest } from "./chat-request"
@@ -28,15 +29,15 @@ import {
 import { dollars } from "./wire-format"
 
 export interface LocalProvider {
-  /** Such as `http://127.0.0.1:4000`. */
+  /** For example `http://127.0.0.1:4000`. */
   url: string
-  /** Base URL in the shape of OpenAI: `…/v1`. */
+  /** Base URL like OpenAI's: `…/v1`. */
   baseURL: string
-  /** Base URL in the shape of OpenRouter, with `usage.cost`: `…/api/v1`. */
+  /** Base URL like OpenRouter's, with `usage.cost`: `…/api/v1`. */
   openRouterBaseURL: string
-  /** Base URL of Anthropic's SDK: `…/anthropic`. */
+  /** Base URL for Anthropic's SDK: `…/anthropic`. */
   anthropicBaseURL: string
-  /** Base URL of Google's SDK: `…/gemini`. */
+  /** Base URL for Google's SDK: `…/gemini`. */
   geminiBaseURL: string
   /** The calls that would have been billed. */
   ledger: ProviderLedger
@@ -47,8 +48,13 @@ export interface LocalProvider {
   [Symbol.asyncDispose](): Promise<void>
 }
 
-/** Starts the provider on 127.0.0.1. */
+const NAMES: ReadonlySet<string> = new Set([
+  ...(["port", "latencyMs", "apiKey", "ownRules"] satisfies (keyof LocalProviderOptions)[]),
+])
+
+/** Starts the provider on 127.0.0.1. Rejects with an InvalidArgumentError for an unknown option. */
 export async function startLocalProvider(options: LocalProviderOptions = {}): Promise<LocalProvider> {
+  checkOptions(options, NAMES)
   const ledger = new ProviderLedger()
   const faults = new Faults()
   const received: ReceivedRequest[] = []

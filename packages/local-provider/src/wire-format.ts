@@ -32,9 +32,7 @@ export function completionBody(
     object: "chat.completion",
     created: Math.floor(Date.now() / 1000),
     model: line.model,
-    ...(line.api === "openrouter"
-      ? { provider: "Local" }
-      : { system_fingerprint: "fp_local", service_tier: line.serviceTier ?? "default" }),
+    ...serverFields(line),
     choices: Array.from({ length: completion.choices }, (_, index) => ({
       index,
       message: messageOf(completion),
@@ -43,6 +41,12 @@ export function completionBody(
     })),
     ...(options.usage ? { usage: usageOf(completion, line) } : {}),
   }
+}
+
+/** OpenAI names the service tier in every answer and in every chunk. */
+function serverFields({ api, serviceTier = "default" }: BilledCall): Record<string, unknown> {
+  if (api === "openrouter") return { provider: "Local" }
+  return { system_fingerprint: "fp_local", service_tier: serviceTier }
 }
 
 function messageOf({ text, calls, refusal }: Completion): Record<string, unknown> {
@@ -67,7 +71,7 @@ export function chunkBody(
     object: "chat.completion.chunk",
     created: Math.floor(Date.now() / 1000),
     model: line.model,
-    ...(line.serviceTier === undefined ? {} : { service_tier: line.serviceTier }),
+    ...serverFields(line),
     choices: delta === undefined ? [] : [{ index: 0, delta, logprobs: null, finish_reason: finishReason }],
     ...more,
   }

@@ -201,6 +201,12 @@ describe("the ledger", () => {
   })
 })
 
+it("an unknown option and an unknown fault are usage errors", async () => {
+  await expect(startLocalProvider({ delayMs: 5 } as never)).rejects.toThrow("Unknown option `delayMs`. Known options:")
+  for (const set of ["next", "always"] as const)
+    expect(() => provider.faults[set]({ statuss: 500 } as never)).toThrow("Did you mean `status`?")
+})
+
 describe("faults", () => {
   it.each([400, 401, 408, 429, 500, 503])("status %i bills nothing", async (status) => {
     provider.faults.next({ status })

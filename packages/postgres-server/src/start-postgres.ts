@@ -37,7 +37,7 @@ export interface PostgresServer {
   readonly pid: number
   /** Stops it (a fast shutdown) and removes the folder. May be called twice. */
   stop(): Promise<void>
-  /** Kills it (SIGKILL); the folder stays, so that `restart` recovers from its log. */
+  /** Kills it (SIGKILL); the folder stays, so `restart` recovers from its log. */
   kill(): Promise<void>
   /**
    * Stops it, unless it has ended already, and starts it again on the same port and folder, with these additional

@@ -27,7 +27,10 @@ const contestants = {
     offline.estimate({ model, inputTokens: 12_000, outputTokens: 800, cachedInputTokens: 4_000 }).cost,
 }
 
-/** Nanoseconds of one call, round by round. The fastest round shows the code, the median also the load of the machine. */
+/**
+ * Nanoseconds of one call, round by round. The fastest round shows the cost of the code; the median includes the
+ * machine's load.
+ */
 const rounds = Object.fromEntries(Object.keys(contestants).map((name) => [name, []]))
 let sink = 0
 for (let round = -2; round < ROUNDS; round++) {

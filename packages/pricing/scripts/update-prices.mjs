@@ -77,7 +77,7 @@ function addFreeRows() {
     if (FREE_NAME.test(row.name) && !rows.has(key)) rows.set(key, { ...row, free: true, from: ["newer"] })
 }
 
-/** The date of a row is that of the source of its standard price. Other sources are listed with their dates. */
+/** The date of a row is that of its standard price's source. Other sources are listed with their dates. */
 function describeSource(row) {
   const [first, ...others] = row.from
   const day = (from) => (from === "newer" ? piAi.day : from === "older" ? GENAI_PRICES.day : from.day)

@@ -4,7 +4,7 @@ import { ModelLookup } from "./table/model-lookup"
 import type { PriceTable } from "./table/price-table"
 import { RowTable } from "./table/row-table"
 
-/** The published prices of Anthropic alone, for bundles that need no others. */
+/** Only Anthropic's published prices, for bundles that need no others. */
 export const prices: PriceTable = /* @__PURE__ */ new RowTable(
   /* @__PURE__ */ new ModelLookup([table], /* @__PURE__ */ new ModelTable([anthropicLimits])),
 )

@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest"
 import { costOf, upperBound } from "../src/index"
 import { publishedPrices as prices } from "../src/table/published-prices"
 
-/** The input from which the higher rates of a vendor hold, by its published rule (scripts/prices/overrides.mjs, THRESHOLDS). */
+/**
+ * The input from which a vendor's higher rates apply, by its published rule (scripts/prices/overrides.mjs, THRESHOLDS).
+ */
 const VENDORS = [
   { vendor: "OpenAI", models: /^(openai|openrouter\/openai)\//, from: 272_000, atLeast: 80 },
   { vendor: "xAI", models: /^(xai|openrouter\/x-ai)\//, from: 200_000, atLeast: 20 },

@@ -120,7 +120,7 @@ it.each([usageFromOpenAIImages, usageFromOpenAITranscription, usageFromOpenAIRea
   },
 )
 
-it("counts the writes of an hour in the details of the Responses API", () => {
+it("counts one-hour writes in the details of the Responses API", () => {
   const details = { cached_tokens: 0, cache_creation_tokens: 300, cache_creation: { ephemeral_1h_input_tokens: 300 } }
   const usage = { input_tokens: 310, output_tokens: 50, total_tokens: 360, input_tokens_details: details }
   expect(nanoUsdOf(usageFromOpenAIResponses(usage))).toBe(costOfParts(10, 50, 0, 0, 300))
@@ -135,7 +135,7 @@ it("reads Anthropic's format with a total, and with the fields of new-api", () =
   )
 })
 
-describe("the AI SDK's cache writes of an hour are in the raw usage", () => {
+describe("the AI SDK's one-hour cache writes are in the raw usage", () => {
   const raw = { input_tokens: 10, output_tokens: 50, cache_creation: { ephemeral_1h_input_tokens: 300 } }
   it.each<[string, object]>([
     [

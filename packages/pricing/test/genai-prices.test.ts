@@ -3,7 +3,7 @@ import { calcPrice, findProvider, type MatchLogic } from "@pydantic/genai-prices
 import { expect, it } from "vitest"
 import { publishedPrices as prices } from "../src/table/published-prices"
 
-/** Names of first parties in the other package, and in this one. */
+/** Names of first parties in the other package and in this one. */
 const FIRST_PARTIES = {
   openai: "openai",
   anthropic: "anthropic",
@@ -42,7 +42,7 @@ it("equals @pydantic/genai-prices for first parties, except for the lines of dis
       const key = `${ours}/${name}`
       const row = prices.findRow(key)
       if (row?.model !== key || disputed.has(key)) continue
-      // Billed by the second, which the other package does not compute from tokens.
+      // Billed per second, which the other package does not compute from tokens.
       if (row.sheets[0]!.tiers[0]!.rates.second !== undefined) continue
       for (const usage of USAGES) {
         const other = calcPrice(
@@ -58,7 +58,7 @@ it("equals @pydantic/genai-prices for first parties, except for the lines of dis
         if (other === null) continue
         compared++
         const usd = prices.costOf(key, usage, { at: AT }).nanoUsd / 1e9
-        // This package rounds up to nano-USD, the other one has floats.
+        // This package rounds up to nano-USD, the other one returns floats.
         if (Math.abs(usd - other.total_price) > 2e-9 + other.total_price * 1e-9)
           differing.push({ key, usage, ours: usd, theirs: other.total_price })
       }

@@ -43,6 +43,21 @@ describe("the message of a deliberate error says what to do", () => {
     ],
     ["a whole response", () => js.costOf(MODEL, { id: "x", choices: [], usage: {} }), "Pass `response.usage`"],
     ["a forgotten await", () => js.costOf(MODEL, Promise.resolve(USAGE)), "`await`"],
+    [
+      "a response as the model",
+      () => js.costOf({ model: MODEL, usage: USAGE }),
+      "Invalid `model`: expected a model id such",
+    ],
+    [
+      "a model without await",
+      () => js.upperBound(Promise.resolve(MODEL), { inputTokens: 1 }),
+      "(is an `await` missing?)",
+    ],
+    [
+      "a usage without await",
+      () => js.usageFromOpenAIChat(Promise.resolve({})),
+      "got a promise (is an `await` missing?)",
+    ],
     ["usage of the AI SDK", () => js.costOf(MODEL, { ...USAGE, totalTokens: 2 }), "usageFromAISDK"],
     [
       "a rate as a number",
@@ -58,6 +73,11 @@ describe("the message of a deliberate error says what to do", () => {
       "a rate under another name",
       () => js.createPriceTable({ a: { inputPrice: "1", output: "1" } }),
       "Did you mean `input`",
+    ],
+    [
+      "a rate per thousand tokens",
+      () => js.createPriceTable({ a: { inputPer1K: "1", output: "1" } }),
+      "Did you mean `input`, in USD per million tokens?",
     ],
     ["only rates of 0", () => js.createPriceTable({ a: { input: "0", output: "0" } }), "Add `free: true`"],
     [
@@ -127,7 +147,7 @@ describe("the message of a deliberate error says what to do", () => {
     [
       "a misspelled position",
       () => js.usageFromAISDK({ inputTokens: 1, outputTokens: 1 }, { cachedInputTokens: "within" }),
-      'expected "inside" or "beside"',
+      'expected "included" or "separate"',
     ],
     [
       "ignored fields as a string",
@@ -141,6 +161,9 @@ describe("the message of a deliberate error says what to do", () => {
 
   it("has no hint about the shape that the function reads itself", () => {
     expect(() => usageFromOpenAIChat({ prompt_tokens: 1 })).toThrow(/completion_tokens.*got undefined\.$/)
+    expect(() => usageFromOpenAIChat({ prompt_tokens: null, completion_tokens: 1 })).toThrow(
+      /prompt_tokens.*got null\.$/,
+    )
     expect(() => usageFromAnthropic({ cache_read_input_tokens: 1 })).toThrow(/input_tokens.*got undefined\.$/)
     expect(() => usageFromGemini({ candidatesTokenCount: 1 })).toThrow(/promptTokenCount.*got undefined\.$/)
   })

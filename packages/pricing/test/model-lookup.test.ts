@@ -25,7 +25,7 @@ describe("known ids", () => {
     expect([price.contextWindow, price.maxOutputTokens]).toEqual([128_000, 16_384])
   })
 
-  it("a dated id with a price of its own keeps it", () => {
+  it("a dated id with its own price keeps it", () => {
     expect(priceOf("gpt-4o-2024-05-13").rates).toMatchObject({ input: 5_000_000, output: 15_000_000 })
     expect(priceOf("gpt-4o").rates).toMatchObject({ input: 2_500_000, output: 10_000_000 })
   })

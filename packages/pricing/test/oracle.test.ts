@@ -4,7 +4,7 @@ import { publishedPrices } from "../src/table/published-prices"
 import { Random, randomUsage } from "./random-usage"
 import { ceilNano, type OracleCall, oraclePico } from "./rational-oracle"
 
-/** `pnpm oracle --cases 1000000` raises it. */
+/** `pnpm oracle --cases 1000000` increases it. */
 const CASES = Number(process.env.P2_ORACLE_CASES ?? 100_000)
 const START_MS = Date.UTC(2026, 7, 1)
 const END_MS = Date.UTC(2027, 5, 1)

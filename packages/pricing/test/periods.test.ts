@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { costOf, createPriceTable, findPrice, priceOf, upperBound } from "../src/index"
 
-/** Input rate of a model at a time, in USD per million. */
+/** A model's input rate at a given time, in USD per million. */
 const inputAt = (model: string, at: string, serviceTier?: string) =>
   priceOf(model, { at, serviceTier }).rates.input / 1e6
 
@@ -97,7 +97,7 @@ describe("hours over midnight belong to the day on which they begin", () => {
 })
 
 describe("dated prices", () => {
-  it("hold from their day on, and a bound no longer counts the old price", () => {
+  it("apply from their date on, and a bound no longer counts the old price", () => {
     expect(inputAt("gpt-5.6-sol", "2026-08-20T23:59:59Z")).toBe(5)
     expect(inputAt("gpt-5.6-sol", "2026-08-21T00:00:00Z")).toBe(4)
     const options = { inputTokens: 1_000, maxOutputTokens: 0, serviceTier: "default", cacheWrites: "none" as const }

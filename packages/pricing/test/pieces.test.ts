@@ -12,7 +12,7 @@ import {
 
 const NO_TOKENS = { inputTokens: 0, outputTokens: 0 }
 
-describe("what is billed by the piece", () => {
+describe("what is billed per unit", () => {
   it.each<[string, object, number]>([
     ["whisper-1", { audioSeconds: 60 }, 6_000_000],
     ["gpt-transcribe", { audioSeconds: 60 }, 4_500_000],

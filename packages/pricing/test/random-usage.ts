@@ -2,7 +2,7 @@ import type { Usage } from "@p2/core"
 import type { RateKind } from "../src/index"
 import type { PriceRow } from "../src/table/price-row"
 
-/** A small generator of random numbers with a seed (mulberry32), so that a failure can be repeated. */
+/** A small seeded random number generator (mulberry32), so that failures are reproducible. */
 export class Random {
   #state: number
 
@@ -10,7 +10,7 @@ export class Random {
     this.#state = seed
   }
 
-  /** From 0 to 1, without 1. */
+  /** In [0, 1). */
   fraction(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state)
@@ -27,13 +27,13 @@ export class Random {
     return items[this.upTo(items.length - 1)]!
   }
 
-  /** Whether something of this probability happened. */
+  /** Returns true with this probability. */
   chance(probability: number): boolean {
     return this.fraction() < probability
   }
 }
 
-/** A possible usage of a row: sizes over eight powers of ten, and often right at a context tier. */
+/** A possible usage for a row: sizes over eight powers of ten, and often right at a context tier. */
 export function randomUsage(random: Random, row: PriceRow): Usage {
   const starts = row.sheets.flatMap((sheet) => sheet.tiers.map((tier) => tier.fromInputTokens))
   const near = random.chance(0.3) ? random.pick(starts) + random.upTo(2) - 1 : Math.floor(10 ** (random.fraction() * 8))

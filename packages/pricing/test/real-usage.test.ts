@@ -12,7 +12,7 @@ import {
   usageFromXAI,
 } from "../src/index"
 
-/** Usage objects in the form of servers that have OpenAI's chat API, with fields that OpenAI does not have. */
+/** Usage objects as sent by servers with OpenAI's chat API, with fields that OpenAI does not have. */
 const CHAT: [server: string, usage: object, inputTokens: number, outputTokens: number][] = [
   [
     "OpenAI",

@@ -16,7 +16,7 @@ describe("the table", () => {
     expect(new Set(rows.map((row) => row.provider)).size).toBeGreaterThanOrEqual(40)
   })
 
-  it("knows the maximum of output tokens of at least 95 % of the rows that answer, and its basis", () => {
+  it("knows the maximum output tokens of at least 95 % of the rows that generate answers, and its basis", () => {
     // The tokens of generated images are those of their size, and have no maximum.
     const chat = rows.filter(
       (row) =>

@@ -4,7 +4,7 @@ import { affordableOutputTokens, createPriceTable, UnboundedCostError, upperBoun
 import { publishedPrices as prices } from "../src/table/published-prices"
 import { Random } from "./random-usage"
 
-/** All models except those whose number of searches has no limit and those that are billed by the piece. */
+/** All models except those whose number of searches has no limit and those that are billed per unit. */
 function boundedModels(): string[] {
   return prices.models().filter((model) => {
     const { unbounded, sheets } = prices.findRow(model)!
@@ -117,7 +117,7 @@ describe("a bound", () => {
     }
   })
 
-  it("counts a cache write of an hour unless the caller excludes it and writes happen on request", () => {
+  it("counts a one-hour cache write unless the caller excludes it and writes happen on request", () => {
     const bound = (cacheWrites?: "any" | "5m" | "none") =>
       upperBound("claude-opus-5-5", {
         inputTokens: 1000,

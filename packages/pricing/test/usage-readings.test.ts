@@ -300,7 +300,7 @@ describe.each(Object.entries(readers))("%s of anything", (_name, read) => {
         const reading = read(raw)
         if (reading.status === "none") return
         for (const count of USAGE_COUNTS) expect(reading.usage[count] ?? 0).toBeGreaterThanOrEqual(0)
-        // The model of the test has no tiers and is not billed by the second.
+        // The test's model has no tiers and is not billed by the second.
         const { serviceTier: _tier, region: _region, audioSeconds: _seconds, ...counts } = reading.usage
         expect(table.costOf("model", counts).nanoUsd).toBeGreaterThanOrEqual(0)
         const merged = largerReading(reading, readOpenAIChatUsage({ prompt_tokens: 5, completion_tokens: 5 }))
@@ -349,4 +349,32 @@ describe("a chat usage of totals and zeros", () => {
       return undefined
     }
   }
+})
+
+describe("a usage of zeros", () => {
+  const chat = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }
+  const parts = { input_tokens: 0, output_tokens: 0, total_tokens: 0 }
+  const zeros: Record<keyof typeof readers, object> = {
+    chat,
+    "chat of xAI": chat,
+    "chat of OpenRouter": chat,
+    responses: parts,
+    embeddings: { prompt_tokens: 0, total_tokens: 0 },
+    images: parts,
+    transcription: { type: "tokens", ...parts },
+    anthropic: { input_tokens: 0, output_tokens: 0, cache_read_input_tokens: 0 },
+    gemini: { promptTokenCount: 0, totalTokenCount: 0 },
+  }
+
+  it.each(Object.keys(readers) as (keyof typeof readers)[])("is none: %s", (name) => {
+    expect(readers[name](zeros[name])).toEqual({ status: "none" })
+  })
+
+  it("is exact if the provider states its cost", () => {
+    expect(readers["chat of OpenRouter"]({ ...chat, cost: 0 })).toMatchObject({ status: "exact", cost: { costUsd: 0 } })
+  })
+
+  it("is exact for a caller, who knows what was reported", () => {
+    expect(usageFromOpenAIChat(chat)).toMatchObject({ inputTokens: 0, outputTokens: 0 })
+  })
 })

@@ -201,7 +201,7 @@ describe("the tokens of a prediction", () => {
     for (const total of [undefined, 364, 64])
       expect(read(beside, total)).toMatchObject({
         outputTokens: 350,
-        assumptions: ["tokens of a prediction exceed the output, so they were counted beside it"],
+        assumptions: ["tokens of a prediction exceed the output, so they were counted in addition to it"],
       })
     expect(() => read({ rejected_prediction_tokens: -1 })).toThrow(/at least 0/)
   })
@@ -304,7 +304,7 @@ describe("shapes that had no adapter", () => {
       "AI SDK 5, flat, with the position stated",
       usageFromAISDK(
         { inputTokens: 100, outputTokens: 20, totalTokens: 120, reasoningTokens: 8, cachedInputTokens: 80 },
-        { cachedInputTokens: "inside" },
+        { cachedInputTokens: "included" },
       ),
       { inputTokens: 100, outputTokens: 20, cacheReadTokens: 80, reasoningTokens: 8 },
     ],

@@ -43,7 +43,7 @@ export async function startRedisCluster(options: StartRedisClusterOptions = {}):
       await redisCommand(node, "CLUSTER", "ADDSLOTS", ...Array.from({ length: to - from }, (_, slot) => from + slot))
     }
     for (const node of nodes.slice(1)) await redisCommand(nodes[0]!, "CLUSTER", "MEET", node.host, node.port)
-    await Promise.all(nodes.map((node) => formed(node, count)))
+    await Promise.all(nodes.map((node) => untilFormed(node, count)))
   } catch (error) {
     await stop()
     throw error
@@ -84,7 +84,7 @@ async function moveSlot(nodes: readonly RedisServer[], slot: number, to: number)
   return moved
 }
 
-async function formed(node: RedisServer, count: number): Promise<void> {
+async function untilFormed(node: RedisServer, count: number): Promise<void> {
   const deadline = Date.now() + FORM_TIMEOUT_MS
   for (;;) {
     const info = String(await redisCommand(node, "CLUSTER", "INFO"))

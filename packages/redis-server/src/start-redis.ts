@@ -98,7 +98,7 @@ class Server implements RedisServer {
     return this.process.pid!
   }
 
-  /** Another process may take the port before the server does; then another port is tried. */
+  /** Another process may take the port before the server does; in that case, tries another port. */
   async startSomewhere(): Promise<void> {
     for (let tries = 0; ; tries++) {
       this.port = await freePort({ bus: this.#cluster })
@@ -171,7 +171,7 @@ class Server implements RedisServer {
     }
   }
 
-  /** A server that loads its append-only file does not answer yet. */
+  /** A server that is loading its append-only file does not answer yet. */
   async #answers(): Promise<void> {
     const deadline = Date.now() + START_TIMEOUT_MS
     for (;;) {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 
 /**
  * Kills the process `pid` and removes `folder` when this process ends, for any reason: the shell's `read` returns
- * when the pipe to it closes, and the system closes the pipe of a process that was killed.
+ * when the pipe to it closes, and the system closes a killed process's pipe.
  */
 export function watch(pid: number, folder: string): { cancel(): void } {
   const script = 'read -r _; kill -9 "$1" 2>/dev/null; if [ -n "$2" ]; then rm -rf -- "$2"; fi'

@@ -1,6 +1,6 @@
 /**
  * Measures in a new process: `node --expose-gc bench/child.mjs <name> <cold|memory>`. Prints the milliseconds of the import
- * and the first count, or the bytes that are in use after the first count and after 20 MB of text.
+ * and the first count, or the bytes in use after the first count and after 20 MB of text.
  */
 const LOADERS = {
   "@p2/tokens": async () => (await import("../dist/o200k_base.js")).countTokens,

@@ -37,7 +37,7 @@ const locale = (name) => {
 
 function english() {
   const messages = [...filesUnder(join(typescript, "lib"), /^lib\..*\.d\.ts$/)].map(read).join("\n")
-  // The prose of the comments of TypeScript's libraries.
+  // The prose in the comments of TypeScript's libraries.
   return [...messages.matchAll(/^\s*\* ([A-Z@].*)$/gm)]
     .map((match) => match[1])
     .join("\n")

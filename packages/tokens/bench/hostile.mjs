@@ -1,9 +1,9 @@
 /**
- * `pnpm bench:hostile`: milliseconds of processor time that each public function takes for a megabyte of each hostile text.
- * Needs a build. Each figure is the minimum of three, because other processes share the machine.
+ * `pnpm bench:hostile`: CPU milliseconds that each public function takes for a megabyte of each hostile text. Needs a
+ * build. Each figure is the minimum of three, because other processes share the machine.
  */
 import * as tokens from "../dist/index.js"
-import { HOSTILE_TEXTS } from "../scripts/hostile-texts.mjs"
+import { HOSTILE_STRINGS } from "../scripts/hostile-strings.mjs"
 
 const MEGABYTE = 1_000_000
 const model = "gpt-4o"
@@ -30,12 +30,12 @@ const CALLS = {
   countRequestTokens: (text) => tokens.countRequestTokens({ model, messages: [{ role: "user", content: text }] }),
 }
 
-const names = Object.keys(HOSTILE_TEXTS)
+const names = Object.keys(HOSTILE_STRINGS)
 let slowest = { ms: 0 }
 for (const [call, run] of Object.entries(CALLS)) {
   run("the first call unpacks the vocabulary")
   const cells = names.map((name) => {
-    const text = HOSTILE_TEXTS[name](MEGABYTE)
+    const text = HOSTILE_STRINGS[name](MEGABYTE)
     let least = Number.POSITIVE_INFINITY
     for (let round = 0; round < 3; round++) {
       const start = process.cpuUsage()

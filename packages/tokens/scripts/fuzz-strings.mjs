@@ -190,7 +190,7 @@ function codePoint(random, [from, to]) {
   return String.fromCodePoint(from + (random() % (to - from + 1)))
 }
 
-/** A long run of one string, which is one piece. */
+/** Many repetitions of one string, which form one piece. */
 function repeated(random) {
   const bit = random() % 2 ? BITS[random() % BITS.length] : codePoint(random, RANGES[random() % RANGES.length])
   const other = BITS[random() % BITS.length]

@@ -12,7 +12,7 @@ import { countTokens } from "../dist/o200k_base.js"
 
 const reference = new AiTokenizer(claude)
 
-/** Names of languages and regions in a language: words in scripts that no installed file has. */
+/** Names of languages and regions in a language: words in scripts that occur in no installed file. */
 function names(language) {
   const texts = []
   for (const type of ["language", "region"]) {

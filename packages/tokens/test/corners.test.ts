@@ -120,7 +120,7 @@ test("o200k_harmony has o200k_base's ranks and its own special tokens", () => {
   expect(harmony.specialTokens.size).toBe(1091)
 })
 
-/** Every code point next to letters, numbers and signs, where its class decides the splits; many in one text. */
+/** Every code point next to letters, numbers and symbols, where its class decides the splits; many per text. */
 test("classes of all code points are those of tiktoken", () => {
   const reference = references.get("cl100k_base")!
   const ours = encodeWith(cl100k)

@@ -104,7 +104,7 @@ describe("image sizes", () => {
     expect(imageSizeOf(url(hex.replaceAll(" ", "")))).toEqual({ width: 320, height: 240 })
   })
 
-  test("is unknown for addresses and broken data", () => {
+  test("is unknown for URLs and broken data", () => {
     expect(imageSizeOf("https://example.com/a.png")).toBeUndefined()
     expect(imageSizeOf("data:image/png;base64,AAAA")).toBeUndefined()
     expect(imageSizeOf(url("ffd8ffe0"))).toBeUndefined()
@@ -205,7 +205,7 @@ Calls to these tools must go to the commentary channel: 'functions'.<|end|><|sta
       expect(boundOf("gpt-5.4-mini", "data:image/png;base64,AAAA")).toBeGreaterThanOrEqual(24_600)
     })
 
-    test("by address is bounded by the model's window, or is an error", () => {
+    test("by URL is bounded by the model's window, or is an error", () => {
       const address = "https://example.com/a.png"
       expect(boundOf("gemini/gemini-2.5-flash", address)).toBeGreaterThanOrEqual(
         getModelLimits("gemini/gemini-2.5-flash").contextWindow,

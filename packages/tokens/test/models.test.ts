@@ -4,7 +4,7 @@ import { countRequestTokens, countTokens, createTokenCounter } from "../src/inde
 
 const TEXTS = ["hello", "Hello, world", "    indented\n\n        more", "naïve 中文 😀 don't 12345"]
 
-/** tiktoken's names, of every encoding. */
+/** tiktoken's model names for every encoding. */
 const MODELS: TiktokenModel[] = [
   "davinci-002",
   "babbage-002",

@@ -53,7 +53,7 @@ describe("createTokenCounter", () => {
   })
 })
 
-test("a long text is counted block by block as it would be at once", () => {
+test("a long text has the same count in blocks as in one pass", () => {
   const random = randomOf(5)
   let text = ""
   while (text.length < BLOCK_CHARS * 3) text += fuzzString(random)
@@ -65,7 +65,7 @@ test("a long text is counted block by block as it would be at once", () => {
   expect(countTokens(text, { encoding: o200k })).toBe(atOnce)
 })
 
-/** Byte pair encoding by its definition, in the simplest code. */
+/** Byte pair encoding by its definition, as simply as possible. */
 function mergeByDefinition(vocabulary: Vocabulary, bytes: Uint8Array): number[] {
   const rankOf = (part: Uint8Array) => {
     const padded = new Uint8Array(part.length + 16)

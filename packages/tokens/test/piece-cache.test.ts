@@ -18,7 +18,8 @@ test("never returns the count of another piece, however often its ring buffer wr
   const pieces: Uint8Array[] = []
   let computed = 0
   for (let round = 0; round < 60_000; round++) {
-    // Few beginnings, so that slots, first bytes and lengths often agree; a third of the pieces occurred before.
+    // Few different beginnings, so that slots, first bytes and lengths often coincide; a third of the pieces are
+    // repeated.
     const repeated = round % 3 === 0 ? pieces[random() % Math.max(1, pieces.length)] : undefined
     const piece =
       repeated ?? Uint8Array.from({ length: 3 + (random() % 253) }, (_, at) => (at < 8 ? 97 : 97 + (random() % 3)))

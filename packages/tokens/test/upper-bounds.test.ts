@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest"
 import { fuzzString, randomOf } from "../scripts/fuzz-strings.mjs"
 import { countRequestTokens, countTokens, estimateTokens } from "../src/index"
 
-/** As of each family's published tokenizer: the normalization, and the most tokens for a byte. */
+/** From each family's published tokenizer: the normalization, and the maximum tokens per byte. */
 const RULES: [model: string, normalization: "NFC" | "NFKC" | undefined, tokensPerByte: number][] = [
   ["qwen/qwen3-32b", "NFC", 1],
   ["openrouter/qwen/qwen-2.5-72b-instruct", "NFC", 1],

@@ -3,7 +3,7 @@ import { expect, test } from "vitest"
 import * as bound from "../src/cl100k_base"
 import * as tokens from "../src/index"
 
-/* What users get wrong, as plain JavaScript can: each message names the argument and says what to write instead. */
+/* Common usage errors in plain JavaScript: each message names the argument and says what to write instead. */
 const t = tokens as unknown as Record<string, (...args: unknown[]) => unknown>
 const b = bound as unknown as Record<string, (...args: unknown[]) => unknown>
 const gpt = { model: "gpt-4o" }

@@ -15,8 +15,8 @@ const WINDOW_MS = 86_400_000
 const PRICE = { inputPerMillionUsd: 1, outputPerMillionUsd: 1 }
 
 /**
- * `wrap` of its README, `track` for streams, whose usage it does not read, the precheck of its middleware before each call,
- * and a storage adapter on Redis, which its README recommends for several processes.
+ * Uses `wrap` as in its README, `track` for streams, whose usage it does not read, its middleware's check before each
+ * call, and a storage adapter on Redis, which its README recommends for several processes.
  */
 export const llmCostGuard: Definition = {
   name: "llm-cost-guard",

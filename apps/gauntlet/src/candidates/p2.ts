@@ -17,10 +17,10 @@ export const p2: Definition = {
       limits: [{ scope: "total", limit: { tokens: limitTokens } }],
       // Shorter than the default of a minute, so that the reservations of the killed process end within the run.
       leaseMs: 5_000,
-      // The warnings are that this Redis is not replicated and does not write every command to disk.
+      // The warnings say that this Redis is not replicated and does not write every command to disk.
       onWarning: () => {},
     })
-    // The table of providers does not have the host of the imitation.
+    // The provider table does not list the local provider's host.
     const openai = new OpenAI({ baseURL, apiKey: "local", fetch: guardFetch({ budget, provider: "openai" }) })
     const status = async () => (await budget.status())[0]!
     return {

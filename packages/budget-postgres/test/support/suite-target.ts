@@ -8,7 +8,7 @@ const START = Date.UTC(2026, 0, 31, 23)
 const SCHEMA = "suite"
 const RECORDS = `${SCHEMA}.p2_records`
 
-/** One target per case: connections, a proxy and a clock of its own, on one schema of a server that all cases share. */
+/** One target per case: its own connections, proxy and clock, on one schema of a server that all cases share. */
 export function suiteFactory(server: PostgresServer, childScript: string): SuiteFactory {
   return async ({ level }) => {
     const proxy = await createFaultyProxy({
@@ -29,7 +29,7 @@ export function suiteFactory(server: PostgresServer, childScript: string): Suite
         ...(isVirtual ? { now: () => now } : {}),
       })
     let store = open()
-    // Creates the tables, so that a fault meets an operation.
+    // Creates the tables, so that a fault hits an operation.
     await store.read({ partition: "nobody", counters: [] })
     const advance = async (ms: number) => {
       now += ms

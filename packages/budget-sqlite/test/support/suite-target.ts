@@ -8,7 +8,7 @@ import { faultyDatabase } from "./faulty-database"
 import { openDatabase } from "./open-database"
 
 const START = 1_750_000_000_000
-/** The machine that runs the tests may be busy; the timeouts have tests of their own. */
+/** The machine that runs the tests may be busy; the timeouts have their own tests. */
 const TIMEOUT_MS = 20_000
 
 /** A store on a new file, with everything that the suite may do to it. */
@@ -34,7 +34,7 @@ async function targetOnSetTime(path: string, remove: () => void): Promise<SuiteT
   let database = faultyDatabase(path)
   const open = () => sqliteStore(database, { timeoutMs: TIMEOUT_MS, now: () => time })
   let store = open()
-  // Opens the file, so that a fault meets an operation and not the making of the tables.
+  // Opens the file, so that a fault hits an operation and not the creation of the tables.
   await store.read({ partition: "nobody", counters: [] })
   const other = openDatabase(path)
   const COUNT = "SELECT count(*) AS n FROM p2_records WHERE kind IN ('counter', 'reservation', 'adjustment')"

@@ -87,7 +87,7 @@ async function adjustLimits(
   adjustmentsOf: (targeted: readonly PlannedLimit[]) => Adjustment[],
 ): Promise<LimitStatus[]> {
   const { subject } = target
-  const targeted = targetedLimits(await context.limitsFor(subject, [], childLimits), target)
+  const targeted = targetedLimits(await context.limitsFor(subject, undefined, childLimits), target)
   const adjustments = adjustmentsOf(targeted)
   const key = target.idempotencyKey ?? crypto.randomUUID()
   const partition = context.partitionOf(subject)

@@ -1,14 +1,13 @@
 import { InvalidArgumentError } from "@p2/core"
 import { type GivenAmount, readAmount } from "../limits/amount"
-import { type Limit, type PlannedLimit, planLimits } from "../limits/limit"
+import { type Limit, type Limits, type PlannedLimit, planLimits } from "../limits/limit"
 import { toName } from "../limits/names"
 import type { Subject } from "../limits/subject"
 import { Alerts } from "../reservations/alerts"
 import { CarryOvers } from "../reservations/carry-overs"
-import { Heartbeats } from "../reservations/heartbeats"
+import { Heartbeats, Sweeper } from "../reservations/leases"
 import { type BudgetServices, LocalAllowance, StoreClock, Turns } from "../reservations/process-state"
 import { UnconfirmedSettles } from "../reservations/settles"
-import { Sweeper } from "../reservations/sweeper"
 import { WaitingCalls } from "../reservations/waiting"
 import type { BudgetStore, CounterChange, StoreCheck } from "../store/budget-store"
 import { checkedStore } from "../store/checked-store"
@@ -38,10 +37,12 @@ export class BudgetContext implements BudgetServices {
   readonly turns = new Turns()
   readonly heartbeats = new Heartbeats()
   isClosed = false
-  readonly #limitsOf: (subject: Subject) => readonly PlannedLimit[] | Promise<readonly PlannedLimit[]>
-  readonly #partition: string | ((subject: Subject) => string)
+  /** Whether the check of the store's configuration has passed. */
+  isChecked = false
+  readonly #limits: readonly PlannedLimit[] | Exclude<Limits, readonly Limit[]>
+  readonly #partition: Name | ((subject: Subject) => string)
   readonly #onWarning: BudgetOptions["onWarning"]
-  #check: Promise<void> | undefined
+  #checking: Promise<void> | undefined
 
   constructor(options: BudgetOptions) {
     this.givenStore = options.store
@@ -51,25 +52,27 @@ export class BudgetContext implements BudgetServices {
     this.onExpire = readOnExpire(options.onExpire ?? "charge", "onExpire")
     this.allowance = readAllowance(options.onStoreFailure)
     const { partition = "main", limits, onAlert } = options
-    if (typeof partition !== "function") toName(partition, "partition")
-    this.#partition = partition
+    this.#partition = typeof partition === "function" ? partition : toName(partition, "partition")
     this.#onWarning = readCallback(options.onWarning, "onWarning")
-    const planned = typeof limits === "function" ? undefined : planLimits(limits, "limits")
-    this.#limitsOf =
-      typeof limits === "function"
-        ? async (subject) => planLimits(await limits(subject), "limits(subject)")
-        : () => planned!
-    this.alerts = new Alerts(readCallback(onAlert, "onAlert"), this.warn, planned ?? [])
+    this.#limits = typeof limits === "function" ? limits : planLimits(limits, "limits")
+    const ofBudget = typeof this.#limits === "function" ? [] : this.#limits
+    this.alerts = new Alerts(readCallback(onAlert, "onAlert"), this.warn, ofBudget)
   }
 
   /** The budget's own limits, those of the call, and those of child budgets. */
-  async limitsFor(
+  limitsFor(
     subject: Subject,
-    extra: readonly Limit[],
+    ofCall: readonly Limit[] = [],
     childLimits: readonly PlannedLimit[],
-  ): Promise<PlannedLimit[]> {
-    const planned = planLimits(extra, "limits")
-    return [...(await this.#limitsOf(subject)), ...planned, ...childLimits]
+  ): readonly PlannedLimit[] | Promise<readonly PlannedLimit[]> {
+    const limits = this.#limits
+    const added = planLimits(ofCall, "limits")
+    if (typeof limits !== "function") return [...limits, ...added, ...childLimits]
+    return Promise.resolve(limits(subject)).then((own) => [
+      ...planLimits(own, "limits(subject)"),
+      ...added,
+      ...childLimits,
+    ])
   }
 
   /** After a settle, an expiry or an adjustment: delivers alerts, and wakes waiting calls. */
@@ -79,7 +82,8 @@ export class BudgetContext implements BudgetServices {
   }
 
   partitionOf(subject: Subject): Name {
-    return toName(typeof this.#partition === "function" ? this.#partition(subject) : this.#partition, "partition")
+    const partition = this.#partition
+    return typeof partition === "function" ? toName(partition(subject), "partition") : partition
   }
 
   /** Never throws: a callback that throws must not fail the call. */
@@ -98,12 +102,12 @@ export class BudgetContext implements BudgetServices {
   }
 
   /** Checks the store's configuration once, and again before each call as long as the check fails. */
-  requireChecked(): Promise<void> {
-    this.#check ??= this.#firstCheck().catch((error: unknown) => {
-      this.#check = undefined
-      throw error
+  async requireChecked(): Promise<void> {
+    if (this.isChecked) return
+    this.#checking ??= this.#firstCheck().finally(() => {
+      this.#checking = undefined
     })
-    return this.#check
+    await this.#checking
   }
 
   async check(partition?: Name): Promise<StoreCheck> {
@@ -122,6 +126,7 @@ export class BudgetContext implements BudgetServices {
   async #firstCheck(): Promise<void> {
     const { ok, warnings } = await this.check()
     if (!ok) throw misconfigured(`The store "${this.store.name}" is misconfigured: ${warnings.join(" ")}`)
+    this.isChecked = true
   }
 }
 

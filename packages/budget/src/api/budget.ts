@@ -27,9 +27,9 @@ export type OnExpire = "charge" | "release" | AmountInput
 
 /**
  * How long to wait until the amount fits instead of being denied. Waits only for the reservations of other calls and
- * the end of a window; a call that cannot fit in time is denied at once. The waiting calls of a process are served in
- * order of arrival, and wake when one of its calls ends; calls of other processes are noticed by polling, with a delay
- * that grows from 25 ms to 1 s.
+ * the end of a window; a call that cannot fit in time is denied immediately. The waiting calls of a process are served
+ * in order of arrival, and wake when one of its calls ends; calls of other processes are noticed by polling, with a
+ * delay that grows from 25 ms to 1 s.
  */
 export interface WaitOptions {
   /** Maximum wait in milliseconds; 0 does not wait. */
@@ -46,7 +46,7 @@ export interface ReserveOptions {
    * @defaultValue a random UUID
    */
   idempotencyKey?: string | undefined
-  /** Limits of this call only, in addition to the budget's own. */
+  /** Limits of this call only, in addition to the budget's own. A list that is frozen with its limits is validated once. */
   limits?: readonly Limit[] | undefined
   /** How long the reservation lives without a heartbeat, in milliseconds; may exceed the store's retention. @defaultValue that of the budget */
   leaseMs?: number | undefined
@@ -66,12 +66,15 @@ export interface ReserveOptions {
   entry?: Partial<UsageEntry> | undefined
   /**
    * Releases the key in the background when the store does not reply to the reserve. Set it for a key of your own that no
-   * other call uses, before or after; otherwise a reservation of such a key is left to its lease, because it may be that of
-   * another call.
+   * other call uses, before or after; otherwise a reservation under such a key is left to its lease, because it may
+   * belong to another call.
    * @defaultValue true without `idempotencyKey`, otherwise false
    */
   releaseUnanswered?: boolean | undefined
-  /** Called, besides the budget's own, when the charge of this call crosses a threshold of `alertAt` in one of its limits. */
+  /**
+   * Called, in addition to the budget's own callback, when the charge of this call crosses a threshold of `alertAt` in
+   * one of its limits.
+   */
   onAlert?: ((alert: BudgetAlert) => void) | undefined
   /** Records a denial in the ledger (once per subject and minute, with a count). @defaultValue true */
   recordDenial?: boolean | undefined
@@ -132,13 +135,13 @@ export interface Reservation {
 export type WaitedLimit = Pick<LimitStatus, "scope" | "window" | "unit">
 
 /** How long a call waited until it fit, and for which limits. */
-export interface RoomWait {
+export interface ReserveWait {
   durationMs: number
   limits: readonly WaitedLimit[]
 }
 
 /** `wait` is absent if the call did not wait. */
-export type ReserveResult = { wait?: RoomWait | undefined } & (
+export type ReserveResult = { wait?: ReserveWait | undefined } & (
   | { ok: true; reservation: Reservation }
   | { ok: false; error: BudgetExceededError }
 )
@@ -268,7 +271,7 @@ export interface Budget {
   }): Promise<{ expired: number; more: boolean }>
   /** Checks that the store is configured safely. Runs automatically on first use. Warnings go to `onWarning`. */
   check(options?: { subject?: Subject | undefined }): Promise<StoreCheck>
-  /** Makes windows follow the store's clock again after a wrong clock was corrected. Recorded in the ledger (`audit`). */
+  /** Makes windows follow the store's clock again after the clock was corrected. Recorded in the ledger (`audit`). */
   acceptClock(options?: { subject?: Subject | undefined }): Promise<{ now: Millis; before: Millis }>
   /** Waits until nothing is pending. Resolves to true if everything was confirmed in time. */
   flush(options?: { timeoutMs?: number | undefined }): Promise<boolean>
@@ -276,7 +279,7 @@ export interface Budget {
   close(options?: CloseOptions): Promise<void>
 }
 
-/** Selects the ledger: that of the subject's partition. @defaultValue the partition of an empty subject */
+/** Selects the ledger of the subject's partition. @defaultValue the partition of an empty subject */
 export interface UsagePartition {
   subject?: Subject | undefined
 }

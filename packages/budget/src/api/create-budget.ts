@@ -3,10 +3,10 @@ import { type PlannedLimit, planChildLimit } from "../limits/limit"
 import { toName } from "../limits/names"
 import { readSubject, type Subject } from "../limits/subject"
 import { correct } from "../reservations/correct"
+import { MAX_SWEEP } from "../reservations/leases"
 import { resume } from "../reservations/reservation"
 import { reserve } from "../reservations/reserve"
 import { run } from "../reservations/run"
-import { MAX_SWEEP } from "../reservations/sweeper"
 import { check, integerFrom } from "../store/shape"
 import { UsageQueries } from "../usage/usage-queries"
 import { readStatus, resetSpent, topUp } from "./adjust-limits"
@@ -70,7 +70,7 @@ function budgetOver(context: BudgetContext, childLimits: readonly PlannedLimit[]
     status: async (given, request = {}) => {
       const subject = readSubject(given)
       checkOptions(request, STATUS_NAMES)
-      return readStatus(context, await context.limitsFor(subject, request.limits ?? [], childLimits), subject)
+      return readStatus(context, await context.limitsFor(subject, request.limits, childLimits), subject)
     },
     topUp: (target) => topUp(context, childLimits, target),
     reset: (target) => resetSpent(context, childLimits, target),

@@ -161,7 +161,7 @@ export class BudgetExceededError extends P2Error<"budget-exceeded"> {
   readonly dueLeases: boolean
   /**
    * Whether only the reservations of other calls prevent the call, in every limit: the call fits if they end without
-   * using their amounts, and `wait` waits for that.
+   * spending their amounts, and `wait` waits for that.
    */
   readonly busy: boolean
   /** Every limit that denied the call, the one with the longest wait first. */

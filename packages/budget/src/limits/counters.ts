@@ -5,7 +5,7 @@ import type { Amount } from "./amount"
 import type { PlannedLimit } from "./limit"
 import { shortHash } from "./names"
 import { type Scope, SUBJECT_FIELDS, type Subject, type Unit } from "./subject"
-import { windowAt } from "./window"
+import { windowAt, windowName } from "./window"
 
 const DAY_MS = 86_400_000
 const MAX_PLAIN_LENGTH = 38
@@ -32,22 +32,22 @@ export interface CounterIdentity {
  * instants. Limits with the same scope, unit and window, such as `1d` and `day` in UTC, share a counter.
  */
 export function counterName({ scope, value, unit, startsAt, endsAt }: CounterIdentity): Name {
-  const time = startsAt == null || endsAt == null ? "total" : `${startsAt.toString(36)}-${endsAt.toString(36)}`
-  return `${scopeName(scope, value ?? null)}|${UNIT_NAMES[unit]}|${time}`
+  const window = startsAt == null || endsAt == null ? "total" : windowName(startsAt, endsAt)
+  return `${scopeName(scope, value ?? null)}|${UNIT_NAMES[unit]}|${window}`
 }
 
 /** `total`, `u=ada` or `t=team=search`; `u:` and a hash if the value is long or has other characters. */
 export function scopeName(scope: Scope, value: string | null): string {
   if (scope === "total") return scope
-  if (typeof scope === "string") return LETTERS[scope] + valuePart([value!])
-  return "tag" in scope ? `t${valuePart([scope.tag, value!])}` : `x${valuePart([scope.child])}`
+  if (typeof scope === "string") return LETTERS[scope] + valuePart(value!)
+  return "tag" in scope ? `t${valuePart(value!, scope.tag)}` : `x${valuePart(scope.child)}`
 }
 
 /** Plain parts contain no `=`, so that the name and the value of a tag stay apart. */
-function valuePart(parts: readonly string[]): string {
-  const joined = parts.join("=")
-  const isPlain = joined.length <= MAX_PLAIN_LENGTH && parts.every((part) => PLAIN.test(part))
-  return isPlain ? `=${joined}` : `:${shortHash(JSON.stringify(parts))}`
+function valuePart(value: string, tag?: string): string {
+  const joined = tag === undefined ? value : `${tag}=${value}`
+  const isPlain = joined.length <= MAX_PLAIN_LENGTH && PLAIN.test(value) && (tag === undefined || PLAIN.test(tag))
+  return isPlain ? `=${joined}` : `:${shortHash(JSON.stringify(tag === undefined ? [value] : [tag, value]))}`
 }
 
 /** The parts of a counter's name. */
@@ -109,7 +109,7 @@ export function callCounters(
   now: Millis,
   missing: "throw" | "skip",
 ): CallCounter[] {
-  const counters = new Map<string, CallCounter & { limits: PlannedLimit[] }>()
+  const counters: (CallCounter & { limits: PlannedLimit[] })[] = []
   for (const limit of limits) {
     const value = scopeValue(subject, limit.scope)
     if (value === undefined) {
@@ -118,18 +118,18 @@ export function callCounters(
     }
     const { scope, unit, keepMs } = limit
     const window = windowAt(limit.window, now)
-    const [startsAt, endsAt] = [window?.startsAt ?? null, window?.endsAt ?? null]
-    const name = counterName({ scope, value, unit, startsAt, endsAt })
-    const counter = counters.get(name)
+    const name = `${scopeName(scope, value)}|${UNIT_NAMES[unit]}|${window === null ? "total" : window.name}`
+    const counter = counters.find((each) => each.name === name)
     if (counter === undefined) {
-      counters.set(name, { name, startsAt, endsAt, keepMs, unit, value, limits: [limit] })
+      const [startsAt, endsAt] = window === null ? [null, null] : [window.startsAt, window.endsAt]
+      counters.push({ name, startsAt, endsAt, keepMs, unit, value, limits: [limit] })
       continue
     }
     counter.limits.push(limit)
     counter.limits.sort(compareLimits)
     counter.keepMs = longerKeepMs(counter, keepMs)
   }
-  return [...counters.values()]
+  return counters
 }
 
 /** Null is the retention of the store for a window, and no end without a window. */
@@ -138,7 +138,7 @@ function longerKeepMs({ keepMs, endsAt }: CallCounter, other: number | null): nu
   return Math.max(keepMs, other)
 }
 
-/** The counter of the window before that of a counter; undefined without a window. */
+/** The same counter in the previous window; undefined without a window. */
 export function counterBefore({ limits, value, startsAt, unit }: CallCounter): Name | undefined {
   if (startsAt === null) return undefined
   const { scope, window } = limits[0]!
@@ -152,7 +152,7 @@ export function areOpen(counters: readonly CounterRef[], now: Millis): boolean {
 }
 
 const MAX_FINGERPRINT_LENGTH = 64
-/** Hashing the limits of a subject takes longer than the rest of a fingerprint (bench/facade.mjs). */
+/** Cached, because hashing a subject's limits takes longer than the rest of a fingerprint (bench/facade.mjs). */
 const limitsHashes = new LruMap<string, string>(10_000)
 
 /**
@@ -165,15 +165,12 @@ export function fingerprintOf(counters: readonly CallCounter[], amount: Amount, 
     const withoutWindow = counter.name.slice(0, counter.name.lastIndexOf("|"))
     for (const { window } of counter.limits) {
       const limit = `${withoutWindow}|${window.kind}`
-      // In order, each once.
-      let at = limits.length
-      while (at > 0 && limits[at - 1]! > limit) at--
-      if (limits[at - 1] !== limit) limits.splice(at, 0, limit)
+      if (!limits.includes(limit)) limits.push(limit)
     }
   }
   const amounts = amountsText(amount)
   const charge = onExpire === amount ? "" : amountsText(onExpire)
-  const hash = limitsHashes.getOrCreate(limits.join("\n"), shortHash)
+  const hash = limitsHashes.getOrCreate(limits.join("\n"), () => shortHash(limits.sort().join("\n")))
   const fingerprint = `${hash} ${amounts}${charge === amounts ? "" : charge}`
   return fingerprint.length <= MAX_FINGERPRINT_LENGTH ? fingerprint : `${hash} ${shortHash(amounts + charge)}`
 }

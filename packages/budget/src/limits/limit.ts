@@ -72,7 +72,7 @@ export interface PlannedLimit {
   window: LimitWindow
   /** Ascending. */
   alerts: readonly Threshold[]
-  /** The most that is carried over from the window before, in the unit of the limit. */
+  /** Maximum that is carried over from the previous window, in the unit of the limit. */
   carryOver: number
   optional: boolean
   /** How long after its last use a counter without a window is forgotten; null: never. */
@@ -85,11 +85,24 @@ export interface Threshold {
   spent: number
 }
 
+/** The plans of lists that cannot change: calls that pass the same frozen list have it planned once. */
+const plansOfFrozen = new WeakMap<readonly Limit[], readonly PlannedLimit[]>()
+
 /** Validates limits. A limit in several units becomes several. @throws InvalidArgumentError */
-export function planLimits(limits: readonly Limit[], argument: string): PlannedLimit[] {
+export function planLimits(limits: readonly Limit[], argument: string): readonly PlannedLimit[] {
+  const earlier = plansOfFrozen.get(limits)
+  if (earlier !== undefined) return earlier
   if (!Array.isArray(limits) || limits.length > MAX_LIMITS)
     throw new InvalidArgumentError(argument, `an array of at most ${MAX_LIMITS} limits`, limits)
-  return limits.flatMap((limit, index) => planLimit(limit, `${argument}[${index}]`))
+  const planned = limits.flatMap((limit, index) => planLimit(limit, `${argument}[${index}]`))
+  if (isFrozen(limits)) plansOfFrozen.set(limits, planned)
+  return planned
+}
+
+/** Whether a value cannot change, with everything in it. */
+function isFrozen(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return true
+  return Object.isFrozen(value) && Object.values(value).every(isFrozen)
 }
 
 /** The limit of a child budget. It has no window, and its counter is forgotten a day after its last use. */
@@ -122,7 +135,7 @@ function planLimit(input: Limit, argument: string): PlannedLimit[] {
   if (typeof optional !== "boolean") throw new InvalidArgumentError(`${argument}.optional`, "a boolean", optional)
   return readLimitAmounts(input.limit, `${argument}.limit`).map(([unit, limit]) => {
     const alerts = readAlerts(input.alertAt, limit, `${argument}.alertAt`)
-    const carried = thresholdOf(carryOver, limit ?? 0, 0)
+    const carried = carryOver === 0 ? 0 : thresholdOf(carryOver, limit!, 0)
     return { scope, unit, limit, window, alerts, carryOver: carried, optional, keepMs }
   })
 }

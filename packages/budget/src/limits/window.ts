@@ -156,7 +156,7 @@ export interface LimitWindow {
   per: WindowPeriod
   /** Null unless `per` is a calendar period. */
   timeZone: string | null
-  /** How much later than midnight of its first day a calendar period starts. */
+  /** How long after midnight of its first day a calendar period starts. */
   startMs: number
   /** Length of fixed windows; null: calendar periods, or no end. */
   lengthMs: number | null
@@ -173,7 +173,7 @@ const LONGEST_MS: Readonly<Record<CalendarPeriod, number>> = {
   quarter: 92 * DAY + 2 * HOUR,
 }
 
-/** The longest that a window can last, in milliseconds; null: it never ends. */
+/** Maximum length of a window, in milliseconds; null: it never ends. */
 export function longestMs({ per, timeZone, lengthMs }: LimitWindow): number | null {
   return timeZone === null ? lengthMs : LONGEST_MS[per as CalendarPeriod]
 }
@@ -212,19 +212,33 @@ function readLength(period: unknown, argument: string): number {
   )
 }
 
-/** The newest window of each kind of calendar period. */
-const calendarWindows = new LruMap<string, TimeWindow>(1_000)
+/** A window of a limit. */
+export interface NamedWindow extends TimeWindow {
+  /** Its part of the names of counters. */
+  name: string
+}
+
+/** The newest window of each kind. */
+const newestWindows = new LruMap<string, NamedWindow>(1_000)
 
 /** The window that contains an instant; null: the window never ends. Fixed lengths count from 1 January 1970 UTC. */
-export function windowAt({ per, timeZone, startMs, lengthMs, kind }: LimitWindow, now: Millis): TimeWindow | null {
-  if (lengthMs !== null) {
-    const startsAt = Math.floor(now / lengthMs) * lengthMs
-    return { startsAt, endsAt: startsAt + lengthMs }
-  }
-  if (timeZone === null) return null
-  const newest = calendarWindows.get(kind)
+export function windowAt({ per, timeZone, startMs, lengthMs, kind }: LimitWindow, now: Millis): NamedWindow | null {
+  if (lengthMs === null && timeZone === null) return null
+  const newest = newestWindows.get(kind)
   if (newest !== undefined && newest.startsAt <= now && now < newest.endsAt) return newest
-  const window = calendarWindow(per as CalendarPeriod, timeZone, now, startMs)
-  calendarWindows.set(kind, window)
+  const { startsAt, endsAt } =
+    lengthMs === null ? calendarWindow(per as CalendarPeriod, timeZone!, now, startMs) : fixedWindow(lengthMs, now)
+  const window = { startsAt, endsAt, name: windowName(startsAt, endsAt) }
+  newestWindows.set(kind, window)
   return window
+}
+
+function fixedWindow(lengthMs: number, now: Millis): TimeWindow {
+  const startsAt = Math.floor(now / lengthMs) * lengthMs
+  return { startsAt, endsAt: startsAt + lengthMs }
+}
+
+/** Both instants in base 36: `mk2qvs00-mk4bqdc0`. */
+export function windowName(startsAt: Millis, endsAt: Millis): string {
+  return `${startsAt.toString(36)}-${endsAt.toString(36)}`
 }

@@ -13,17 +13,30 @@ export interface MemoryLedgerOptions {
   maxContentChars: number
 }
 
+/** The entries of a partition. */
+interface LedgerPartition {
+  readonly name: Name
+  readonly slots: Map<Name, Slot>
+  /** In order, until the next write. */
+  sorted: readonly StoredEntry[] | undefined
+  /** How many were dropped. */
+  dropped: number
+}
+
+/** Holds the newest entry of a key. */
+interface Slot {
+  readonly partition: LedgerPartition
+  entry: StoredEntry
+}
+
 /** Usage entries in memory. When it is full it drops the oldest, and `list` returns how many. */
 export class MemoryLedger implements UsageLedger {
   readonly #options: MemoryLedgerOptions
-  /** Entries of all partitions in the order of their first write, by {@link idOf}. */
-  readonly #entries = new Map<string, StoredEntry>()
+  readonly #partitions = new Map<Name, LedgerPartition>()
+  /** Of all partitions, in the order of their first write. */
+  readonly #slots = new Set<Slot>()
   /** Continues after the last dropped entry: a new iterator would step over every deleted entry. */
-  #oldest = this.#entries.keys()
-  /** How many entries of a partition were dropped. */
-  readonly #dropped = new Map<Name, number>()
-  /** Entries of a partition in order, until the next write. */
-  readonly #sorted = new Map<Name, readonly StoredEntry[]>()
+  #oldest = this.#slots.values()
   #contentChars = 0
   readonly #queries = scannedLedger((partition, filter, options) => this.#scan(partition, filter, options))
 
@@ -32,19 +45,25 @@ export class MemoryLedger implements UsageLedger {
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#slots.size
   }
 
   find(partition: Name, key: Name): StoredEntry | undefined {
-    return this.#entries.get(idOf(partition, key))
+    return this.#partitions.get(partition)?.slots.get(key)?.entry
   }
 
   /** Keeps the entry, in place of an earlier one of its key. */
-  write(partition: Name, entry: StoredEntry): void {
-    const id = idOf(partition, entry.idempotencyKey)
-    this.#contentChars += contentChars(entry) - contentChars(this.#entries.get(id))
-    this.#entries.set(id, entry)
-    if (this.#sorted.size > 0) this.#sorted.clear()
+  write(name: Name, entry: StoredEntry): void {
+    const partition = this.#partitions.get(name) ?? { name, slots: new Map(), sorted: undefined, dropped: 0 }
+    this.#partitions.set(name, partition)
+    partition.sorted = undefined
+    const slot = partition.slots.get(entry.idempotencyKey)
+    this.#contentChars += contentChars(entry) - contentChars(slot?.entry)
+    if (slot === undefined) {
+      const added = { partition, entry }
+      partition.slots.set(entry.idempotencyKey, added)
+      this.#slots.add(added)
+    } else slot.entry = entry
     const { maxEntries, maxContentChars } = this.#options
     while (this.size > maxEntries || (this.#contentChars > maxContentChars && this.size > 1)) this.#dropOldest()
   }
@@ -62,7 +81,7 @@ export class MemoryLedger implements UsageLedger {
 
   async list(request: RequestOf<"list">): ReturnType<UsageLedger["list"]> {
     const { entries, cursor } = await this.#queries.list(request)
-    return { entries: structuredClone(entries), cursor, dropped: this.#dropped.get(request.partition) ?? 0 }
+    return { entries: structuredClone(entries), cursor, dropped: this.#partitions.get(request.partition)?.dropped ?? 0 }
   }
 
   async totals(request: RequestOf<"totals">): Promise<UsageTotals[]> {
@@ -70,12 +89,13 @@ export class MemoryLedger implements UsageLedger {
   }
 
   async prune({ partition, before }: RequestOf<"prune">): Promise<{ removed: number }> {
-    const old = this.#entriesOf(partition).filter(({ at }) => at < before)
-    for (const { idempotencyKey } of old) this.#remove(idOf(partition, idempotencyKey))
+    const slots = [...(this.#partitions.get(partition)?.slots.values() ?? [])]
+    const old = slots.filter(({ entry }) => entry.at < before)
+    for (const slot of old) this.#remove(slot)
     return { removed: old.length }
   }
 
-  /** Scans the entries of this moment. */
+  /** Scans the entries that exist now. */
   async *#scan(partition: Name, filter: UsageFilter, { newestFirst, after }: ScanOptions): AsyncGenerator<StoredEntry> {
     const sorted = this.#entriesOf(partition)
     const step = newestFirst ? -1 : 1
@@ -83,39 +103,32 @@ export class MemoryLedger implements UsageLedger {
       if (matchesFilter(sorted[index]!, filter)) yield sorted[index]!
   }
 
-  #entriesOf(partition: Name): readonly StoredEntry[] {
-    let sorted = this.#sorted.get(partition)
-    if (sorted === undefined) {
-      const start = idOf(partition, "")
-      const entries = [...this.#entries].flatMap(([id, entry]) => (id.startsWith(start) ? entry : []))
-      sorted = entries.sort(compareEntries)
-      this.#sorted.set(partition, sorted)
-    }
-    return sorted
+  #entriesOf(name: Name): readonly StoredEntry[] {
+    const partition = this.#partitions.get(name)
+    if (partition === undefined) return []
+    partition.sorted ??= Array.from(partition.slots.values(), ({ entry }) => entry).sort(compareEntries)
+    return partition.sorted
   }
 
-  #remove(id: string): void {
-    this.#contentChars -= contentChars(this.#entries.get(id))
-    this.#entries.delete(id)
-    this.#sorted.clear()
+  #remove(slot: Slot): void {
+    const { partition, entry } = slot
+    this.#contentChars -= contentChars(entry)
+    this.#slots.delete(slot)
+    partition.slots.delete(entry.idempotencyKey)
+    partition.sorted = undefined
+    if (partition.slots.size === 0 && partition.dropped === 0) this.#partitions.delete(partition.name)
   }
 
   #dropOldest(): void {
     let next = this.#oldest.next()
     if (next.done) {
-      this.#oldest = this.#entries.keys()
+      this.#oldest = this.#slots.values()
       next = this.#oldest.next()
     }
-    const id = next.value!
-    const partition = id.slice(0, id.indexOf(" "))
-    this.#dropped.set(partition, (this.#dropped.get(partition) ?? 0) + 1)
-    this.#remove(id)
+    const slot = next.value!
+    slot.partition.dropped++
+    this.#remove(slot)
   }
-}
-
-/** A name contains no space. */
-function idOf(partition: Name, key: Name): string {
-  return `${partition} ${key}`
 }
 
 /** Where a page starts: at the first entry after `after`, in the direction of the page. */

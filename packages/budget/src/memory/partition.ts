@@ -12,7 +12,8 @@ export class Partition {
   /** The latest time that a write has seen. */
   time: Millis | undefined
   /**
-   * Holds a lease from its reserve until its first end. An extended lease is then added again; a settled one is removed.
+   * Holds each lease from its reserve until its original end. An extended lease is then added again; a settled one is
+   * removed.
    */
   readonly #leases = new TimeHeap<Timed>()
 

@@ -4,7 +4,7 @@ import { type OwnConnection, ownConnection, type RedisClient } from "./client"
 import { damagedRecord, storeFailure } from "./failure"
 import { inspectServers } from "./server-check"
 
-/** How many calls may wait for a reply at once. Limits the memory that calls use while the server hangs. */
+/** How many calls may wait for a reply concurrently. Limits the memory that calls use while the server hangs. */
 const MAX_WAITING = 50_000
 /** How often the server's settings are checked again while calls arrive. */
 const CHECK_INTERVAL_MS = 10_000
@@ -43,21 +43,20 @@ export class RedisConnection {
     this.#options = options
   }
 
-  /** Runs a script by its SHA-1, or by its text if the server has not cached it. Rejects if it found a damaged record. */
+  /**
+   * Runs a script by its SHA-1; by its text if the server has not cached it, or if ioredis did not find the node of its
+   * slot. Rejects if the script found a damaged record.
+   */
   async run(script: Script, keys: string[], args: (string | number)[]): Promise<unknown[]> {
     const own = this.#prepared() ?? (await this.#prepare())
+    const deadline = performance.now() + this.#options.deadlineMs
     this.#waiting++
     try {
-      const send = () =>
-        own.evalsha(script.sha, keys.length, ...keys, ...args).catch((error: unknown) => {
-          if (!isNoScript(error)) throw error
-          return own.eval(script.lua, keys.length, ...keys, ...args)
-        })
-      const reply = (await this.#retryMoved(send)) as unknown[]
-      if (reply[0] === "corrupt") throw damagedRecord(reply[1] as string)
-      return reply
+      return checkedReply(await own.evalsha(script.sha, keys.length, ...keys, ...args))
     } catch (error) {
-      throw storeFailure(error, true)
+      if (!isNoScript(error) && !isMoved(error)) throw storeFailure(error, true)
+      const send = () => own.eval(script.lua, keys.length, ...keys, ...args)
+      return await this.#retryMoved(send, deadline).then(checkedReply).catch(rejectAsFailure)
     } finally {
       this.#waiting--
     }
@@ -66,15 +65,14 @@ export class RedisConnection {
   /** Runs a read-only command. */
   async command<T>(send: (own: OwnConnection) => Promise<T>): Promise<T> {
     const own = this.#prepared() ?? (await this.#prepare())
-    return this.#retryMoved(() => send(own)).catch(rejectAsFailure)
+    return this.#retryMoved(() => send(own), performance.now() + this.#options.deadlineMs).catch(rejectAsFailure)
   }
 
   /**
    * Sends a command again while ioredis cannot find the node of its slot, which no node has run then. With `natMap`, ioredis
    * tries other nodes at random from a MOVED reply until it has read the slots again.
    */
-  async #retryMoved<T>(send: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + this.#options.deadlineMs
+  async #retryMoved<T>(send: () => Promise<T>, deadline: number): Promise<T> {
     for (;;) {
       try {
         return await send()
@@ -184,6 +182,12 @@ export class RedisConnection {
 
 function closed(): Error {
   return unavailable("The store is closed; nothing was applied.")
+}
+
+function checkedReply(reply: unknown): unknown[] {
+  const items = reply as unknown[]
+  if (items[0] === "corrupt") throw damagedRecord(items[1] as string)
+  return items
 }
 
 function isMoved(error: unknown): boolean {

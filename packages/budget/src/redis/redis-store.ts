@@ -58,6 +58,8 @@ const ADVICE = { url: CLIENT, uri: CLIENT, host: CLIENT, connectionString: CLIEN
  * const budget = createBudget({ store: redisStore({ client: new Redis(process.env.REDIS_URL) }), limits })
  */
 export function redisStore(options: RedisStoreOptions): BudgetStore {
+  if (typeof options === "string")
+    throw new InvalidArgumentError("options", "an object such as { client: new Redis(url) }", options)
   checkOptions(options, OPTIONS, "options", ADVICE)
   const { client, prefix = "p2", now } = options
   checkClient(client)
@@ -105,10 +107,11 @@ export function redisStore(options: RedisStoreOptions): BudgetStore {
     return {
       now: Number(reply[1]),
       due: reply[2] !== 0,
-      states: names.map((name, index) => ({
-        exists: Array.isArray(reply[3 + index]),
-        state: counterState(name, reply[3 + index]),
-      })),
+      states: names.map((name, index) => {
+        const fields = reply[3 + index]
+        const exists = Array.isArray(fields)
+        return { exists, state: counterState(name, exists ? fields : [0, 0, 0], 0) }
+      }),
       damaged: names.filter((_, index) => reply[3 + index] === "damaged"),
     }
   }
@@ -121,14 +124,13 @@ export function redisStore(options: RedisStoreOptions): BudgetStore {
       const { key, fingerprint, counters, leaseMs, pendingEntry } = request
       const of = keysOf(request.partition)
       const keys = [of.reservation(key), of.pendingEntry(key), of.entry(key), of.leases, of.time]
-      const latestStart = bound(
-        counters.map(({ startsAt }) => startsAt),
-        Math.max,
-      )
-      const earliestEnd = bound(
-        counters.map(({ endsAt }) => endsAt),
-        Math.min,
-      )
+      // Every window is open from `latestStart` to `earliestEnd`.
+      let latestStart = 0
+      let earliestEnd = Number.MAX_SAFE_INTEGER
+      for (const { startsAt, endsAt } of counters) {
+        latestStart = Math.max(latestStart, startsAt ?? latestStart)
+        earliestEnd = Math.min(earliestEnd, endsAt ?? earliestEnd)
+      }
       const pending = ledger === undefined ? "" : JSON.stringify(pendingEntry)
       // The order of KEYS and ARGV is described at the top of lua/reserve.lua.
       const args = [clock(), key, fingerprint, leaseMs, latestStart, earliestEnd, ledgerRetentionMs, pending]
@@ -140,7 +142,7 @@ export function redisStore(options: RedisStoreOptions): BudgetStore {
       const reply = await connection.run(SCRIPTS.reserve, keys, args)
       const [status, time, due, detail] = reply
       const now = Number(time)
-      const states = counters.map(({ name }, index) => counterState(name, reply[4 + index]))
+      const states = counters.map(({ name }, index) => counterState(name, reply, 4 + 3 * index))
       const common = { now, due: due !== 0, counters: states }
       switch (status) {
         case "ok":
@@ -182,7 +184,7 @@ export function redisStore(options: RedisStoreOptions): BudgetStore {
           return {
             now,
             status,
-            counters: names.map((name, index) => counterChange(name, reply[6 + index])),
+            counters: names.map((name, index) => counterChange(name, reply, 6 + 5 * index)),
             replayed: replayed === 1,
             late: late === 1,
             recovered: recovered === 1,
@@ -224,8 +226,8 @@ export function redisStore(options: RedisStoreOptions): BudgetStore {
           return {
             now,
             status,
-            counters: counters.map((name, index) => counterChange(name, reply[2 + index])),
-            charged: counters.map((_, index) => Number((reply[2 + index] as string[])[5])),
+            counters: counters.map((name, index) => counterChange(name, reply, 2 + 6 * index)),
+            charged: counters.map((_, index) => Number(reply[2 + 6 * index + 5])),
           }
         case "not-due":
         case "damaged":
@@ -256,10 +258,10 @@ export function redisStore(options: RedisStoreOptions): BudgetStore {
       const of = keysOf(partition)
       const args = [clock(), name, kind, delta, retentionMs, startsAt ?? "", endsAt ?? "", keepOf(counter)]
       const reply = await connection.run(SCRIPTS.adjust, [of.adjustment(key), of.counter(name), of.time], args)
-      const [status, time, replayed, applied, change] = reply
+      const [status, time, replayed, applied] = reply
       const now = Number(time)
       if (status !== "ok") return { now, status: status as "mismatch" | "stale-window" }
-      return { now, status, counter: counterChange(name, change), replayed: replayed === 1, applied: Number(applied) }
+      return { now, status, counter: counterChange(name, reply, 4), replayed: replayed === 1, applied: Number(applied) }
     },
     async listCounters(request) {
       const of = keysOf(request.partition)
@@ -303,22 +305,23 @@ export function redisStore(options: RedisStoreOptions): BudgetStore {
   }
 }
 
-/** The start or the end of the time in which every window is open. An empty string: no bound. */
-function bound(times: readonly (Millis | null)[], pick: (...bounds: Millis[]) => Millis): Millis | "" {
-  const bounds = times.filter((time) => time !== null)
-  return bounds.length === 0 ? "" : pick(...bounds)
-}
-
-/** A counter in the reply of a script. */
-function counterState(name: Name, fields: unknown): CounterState {
-  const [spent, reserved, granted] = Array.isArray(fields) ? fields : [0, 0, 0]
-  return { name, spent: Number(spent), reserved: Number(reserved), granted: Number(granted) }
+/** A counter whose fields begin at an index of a reply. */
+function counterState(name: Name, reply: readonly unknown[], first: number): CounterState {
+  return {
+    name,
+    spent: Number(reply[first]),
+    reserved: Number(reply[first + 1]),
+    granted: Number(reply[first + 2]),
+  }
 }
 
 /** A counter in the reply of a script that changes it. */
-function counterChange(name: Name, fields: unknown): CounterChange {
-  const [, , , peakBefore, peak] = fields as string[]
-  return { ...counterState(name, fields), peakBefore: Number(peakBefore), peak: Number(peak) }
+function counterChange(name: Name, reply: readonly unknown[], first: number): CounterChange {
+  return {
+    ...counterState(name, reply, first),
+    peakBefore: Number(reply[first + 3]),
+    peak: Number(reply[first + 4]),
+  }
 }
 
 function unknownStatus(status: unknown) {

@@ -7,19 +7,19 @@ import type { BudgetServices } from "./process-state"
 /** How many counters this process remembers as granted. */
 const MAX_REMEMBERED = 10_000
 
-/** Whether a counter may be granted what remained of the window before it. */
+/** Whether a counter may be granted what remained of the previous window. */
 export function carriesOver({ limits }: CallCounter): boolean {
   // Several limits share a counter, and a grant raises all of them: the smallest decides.
   return limits[0]!.carryOver > 0
 }
 
 /**
- * Grants what remained of the window before, once per counter: the adjustment has a key that the name of the counter
- * determines, so that every process makes the same one. Before the first reserve of a window, a process makes three calls:
+ * Grants what remained of the previous window, once per counter: the counter's name determines the adjustment's key, so
+ * every process makes the same adjustment. Before the first reserve of a window, a process makes three calls:
  *
  * 1. It adjusts the counter by 0. That writes the partition's time, so that from then on no store admits anything in the
- *    window before.
- * 2. It reads the counter of the window before. What is reserved there may still be spent, so it does not remain.
+ *    previous window.
+ * 2. It reads the counter of the previous window. What is reserved there may still be spent, so it does not remain.
  * 3. It grants what remained. If another process has granted already, the store replies `replayed` or `mismatch`.
  */
 export class CarryOvers {

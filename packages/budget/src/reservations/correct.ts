@@ -26,7 +26,7 @@ interface ChargedCounter {
   amount: number
 }
 
-/** Replaces the charge of an attempt. Needs only its usage entry, so that any process can do it. */
+/** Replaces the charge of an attempt. Needs only its usage entry, so any process can do it. */
 export async function correct(context: BudgetContext, options: CorrectOptions): Promise<Correction> {
   checkOptions(options, CORRECT_NAMES)
   const { entry, changes = {} } = options

@@ -43,9 +43,7 @@ export function repeatedReplyError(store: string, status: string): StoreError {
   return corrupt(`The store "${store}" replied "${status}" ${MAX_ROUNDS} times in a row.`)
 }
 
-/**
- * An estimate of the store's time, by partition. Every reply corrects it, so that a wrong local clock does not matter.
- */
+/** An estimate of the store's time, by partition. Every reply corrects it, so a wrong local clock does not matter. */
 export class StoreClock {
   readonly #offsets = new LruMap<string, number>(MAX_PARTITIONS)
 

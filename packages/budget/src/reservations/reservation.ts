@@ -10,9 +10,9 @@ import { readSubject, type Subject, type Unit } from "../limits/subject"
 import type { CounterRef, Millis, SettleCounter, SettleRequest } from "../store/budget-store"
 import { check, integerFrom, natural, optional } from "../store/shape"
 import { corrupt, StoreError } from "../store/store-error"
-import { attemptEntry, endedEntry } from "../usage/attempt-entry"
+import { type AttemptEntry, attemptEntry, endedEntry } from "../usage/attempt-entry"
 import type { UsageEntry } from "../usage/entry"
-import type { Heartbeat } from "./heartbeats"
+import type { ExtendedLease } from "./leases"
 import { type FinalSettleReply, settleWhereReserved } from "./settles"
 
 const SETTLE_NAMES: ReadonlySet<string> = new Set(["revision"])
@@ -22,18 +22,17 @@ const RESUME_NAMES: ReadonlySet<string> = new Set(["subject"])
 export interface ReservationContent {
   idempotencyKey: string
   partition: string
-  fingerprint: string
   amount: Amount
-  /** The usage entry before the call is sent. */
-  entry: UsageEntry
   leaseMs: number
   maxLeaseMs: number
   /** Called when its charge crosses a threshold. */
   onAlert?: BudgetOptions["onAlert"]
 }
 
-/** What the store replied. */
+/** What was sent to the store, and what it replied. */
 export interface ReservationState {
+  /** The usage entry before the call is sent. */
+  entry: AttemptEntry
   counters: readonly (CounterRef & { unit: Unit })[]
   /** Null: `onStoreFailure` admitted it, and the store has no record of it. */
   expiresAt: Millis | null
@@ -42,11 +41,12 @@ export interface ReservationState {
 }
 
 /** The reservation that `reserve` and `resume` return. */
-export class BudgetReservation implements Reservation {
+export class BudgetReservation implements Reservation, ExtendedLease {
   readonly #context: BudgetContext
   readonly #content: ReservationContent
   readonly #state: ReservationState
-  #heartbeat: Heartbeat | undefined
+  /** Local time after which the lease is not extended. */
+  #extendUntil = 0
   #limits: readonly LimitStatus[] | undefined
   #expiresAt: Millis | null
   /** Whether the amount counts against the local allowance of `onStoreFailure`. */
@@ -82,6 +82,10 @@ export class BudgetReservation implements Reservation {
     return this.#limits
   }
 
+  get leaseMs(): number {
+    return this.#content.leaseMs
+  }
+
   get replayed(): boolean {
     return this.#state.replayed
   }
@@ -93,15 +97,14 @@ export class BudgetReservation implements Reservation {
   /** Extends the lease each time a third of it has passed, until it is settled, released or lost, or `maxLeaseMs` is over. */
   startHeartbeat(): this {
     if (this.#expiresAt === null || this.#context.isClosed) return this
-    const { leaseMs, maxLeaseMs } = this.#content
-    const endsAt = performance.now() + maxLeaseMs
-    this.#heartbeat = this.#context.heartbeats.start(leaseMs / 3, () => this.#beat(endsAt))
+    this.#extendUntil = performance.now() + this.#content.maxLeaseMs
+    this.#context.heartbeats.start(this)
     return this
   }
 
   /** Leaves the reservation to its lease, or to another caller of the key. */
   stopHeartbeat(): void {
-    this.#heartbeat?.stop()
+    this.#context.heartbeats.stop(this)
   }
 
   async settle(cost: AmountInput, entry: Partial<UsageEntry> = {}, options: SettleOptions = {}): Promise<SettleResult> {
@@ -113,8 +116,8 @@ export class BudgetReservation implements Reservation {
     const isBound = cost === this.amount
     const costSource = isBound ? "bound" : "custom"
     const end = { status: "succeeded", costNanoUsd: charged.nanoUsd, costSource, isBound } as const
-    const ended = endedEntry(this.#content.entry, this.amount, end, entry)
-    return this.#send(this.#request("settled", charged, ended, revision))
+    const ended = endedEntry(this.#state.entry, this.amount, end, entry)
+    return await this.#send(this.#request("settled", charged, ended, revision))
   }
 
   async release(entry: Partial<UsageEntry> = {}): Promise<SettleResult> {
@@ -122,7 +125,7 @@ export class BudgetReservation implements Reservation {
     if (this.#isSettled) throw new SettleMismatchError(this.idempotencyKey, "released")
     const request = this.#releaseRequest(entry)
     this.#isReleasedHere = true
-    return this.#send(request)
+    return await this.#send(request)
   }
 
   /** Releases what the store may have reserved, and repeats that until the store confirms it. */
@@ -134,7 +137,7 @@ export class BudgetReservation implements Reservation {
 
   #releaseRequest(entry: Partial<UsageEntry>): SettleRequest {
     const end = { status: "released", costNanoUsd: 0, costSource: "none" } as const
-    return this.#request("released", undefined, endedEntry(this.#content.entry, this.amount, end, entry), 0)
+    return this.#request("released", undefined, endedEntry(this.#state.entry, this.amount, end, entry), 0)
   }
 
   #request(
@@ -143,11 +146,11 @@ export class BudgetReservation implements Reservation {
     entry: UsageEntry,
     revision: number,
   ): SettleRequest {
-    const { partition, idempotencyKey, fingerprint, amount } = this.#content
+    const { partition, idempotencyKey, amount } = this.#content
     return {
       partition,
       key: this.#chargedKey ?? idempotencyKey,
-      fingerprint,
+      fingerprint: this.#state.entry.fingerprint,
       outcome,
       revision,
       counters: this.#state.counters.map(({ unit, name, startsAt, endsAt, keepMs }): SettleCounter => {
@@ -238,9 +241,8 @@ export class BudgetReservation implements Reservation {
     this.#context.allowance?.release(this.amount)
   }
 
-  /** Extends the lease. Resolves to false when it should not be extended again. */
-  async #beat(endsAt: number): Promise<boolean> {
-    if (performance.now() >= endsAt) return false
+  async extendLease(): Promise<boolean> {
+    if (performance.now() >= this.#extendUntil) return false
     const { idempotencyKey: key, partition, leaseMs } = this.#content
     try {
       const reply = await this.#context.store.extend({ partition, key, leaseMs })
@@ -300,8 +302,8 @@ export async function resume(
     subject,
   )
   const entry = attemptEntry(completed, { idempotencyKey, amount, fingerprint, entry: {} })
-  const content = { idempotencyKey, partition, fingerprint, amount, entry, leaseMs, maxLeaseMs }
-  const state = { counters, expiresAt, replayed: true, limits: () => [] }
+  const content = { idempotencyKey, partition, amount, leaseMs, maxLeaseMs }
+  const state = { entry, counters, expiresAt, replayed: true, limits: () => [] }
   return new BudgetReservation(context, content, state).startHeartbeat()
 }
 

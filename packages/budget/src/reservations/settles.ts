@@ -89,7 +89,7 @@ export class UnconfirmedSettles {
     this.#schedule(job)
   }
 
-  /** Sends everything now. Resolves to true if nothing is pending when the time is over. */
+  /** Sends everything now. Resolves to true if nothing is pending when the time is up. */
   async flush(timeoutMs: number): Promise<boolean> {
     if (!(timeoutMs >= 0)) throw new InvalidArgumentError("timeoutMs", "milliseconds, at least 0", timeoutMs)
     if (this.#jobs.size === 0) return true

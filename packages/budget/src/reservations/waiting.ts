@@ -1,13 +1,23 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import type { RoomWait, WaitedLimit, WaitOptions } from "../api/budget"
+import type { ReserveWait, WaitedLimit, WaitOptions } from "../api/budget"
+import type { BudgetExceededError } from "../api/errors"
 import { MAX_TIMER_MS, type Name } from "../store/shape"
 import { abortable, backoffMs, checkSignal, throwIfAborted } from "./delays"
-import type { Denial } from "./denial"
 
 const FIRST_DELAY_MS = 25
 const MAX_DELAY_MS = 1_000
 const WAITING = "The wait of `reserve`"
 const WAIT_NAMES: ReadonlySet<string> = new Set(["timeoutMs", "signal"])
+
+/** A denial, and how long the call would have to wait until it fits. */
+export interface Denial {
+  error: BudgetExceededError
+  /** Milliseconds until only the reservations of other calls prevent the call; null: waiting does not help. */
+  blockedMs: number | null
+  /** The counters that denied it. */
+  partition: Name
+  counters: readonly Name[]
+}
 
 /** @throws InvalidArgumentError */
 export function checkWait(wait: WaitOptions): void {
@@ -20,9 +30,9 @@ export function checkWait(wait: WaitOptions): void {
 }
 
 /**
- * Reserves repeatedly until the call fits or the time is over. Returns the denial at once if waiting does not help: the
- * amount never fits, or the full window ends too late. Waiting calls of this process are served in order of arrival; a call
- * that comes while others wait for one of its counters waits behind them.
+ * Reserves repeatedly until the call fits or the time is up. Returns the denial immediately if waiting does not help:
+ * the amount never fits, or the full window ends too late. Waiting calls of this process are served in order of
+ * arrival; a call that comes while others wait for one of its counters waits behind them.
  */
 export async function reserveWithWait<Outcome extends { status: "admitted" } | ({ status: "denied" } & Denial)>(
   reserveOnce: () => Promise<Outcome>,
@@ -32,7 +42,7 @@ export async function reserveWithWait<Outcome extends { status: "admitted" } | (
     waiting: WaitingCalls
     counterKeys: readonly string[]
   },
-): Promise<Outcome & { wait?: RoomWait }> {
+): Promise<Outcome & { wait?: ReserveWait }> {
   const { timeoutMs, signals, waiting, counterKeys } = options
   const start = performance.now()
   const remainingMs = () => start + timeoutMs - performance.now()
@@ -88,7 +98,7 @@ export class WaitingCall {
     this.#wake?.()
   }
 
-  /** Waits until a change wakes this call or the time is over. @throws AbortedError */
+  /** Waits until a change wakes this call or the time is up. @throws AbortedError */
   async sleep(ms: number, signals: readonly AbortSignal[]): Promise<void> {
     if (this.isWoken) {
       this.isWoken = false

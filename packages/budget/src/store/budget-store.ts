@@ -218,7 +218,10 @@ export interface StoreCapabilities {
 
 export interface StoreCheck {
   ok: boolean
-  /** What the data survives: nothing, the end of the process, a power cut except for the last second, a power cut. */
+  /**
+   * What the data survives: nothing, the end of the process, a power failure except for the last second, a power
+   * failure.
+   */
   durability: "none" | "process" | "second" | "disk"
   warnings: string[]
   /** Keys of reservations that are set aside as damaged, at most 100. Only with a partition. */

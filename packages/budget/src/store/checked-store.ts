@@ -4,7 +4,7 @@ import { ledgerShapes, type MemberShapes, storeShapes } from "./member-shapes"
 import { check, type Defect, integerFrom, MAX_TIMER_MS, objectOf, string } from "./shape"
 import { corrupt, StoreError, unavailable } from "./store-error"
 
-/** Sums over many entries take longer than a reserve may. */
+/** Sums over many entries may take longer than a reserve. */
 const LEDGER_QUERY_TIMEOUT_MS = 30_000
 const MAX_MESSAGE_LENGTH = 500
 
@@ -123,7 +123,7 @@ const capabilities = objectOf({
 })
 
 function checkStore(store: BudgetStore): void {
-  if (typeof store !== "object" || store === null)
+  if (typeof store !== "object" || store === null || store instanceof Promise)
     throw new InvalidArgumentError("store", "a budget store, such as memoryStore()", store)
   check(store.name, string, "store.name")
   for (const member of Object.keys(storeShapes(1)) as (keyof BudgetStore)[])

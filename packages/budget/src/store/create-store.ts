@@ -33,8 +33,8 @@ const TIME = { kind: "time", key: TIME_KEY } as const
 
 /**
  * Creates a budget store with a ledger from a storage. Calls of one partition that arrive during a transaction share the
- * next one. A batch, a read and a page of a list each begin in their own turn of the event loop, so that a storage
- * that replies at once does not starve timers.
+ * next one. A batch, a read and a page of a list each begin in their own turn of the event loop, so that a storage that
+ * replies immediately does not starve timers.
  *
  * @throws InvalidArgumentError
  */

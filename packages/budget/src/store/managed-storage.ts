@@ -40,7 +40,7 @@ export function managedStorage(storage: Storage, timeoutMs: number): Pick<Storag
     const end = () => {
       isForgetting = false
     }
-    // Nobody waits for it, and the next step tries again.
+    // Nothing waits for it, and the next step tries again.
     run(async () => storage.forget?.(clock)).then(end, end)
   }
 

@@ -6,7 +6,7 @@ export type Millis = number
 /** 1 to 64 characters of `A-Z a-z 0-9 _ . : | = -`: partitions, idempotency keys and counter names. They compare as bytes. */
 export type Name = string
 
-/** The first part of a value that is not as it must be. */
+/** The first invalid part of a value. */
 export interface Defect {
   /** `.counters[0].amount`; empty: the value itself. */
   path: string
@@ -14,7 +14,7 @@ export interface Defect {
   value: unknown
 }
 
-/** What a value must be. Returns its first defect; undefined: it is valid. */
+/** Validates a value. Returns its first defect; undefined: it is valid. */
 export type Shape = (value: unknown) => Defect | undefined
 
 const MAX = Number.MAX_SAFE_INTEGER
@@ -22,7 +22,7 @@ const NAME = /^[A-Za-z0-9_.:|=-]{1,64}$/
 /** The latest time of a request or a reply: JavaScript's calendar ends 40 days later, so that windows can be computed. */
 export const MAX_TIME = 8_640_000_000_000_000 - 40 * 86_400_000
 
-/** The longest delay of a timer; Node fires longer ones at once. */
+/** The longest delay of a timer; Node fires longer ones immediately. */
 export const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** Whether it is a {@link Name}: it can neither leave its partition nor be confused with another. */
@@ -118,8 +118,8 @@ type Fields = Readonly<Record<string, Shape>>
 /** An object whose `status` selects its fields, apart from those that are common to all. */
 export function byStatus(common: Fields, fields: Readonly<Record<string, Fields>>): Shape {
   const shapes = new Map(Object.entries(fields).map(([status, own]) => [status, objectOf({ ...common, ...own })]))
-  const status = objectOf({ status: oneOf(...shapes.keys()) })
-  return (value) => status(value) ?? shapes.get((value as { status: string }).status)!(value)
+  const withStatus = objectOf({ status: oneOf(...shapes.keys()) })
+  return (value) => (shapes.get((value as { status: string } | null)?.status ?? "") ?? withStatus)(value)
 }
 
 /** A shape with a rule for values that have the shape. */

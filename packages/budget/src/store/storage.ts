@@ -83,7 +83,7 @@ export interface Storage {
   prune(partition: Name, before: Millis, limit: number): Promise<number>
   /**
    * Deletes some records of any partition whose `forgetAt` is not after this. Called in the background after every few hundred
-   * writes, never twice at once; should block nobody. @defaultValue nothing is deleted, or `transaction` does it
+   * writes, never concurrently; should block no other call. @defaultValue nothing is deleted, or `transaction` does it
    */
   forget?(before: Millis): Promise<void>
   /**

@@ -253,11 +253,7 @@ export function expire(records: KeyRecords, request: ExpireRequest, moment: Mome
   if (!hasSameNames(reservation, request.counters))
     return { reply: { now, status: "other-counters", storedCounters: namesOf(reservation) }, writes: {} }
 
-  const charges = request.counters.map((name): Charge => {
-    const share = shareOf(reservation, name)
-    // A counter in which nothing is reserved may be forgotten before the lease ends.
-    return { name, share, amount: share.onExpire, forgetAt: 0, createIfAbsent: share.amount > 0 }
-  })
+  const charges = request.counters.map((name) => ({ name, amount: shareOf(reservation, name).onExpire, ref: null }))
   const { fingerprint, revision, pendingEntry: entry } = reservation
   const ending = { state: "expired", fingerprint, revision, charges, entry } as const
   const { counters, writes } = end(records, request.key, moment, reservation, ending)
@@ -350,19 +346,8 @@ function resolve(
   recovered: boolean,
 ): Step<SettleReply> {
   const { outcome, revision, fingerprint } = request
-  const isHeld = reservation.state === "held"
-  const charges = request.counters.map((ref): Charge => {
-    const { name, amount } = ref
-    const share = shareOf(reservation, name)
-    return {
-      name,
-      share,
-      amount: outcome === "settled" ? amount : 0,
-      forgetAt: forgetTime(ref, moment),
-      // A reserved amount above 0 keeps its counter. A held amount of 0, or an unknown key, is charged in a new counter unless
-      // the window is over.
-      createIfAbsent: isHeld && (share.amount > 0 || !isOver(ref, moment)),
-    }
+  const charges = request.counters.map((ref) => {
+    return { name: ref.name, amount: outcome === "settled" ? ref.amount : 0, ref }
   })
   const entry = moment.ledger ? request.entry : null
   const ending = { state: outcome, fingerprint, revision, charges, entry }
@@ -381,24 +366,13 @@ function resolve(
   }
 }
 
-/** What a reservation is charged in one counter in the end. */
-interface Charge {
-  name: Name
-  /** The counter's part of the reservation. */
-  share: ReservationCounter
-  amount: number
-  /** The time from which the counter may be forgotten once no key names it; null: never. */
-  forgetAt: Millis | null
-  /** Whether an absent counter is created; if not, it was forgotten and stays so. */
-  createIfAbsent: boolean
-}
-
 /** How a reservation ends. */
 interface Ending {
   state: FinalState
   fingerprint: string
   revision: number
-  charges: readonly Charge[]
+  /** What each counter is charged in the end. `ref` is null when the lease ended: only its name is known. */
+  charges: readonly { name: Name; amount: number; ref: CounterRef | null }[]
   entry: UsageEntry | null
 }
 
@@ -407,23 +381,33 @@ function end(
   records: KeyRecords,
   key: Name,
   moment: Moment,
-  { state: stateBefore, leaseEnd }: ReservationRecord,
+  before: ReservationRecord,
   { state, fingerprint, revision, charges, entry }: Ending,
 ): { counters: CounterChange[]; writes: Writes & { counters: readonly CounterWrite[] } } {
   const { now } = moment
+  const { leaseEnd } = before
+  const isHeld = before.state === "held"
   const forgetKeyAt = keyForgetTime(leaseEnd, moment)
+  const changes: CounterChange[] = []
   const counters: CounterWrite[] = []
-  const changes = charges.map(({ name, share, amount, forgetAt, createIfAbsent }) => {
-    const before = live(records.counters, name, now)
-    if (before === undefined && !createIfAbsent) return unchangedCounter(name, undefined)
-    const by = { spent: amount - share.charged, reserved: stateBefore === "held" ? -share.amount : 0 }
-    const counter = change(before, by, laterForgetAt(before, later(forgetAt, forgetKeyAt)))
+  const charged: ReservationCounter[] = []
+  for (const { name, amount, ref } of charges) {
+    const share = shareOf(before, name)
+    charged.push({ name, amount: share.amount, onExpire: share.onExpire, charged: amount })
+    const old = live(records.counters, name, now)
+    // A reserved amount above 0 keeps its counter. A held amount of 0, or an unknown key, is charged in a new counter unless
+    // the window is over. Any other absent counter was forgotten and stays so.
+    const isCreated = isHeld && (share.amount > 0 || (ref !== null && !isOver(ref, moment)))
+    if (old === undefined && !isCreated) {
+      changes.push(unchangedCounter(name, undefined))
+      continue
+    }
+    const by = { spent: amount - share.charged, reserved: isHeld ? -share.amount : 0 }
+    const forgetAt = later(ref === null ? 0 : forgetTime(ref, moment), forgetKeyAt)
+    const counter = change(old, by, laterForgetAt(old, forgetAt))
     counters.push({ name, counter })
-    return changeOf(name, before, counter)
-  })
-  const charged = charges.map(({ name, share: { amount, onExpire }, amount: charge }) => {
-    return { name, amount, onExpire, charged: charge }
-  })
+    changes.push(changeOf(name, old, counter))
+  }
   // Literals, because Node 20 is slow at copying these records with a spread (bench/memory.mjs).
   const reservation = {
     state,

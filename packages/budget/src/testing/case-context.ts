@@ -180,7 +180,7 @@ export class CaseContext {
     const expired: ExpiredLease[] = []
     const damaged = new Set<string>()
     for (let emptyPages = 0; ; ) {
-      // A turn of the event loop, so that the timeout of the case can fire even if the store never yields.
+      // A turn of the event loop, so that the case's timeout can fire even if the store never yields.
       await nextTurn()
       const { due } = await store.listDue({ partition, limit: 64 })
       if (due.length === 0) return expired

@@ -60,7 +60,7 @@ export async function expectReply<Reply extends { status: string }>(
 }
 
 /**
- * A reply in words: its status, then what follows from its flags. `ok, replayed`, `exceeded: 0,2`, `resolved: expired`,
+ * Describes a reply: its status, then what its flags mean. `ok, replayed`, `exceeded: 0,2`, `resolved: expired`,
  * `settled, recovered, 1 forgotten`. The contract does not define `recovered` of a release.
  */
 export function outcomeOf(reply: { status: string }): string {

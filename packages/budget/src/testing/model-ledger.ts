@@ -148,7 +148,7 @@ export class ModelLedger implements UsageLedger {
   }
 }
 
-/** Sums stop at ±(2^53 − 1). */
+/** Sums saturate at ±(2^53 − 1). */
 function exactSum(numbers: readonly number[]): number {
   const sum = numbers.reduce((total, number) => total + BigInt(number), 0n)
   const most = BigInt(Number.MAX_SAFE_INTEGER)

@@ -519,7 +519,7 @@ export class ModelStore implements BudgetStore {
     return ref.keepMs === null ? Number.POSITIVE_INFINITY : now + ref.keepMs
   }
 
-  /** Numbers stop at ±(2^53 − 1). */
+  /** Numbers saturate at ±(2^53 − 1). */
   sum(a: number, b: number): number {
     return Math.max(-LARGEST, Math.min(LARGEST, a + b))
   }

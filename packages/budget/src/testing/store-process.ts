@@ -5,7 +5,7 @@ import { LEDGER_MEMBERS, STORE_MEMBERS } from "./check-suite"
 import { SuiteFailure } from "./expect"
 import type { StoreProcess } from "./target"
 
-/** The child's end of the channel: `process` of Node, in a process that was started with `fork`. */
+/** The child's end of the channel: Node's `process`, in a process that was started with `fork`. */
 export interface ChildEnd {
   send?: ((message: unknown, ...rest: never[]) => unknown) | undefined
   on(event: "message", listener: (message: unknown) => void): unknown

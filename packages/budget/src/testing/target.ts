@@ -29,7 +29,7 @@ export interface SuiteFaults {
 /** A store in another process. `connectStore` makes one of a child process. */
 export interface StoreProcess {
   store: BudgetStore
-  /** Ends the process at once, as `kill -9` does; resolves when it has ended. */
+  /** Kills the process, as `kill -9` does; resolves when it has ended. */
   kill(): Promise<void>
   /** Asks the process to end, and kills it if it does not. */
   close(): Promise<void>

@@ -1,26 +1,40 @@
 import type { CostSource } from "@p2/core"
 import type { Amount } from "../limits/amount"
+import { toRequestName } from "../limits/names"
 import type { Subject } from "../limits/subject"
-import { readEntry, type UsageEntry } from "./entry"
+import { boundedIdentity, boundedTags, readEntry, type UsageEntry } from "./entry"
 
 // Entries are built with `Object.assign`: Node 20 is slow at adding fields to a spread object (bench/facade.mjs).
 
+/** The usage entry of an attempt before it is sent. */
+export type AttemptEntry = UsageEntry & { fingerprint: string }
+
 /**
- * The usage entry of an attempt before it is sent. `entry` is the caller's part, as {@link readEntry} returns it.
+ * Creates the entry of an attempt before it is sent. `entry` is the caller's part, as {@link readEntry} returns it.
  * @throws InvalidArgumentError
  */
 export function attemptEntry(
   subject: Subject,
   attempt: { idempotencyKey: string; amount: Amount; fingerprint: string; entry: Partial<UsageEntry> },
-): UsageEntry {
+): AttemptEntry {
   const { idempotencyKey, amount, fingerprint, entry } = attempt
   const { userId, clientId, tags, model = "unknown", requestId = idempotencyKey } = subject
-  const whole: UsageEntry = Object.assign(
-    readEntry({ requestId, attempt: 1, userId, clientId, tags, model }, "subject"),
-    { status: "succeeded", reservedNanoUsd: 0, costNanoUsd: 0, costSource: "none", tokens: {} } as const,
-    entry,
-    { fingerprint },
-  )
+  const whole: AttemptEntry = {
+    requestId: toRequestName(requestId, "subject.requestId"),
+    attempt: 1,
+    model: boundedIdentity(model, "subject.model"),
+    status: "succeeded",
+    reservedNanoUsd: 0,
+    costNanoUsd: 0,
+    costSource: "none",
+    tokens: {},
+    fingerprint,
+  }
+  if (userId !== undefined) whole.userId = boundedIdentity(userId, "subject.userId")
+  if (clientId !== undefined) whole.clientId = boundedIdentity(clientId, "subject.clientId")
+  if (tags !== undefined) whole.tags = boundedTags(tags, "subject.tags")
+  Object.assign(whole, entry)
+  whole.fingerprint = fingerprint
   if (amount.nanoUsd !== undefined) whole.reservedNanoUsd = amount.nanoUsd
   // Only the end of an attempt decides this.
   if (whole.inDoubt !== undefined) delete whole.inDoubt
@@ -53,16 +67,15 @@ interface AttemptEnd {
  * @throws InvalidArgumentError
  */
 export function endedEntry(
-  attempt: UsageEntry,
+  attempt: AttemptEntry,
   amount: Amount,
   end: AttemptEnd,
   entry: Partial<UsageEntry>,
 ): UsageEntry {
   const { status, costSource, costNanoUsd } = end
   const part = readEntry(entry, "entry")
-  const whole: UsageEntry = Object.assign({}, attempt, { status, costSource }, part, {
-    fingerprint: attempt.fingerprint,
-  })
+  const whole: AttemptEntry = Object.assign({}, attempt, { status, costSource }, part)
+  whole.fingerprint = attempt.fingerprint
   if (end.isBound && part.costSource === undefined) whole.inDoubt = true
   if (amount.nanoUsd !== undefined) whole.reservedNanoUsd = amount.nanoUsd
   if (costNanoUsd !== undefined) whole.costNanoUsd = costNanoUsd

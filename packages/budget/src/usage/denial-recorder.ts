@@ -19,7 +19,7 @@ interface DenialCount {
 
 /**
  * Records denials once per subject and minute, so that a caller who retries cannot fill the ledger. Writes the first
- * denial at once, and the number of later ones when the minute is over.
+ * denial immediately, and the number of later ones when the minute is over.
  */
 export class DenialRecorder {
   readonly #services: BudgetServices

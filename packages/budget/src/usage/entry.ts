@@ -126,7 +126,7 @@ interface EntryField {
 
 /** A field that is searched by its exact value: a long value is replaced with its hash. */
 const identity: EntryField = { shape: optional(text), bound: boundedIdentity }
-/** A field that is only read: a long value is cut. */
+/** A field that is only read: a long value is truncated. */
 const remark: EntryField = {
   shape: optional(text),
   bound: (value) => (typeof value === "string" ? value.slice(0, MAX_STRING_LENGTH) : value),
@@ -159,8 +159,8 @@ const FIELDS = {
   answer: { shape: optional(content) },
 } satisfies Record<keyof UsageEntry, EntryField>
 
-const ENTRY_FIELDS: Readonly<Record<string, EntryField>> = FIELDS
-const ENTRY_NAMES: ReadonlySet<string> = new Set(Object.keys(FIELDS))
+const ENTRY_FIELDS: ReadonlyMap<string, EntryField> = new Map(Object.entries(FIELDS))
+const ENTRY_NAMES: ReadonlySet<string> = new Set(ENTRY_FIELDS.keys())
 const ENTRY_ADVICE = {
   usage: "Did you mean `tokens`?",
   cost: "The cost is a separate argument; `costs` splits it by kind.",
@@ -170,7 +170,7 @@ const ENTRY_ADVICE = {
 } as const
 
 export const usageEntry = objectOf(
-  Object.fromEntries(Object.entries(ENTRY_FIELDS).map(([field, { shape: fieldShape }]) => [field, fieldShape])),
+  Object.fromEntries([...ENTRY_FIELDS].map(([field, { shape: fieldShape }]) => [field, fieldShape])),
 )
 
 /**
@@ -183,9 +183,10 @@ export function readEntry<Entry extends Partial<UsageEntry>>(entry: Entry, argum
   checkOptions(entry, ENTRY_NAMES, argument, ENTRY_ADVICE)
   const copy: Record<string, unknown> = {}
   for (const field in entry) {
-    if (entry[field] === undefined) continue
-    const { shape: fieldShape, bound } = ENTRY_FIELDS[field]!
-    const value = bound === undefined ? entry[field] : bound(entry[field], `${argument}.${field}`)
+    const given = entry[field]
+    if (given === undefined) continue
+    const { shape: fieldShape, bound } = ENTRY_FIELDS.get(field)!
+    const value = bound === undefined ? given : bound(given, `${argument}.${field}`)
     if (fieldShape(value) !== undefined) check(value, fieldShape, `${argument}.${field}`)
     copy[field] = typeof value === "object" ? { ...value } : value
   }
@@ -213,7 +214,7 @@ export function boundedIdentity(value: unknown, argument: string): string {
   return value.length > MAX_STRING_LENGTH || value.startsWith(LONG_PREFIX) ? LONG_PREFIX + hashText(value) : value
 }
 
-function boundedTags(tags: unknown, argument: string): Record<string, string> {
+export function boundedTags(tags: unknown, argument: string): Record<string, string> {
   if (typeof tags !== "object" || tags === null || Array.isArray(tags))
     throw new InvalidArgumentError(argument, 'an object of strings such as { team: "search" }', tags)
   const pairs = Object.entries(tags)

@@ -10,7 +10,7 @@ export interface UsageFoldOptions {
 
 /**
  * Exact sums of entries by group: what `UsageLedger.totals` returns. Add entries one by one, filtered with `matchesFilter`.
- * Audit entries are omitted. Groups come in the order of their first entry; sums stop at ±(2^53 − 1).
+ * Audit entries are omitted. Groups come in the order of their first entry; sums saturate at ±(2^53 − 1).
  */
 export class UsageFold {
   readonly #options: UsageFoldOptions

@@ -5,7 +5,7 @@ import type { StoredEntry, UsageEntry, UsageFilter } from "./entry"
 /** A field that totals are grouped by. `{ tag }` groups by the value of that tag, `bucket` by the buckets of the request. */
 export type UsageGroup = "userId" | "clientId" | "model" | "provider" | "status" | "bucket" | { tag: string }
 
-/** Exact sums of one group. Sums stop at ±(2^53 − 1). */
+/** Exact sums of one group. Sums saturate at ±(2^53 − 1). */
 export interface UsageTotals {
   /** The values of the group, in the order of `groupBy`; null if an entry has none; the value of a bucket is its start. */
   group: (string | number | null)[]
@@ -32,7 +32,7 @@ export interface UsageTotals {
 }
 
 /**
- * Usage entries of a store. Time buckets are passed in as boundaries, so that a store knows no time zone. Members reject
+ * Usage entries of a store. Time buckets are passed in as boundaries, so a store needs no time zones. Members reject
  * with a `StoreError`. A member returns a complete result or rejects; it never returns part of one.
  */
 export interface UsageLedger {

@@ -4,8 +4,9 @@ import { fileURLToPath } from "node:url"
 import { bundleFromSources } from "../../../../scripts/bundle-from-sources.mjs"
 
 /**
- * Bundles a script of a package's `test/support` for plain Node, neighbors from their sources, so that other processes (and
- * other versions of Node) can run it without a build. Inside that package, where Node finds what the script imports.
+ * Bundles a script in a package's `test/support` for plain Node, with neighbor packages from source, so that other
+ * processes (and other versions of Node) can run it without a build. The bundle is written inside that package, where
+ * Node finds what the script imports.
  */
 export async function childScript(script: URL): Promise<{ path: string; remove: () => void }> {
   const entry = fileURLToPath(script)

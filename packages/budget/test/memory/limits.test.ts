@@ -99,7 +99,7 @@ describe("a memory store that is full", () => {
       expect(await store.reserve(reserveOf(`b${index}`, ["k"]))).toMatchObject({ status: "ok" })
   })
 
-  it("fails a call that needs a new counter, and goes on counting in those that it has", async () => {
+  it("fails a call that needs a new counter, and keeps counting in existing ones", async () => {
     const store = memoryStore({ now: () => START, maxCounters: 2 })
     await store.reserve(reserveOf("a", ["k", "l"]))
     await expect(store.reserve(reserveOf("b", ["k", "m"]))).rejects.toMatchObject({
@@ -222,7 +222,7 @@ it("keeps its size over 100,000 users whose windows end", async () => {
     const { reservations, counters } = store.size()
     most = Math.max(most, reservations + counters)
   }
-  // Ten users a millisecond, two records each, kept for at most about three seconds.
+  // Ten users per millisecond, two records each, kept for at most about three seconds.
   expect(most).toBeLessThan(100_000)
 })
 

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 
-/** A TypeScript file, named from here, as a script that plain Node runs in a separate process. */
+/** Bundles a TypeScript file, given relative to this folder, as a script for plain Node in a separate process. */
 export async function bundleScript(name: string): Promise<{ file: string; remove(): void }> {
   const folder = mkdtempSync(join(tmpdir(), "p2-bundle-"))
   const file = join(folder, "script.cjs")

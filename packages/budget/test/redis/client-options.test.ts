@@ -25,7 +25,7 @@ describe("the client of a Redis store", () => {
     ["an address", "redis://127.0.0.1:6379"],
     ["a node-redis client", { isOpen: true, duplicate: () => {}, connect: () => {}, sendCommand: () => {} }],
     ["an @upstash/redis client", { get: () => {}, evalsha: () => {}, pipeline: () => {} }],
-  ])("is rejected at once if it is %s", (_, client) => {
+  ])("is rejected immediately if it is %s", (_, client) => {
     expect(() => redisStore({ client: client as never })).toThrow("ioredis")
     expect(() => redisStore({ client: client as never })).toThrow(expect.objectContaining({ kind: "usage" }))
   })

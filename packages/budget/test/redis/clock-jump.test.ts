@@ -59,7 +59,7 @@ describe.skipIf(noServer || !hasMovableClock())("a redis-server whose clock jump
     expect(later.startsAt).toBe(today.startsAt + 2 * DAY_MS)
     expect(await store.reserve(spend("r2"))).toMatchObject({ status: "stale-window", which: [0] })
     expect(await store.reserve(spend("r3", later))).toMatchObject({ status: "ok" })
-    // Redis looks for expired keys ten times a second; a read of each key would find them at once.
+    // Redis looks for expired keys ten times per second; a read of each key would find them immediately.
     for (const key of before) expect([key, await client.exists(key)]).toEqual([key, 1])
 
     server.moveClock(0)
@@ -103,7 +103,7 @@ describe.skipIf(noServer || !hasMovableClock())("a redis-server whose clock jump
     await store.reserve(request("after"))
     expect((await store.listDue({ partition: "main", limit: 10 })).due).toEqual([])
     expect(await expire("during")).toMatchObject({ status: "not-due" })
-    // An hour and a minute later: the one that was made after the jump has ended, the one made during it has not.
+    // An hour and a minute later, the lease that was made after the jump has ended, and the one made during it has not.
     server.moveClock(3_660_000)
     expect((await store.listDue({ partition: "main", limit: 10 })).due).toEqual([{ key: "after", counters: ["a"] }])
     // The owner of the first settles: its cost replaces what the jump charged.

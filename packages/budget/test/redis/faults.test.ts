@@ -70,7 +70,7 @@ describe.skipIf(noServer)("a Redis that fails", () => {
     server.resume()
     await waiting
     expect(replies).toBe(1)
-    // Whichever of them the server applied when it woke up, sent again they count once.
+    // Whichever of them the server applied when it woke up, they count once when they are sent again.
     for (let round = 0; round < 2; round++) {
       await patient.settle(settleRequest(request("r-down"), [5]))
       await patient.adjust(adjustRequest("main", "a-down", "a", "spent", 5))

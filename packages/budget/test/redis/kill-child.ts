@@ -1,12 +1,12 @@
 // A process that will be killed: reserves, sends (writes into the provider's file), settles, and stops at a given point.
 import { appendFileSync } from "node:fs"
-import { Redis } from "ioredis"
 import { redisStore } from "../../src/redis"
 import { counter, reserveRequest, settleRequest, usageEntry } from "../../src/testing/requests"
+import { connect } from "./connect"
 import { KILL_POINTS, type KillPoint } from "./kill-points"
 
-const { url, prefix, point, key, bound, cost, leaseMs, provider } = JSON.parse(process.argv[2]!) as {
-  url: string
+const { urls, prefix, point, key, bound, cost, leaseMs, provider } = JSON.parse(process.argv[2]!) as {
+  urls: string[]
   prefix: string
   point: KillPoint
   key: string
@@ -17,7 +17,7 @@ const { url, prefix, point, key, bound, cost, leaseMs, provider } = JSON.parse(p
 }
 if (!KILL_POINTS.includes(point)) throw new Error(`Unknown point ${point}`)
 
-const store = redisStore({ client: new Redis(url, { lazyConnect: true }), prefix, timeoutMs: 10_000 })
+const store = redisStore({ client: connect(urls), prefix, timeoutMs: 10_000 })
 const counters = ["user", "client", "total"].map((name) => counter(name, bound))
 const request = reserveRequest("main", key, counters, { leaseMs })
 

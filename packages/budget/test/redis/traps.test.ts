@@ -121,6 +121,25 @@ describe.skipIf(noServer)("what can go wrong with Redis unnoticed", () => {
   })
 
   it.each([
+    ["no revision", "@revision", null],
+    ["a revision that is no number", "@revision", "first"],
+    ["no end of its retention", "@forgetAt", null],
+    ["an end of its retention that is no integer", "@forgetAt", "0.5"],
+  ])("a damaged resolved reservation (%s) is rejected by reserve and extend", async (_, field, value) => {
+    const { client, store } = await serverAndStore({ store: PATIENT })
+    await store.reserve(request("r1"))
+    await store.settle(settleRequest(request("r1"), [1]))
+    if (value === null) await client.hdel(`${BASE}r:r1`, field)
+    else await client.hset(`${BASE}r:r1`, field, value)
+    const calls = [store.reserve(request("r1")), store.extend({ partition: "main", key: "r1", leaseMs: 1 })]
+    for (const call of calls) expect(await failureOf(call)).toMatchObject({ code: "store-corrupt", applied: "no" })
+    expect((await store.read({ partition: "main", counters: ["a"] })).counters[0]).toMatchObject({
+      spent: 1,
+      reserved: 0,
+    })
+  })
+
+  it.each([
     ["a state that does not exist", "@state", "lost"],
     ["an end that is no number", "@leaseEnd", "soon"],
     ["no fingerprint", "@fingerprint", null],
@@ -197,7 +216,7 @@ describe.skipIf(noServer)("what can go wrong with Redis unnoticed", () => {
     expect(await store.reserve(mixed)).toMatchObject({ status: "stale-window", which: [1] })
   })
 
-  it("works on a connection of its own that queues and resends nothing, and closes only that", async () => {
+  it("works on its own connection, which queues and resends nothing, and closes only that", async () => {
     const { client, store } = await serverAndStore({ store: PATIENT })
     await client.ping()
     await store.reserve(request("r1"))
@@ -326,7 +345,7 @@ describe.skipIf(noServer)("what can go wrong with Redis unnoticed", () => {
     await other.close?.()
   })
 
-  it("closed before it was connected: waiting calls end at once", async () => {
+  it("closed before it was connected: waiting calls end immediately", async () => {
     const { server, store } = await serverAndStore({ store: PATIENT })
     await server.kill()
     const call = failureOf(store.reserve(request("r1")))
@@ -386,7 +405,7 @@ describe.skipIf(noServer)("what can go wrong with Redis unnoticed", () => {
     expect(Math.min(...entries.map(({ at }) => at))).toBe(now + 3_600_000)
   })
 
-  it("calls of one tick, far more than one write takes, each get their own reply", async () => {
+  it("calls of one tick, far more than fit into one write, each get their own reply", async () => {
     const { store } = await serverAndStore({ store: PATIENT })
     await store.reserve(request("first"))
     const amounts = Array.from({ length: 100 }, (_, index) => index + 1)

@@ -9,7 +9,7 @@ import { StoreError } from "../../src/store/store-error"
 import type { UsageEntry } from "../../src/usage/entry"
 
 export const PARTITIONS = ["main", "other"] as const
-/** Short, so that the run can wait for leases that are never settled. */
+/** Short, because the run waits for leases that are never settled. */
 export const LONGEST_LEASE_MS = 2_000
 const LEASES_MS = [30, 300, LONGEST_LEASE_MS]
 const CALLERS = 8

@@ -19,14 +19,14 @@ export interface SoakJournal {
  */
 export async function runProcesses(
   script: string,
-  options: { operations: number; url?: string; onStart?: (child: ChildProcess) => void },
+  options: { operations: number; urls?: string[]; onStart?: (child: ChildProcess) => void },
 ): Promise<SoakJournal> {
   const journal: SoakJournal = { operations: 0, kills: 0, settles: new Map(), adjustments: [] }
   const operationsPerLife = Math.max(200, options.operations / 100) * PROCESSES
   let names = 0
   const run = async (): Promise<void> => {
     while (journal.operations < options.operations) {
-      const child = fork(script, [JSON.stringify({ name: `p${names++}`, url: options.url })])
+      const child = fork(script, [JSON.stringify({ name: `p${names++}`, urls: options.urls })])
       const ended = once(child, "exit")
       options.onStart?.(child)
       let done = 0
@@ -37,7 +37,7 @@ export async function runProcesses(
         done += message.operations
         for (const [key, cost] of message.settles) journal.settles.set(key, cost)
         journal.adjustments.push(...message.adjustments)
-        // At once, while calls of its other lanes are in flight.
+        // Immediately, while calls of its other lanes are in flight.
         if (done >= maxOperations || journal.operations >= options.operations) child.kill("SIGKILL")
       })
       const [code, signal] = (await ended) as [number | null, string | null]

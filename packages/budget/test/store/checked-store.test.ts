@@ -122,7 +122,7 @@ describe("the timeout", () => {
     expect(String(await failed)).toContain('Store "memory" did not reply within 250 ms.')
   })
 
-  it("starts no timer for a store that replies at once, and leaves none behind", async () => {
+  it("starts no timer for a store that replies immediately, and leaves none behind", async () => {
     vi.useFakeTimers()
     const started = vi.spyOn(globalThis, "setTimeout")
     const store = checkedStore(memoryStore())
@@ -259,7 +259,7 @@ describe("rejections", () => {
       expect(await rejecting(thrown)).toMatchObject({ code: "store-unavailable", applied: "maybe" })
   })
 
-  it("include what a member throws at once", async () => {
+  it("include what a member throws synchronously", async () => {
     const store = checkedStore(
       storeWith({
         reserve: () => {

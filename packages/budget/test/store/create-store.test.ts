@@ -44,7 +44,7 @@ async function counterIn(store: BudgetStore, name: string) {
   return reply.counters[0]!
 }
 
-describe("a storage that answers at once", () => {
+describe("a storage that answers immediately", () => {
   const storage: Storage = {
     name: "at once",
     shared: false,
@@ -511,7 +511,7 @@ describe("records", () => {
     })
     expect(storage.recordOf("p", "time", "time")).toBe(START)
     const record = (kind: string, key: string) => storage.state.get(`p/${kind}`)!.byKey.get(key)!
-    // Nothing that is held or has something reserved may be deleted.
+    // A held reservation, or a counter with a reserved amount, must not be deleted.
     expect(record("counter", "w").forgetAt).toBeUndefined()
     expect(record("reservation", "k")).toMatchObject({ at: START + 1_000, forgetAt: undefined })
     const settled = { ...settleOf("k", "w"), counters: [{ ...counters[0]!, reserved: 10, amount: 7 }] }

@@ -40,7 +40,7 @@ export interface TestStorageOptions {
   maxBatch?: number | undefined
 }
 
-/** A storage in memory that can be broken in the ways in which a database breaks. */
+/** An in-memory storage that can fail in the ways a database fails. */
 export class TestStorage implements Storage {
   readonly name = "test"
   readonly shared = false
@@ -174,7 +174,7 @@ export class TestStorage implements Storage {
     return table
   }
 
-  /** Lets others continue first, as a database does. */
+  /** Lets other tasks run first, as a database does. */
   async #turn(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))
     if (this.failure !== undefined) throw this.failure

@@ -217,7 +217,7 @@ describe("states of an idempotency key", () => {
           expect(written(step, "b")).toMatchObject({ spent: 100 + b, reserved: held ? 5 : 0 })
           expect(step.writes.time).toBe(NOW)
         }
-        // Nothing that was passed in has changed.
+        // The arguments have not changed.
         expect([...(records.counters as Map<string, CounterRecord>)]).toEqual(before)
       })
     }
@@ -427,7 +427,7 @@ describe("settle", () => {
     expect(lost.reply).toMatchObject({ status: "settled", recovered: true, forgottenCounters: 2 })
   })
 
-  it("stops at the largest number, exactly", () => {
+  it("saturates at the largest number, exactly", () => {
     const full = (spent: number) => ({
       counters: new Map([
         ["a", counterOf({ spent, reserved: 10 })],

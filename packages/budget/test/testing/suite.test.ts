@@ -133,7 +133,7 @@ describe("limits are declared, not assumed", () => {
     [{ limits: { process: "one process" } }, /`limits.process`.*Did you mean `processes`/],
     [{ limit: { processes: "one process" } }, /`limit`.*Did you mean `limits`/],
     [{ limits: { processes: "" } }, /`limits.processes`: expected the reason in words/],
-  ])("%j is a usage error at once", async (wrong, message) => {
+  ])("%j is an immediate usage error", async (wrong, message) => {
     const options = wrong as SuiteOptions
     const error = { code: "invalid-argument", kind: "usage", message: expect.stringMatching(message) }
     await expect(runStoreSuite(modelFactory(), options)).rejects.toMatchObject(error)

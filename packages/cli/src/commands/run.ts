@@ -43,7 +43,7 @@ export function registerRun(program: Command): void {
     .option("--clamp", "lower the output limit of a call to what the budget can pay")
     .option(
       "--wait <duration>",
-      "wait up to this long, such as 30s, until a call fits the budget, instead of denying at once",
+      "wait up to this long, such as 30s, until a call fits the budget, instead of denying immediately",
     )
     .addOption(
       new Option("--input-bound <mode>", "how the input of a call is bounded (default: hard)").choices([

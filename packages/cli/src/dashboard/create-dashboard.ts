@@ -10,7 +10,7 @@ import { type Asset, type Assets, appPage, messagePage, type PageOptions, readAs
 import { type SectionStream, sectionStream } from "./section-stream"
 import { type CallsView, isRange } from "./view"
 
-/** Open pages; more get status 503. */
+/** Maximum number of open pages; further ones get status 503. */
 const MAX_VIEWERS = 64
 const PAGE_OF_CALLS = 100
 
@@ -82,7 +82,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   }
 
   function openLink(request: Request, token: string | null, shown: PageOptions): Response {
-    // A browser that fetches a link in advance, or a HEAD, must not use it up.
+    // A browser that prefetches the link, or a HEAD request, must not use it up.
     const isPrefetch = /prefetch|prerender/.test(request.headers.get("sec-purpose") ?? "")
     if (request.method === "HEAD" || isPrefetch) return text(503, "Click the link to open the dashboard.")
     const cookie = access.openLink(token)
@@ -159,7 +159,7 @@ function json(status: number, value: unknown): Response {
   return respond(status, JSON.stringify(value), { "content-type": "application/json" })
 }
 
-/** The address has a hash of the content, so a browser may keep it. */
+/** The URL contains a hash of the content, so browsers may cache it. */
 function file({ body, contentType }: Asset): Response {
   const caching = { "cache-control": "private, max-age=31536000, immutable" }
   return respond(200, new Uint8Array(body), { "content-type": contentType, ...caching })

@@ -33,7 +33,7 @@ export function readDashboardOptions(options: DashboardOptions): DashboardSettin
   const { budget, origin, basePath = "/dashboard", title = "", partition } = options
   const { subjects = () => [], onlySubjects = false, onWarning = () => {} } = options
   if (typeof budget?.status !== "function")
-    throw new InvalidArgumentError("budget", "a budget of `createBudget`", typeof budget)
+    throw new InvalidArgumentError("budget", "a budget from `createBudget`", typeof budget)
   if (!/^(\/[\w.~-]+)+$/.test(basePath))
     throw new InvalidArgumentError("basePath", 'a path such as "/dashboard", without a slash at its end', basePath)
   if (typeof title !== "string") throw new InvalidArgumentError("title", "a string", title)

@@ -18,19 +18,19 @@ export interface DashboardOptions {
   /** Subjects whose limits are shown even if they made no call; those of recent and expensive calls are added. @defaultValue none */
   subjects?: (() => readonly Subject[] | Promise<readonly Subject[]>) | undefined
   /**
-   * Shows only the limits of `subjects`, for a ledger that also has calls of programs whose limits are others, such as
+   * Shows only the limits of `subjects`, for a ledger that also has calls of programs with other limits, such as
    * another `p2 run`. @defaultValue false
    */
   onlySubjects?: boolean | undefined
-  /** Selects the ledger: that of the subject's partition. @defaultValue the partition of an empty subject */
+  /** Selects the ledger of the subject's partition. @defaultValue the partition of an empty subject */
   partition?: Subject | undefined
-  /** Receives a failure of the store, once until it works again. @defaultValue none */
+  /** Called when the store fails, once until it works again. @defaultValue none */
   onWarning?: ((message: string, cause?: unknown) => void) | undefined
 }
 
 /** A live, read-only page that shows what LLM calls cost. */
 export interface Dashboard {
-  /** Whether the path of a request is that of the dashboard. */
+  /** Whether the dashboard serves the path of a request. */
   owns(request: Request): boolean
   /** Answers a request that the dashboard owns. */
   handle(request: Request): Promise<Response>
@@ -44,6 +44,9 @@ export interface Dashboard {
    * only that a call was over budget.
    */
   onAttempt(attempt: GuardAttempt, caller: ProxyCaller): void
-  /** Ends the streams of open pages, and forgets who is signed in. Call it before the server closes: a stream has no end of its own. */
+  /**
+   * Ends the streams of open pages, and signs everyone out. Call it before the server closes, because a stream never
+   * ends by itself.
+   */
   close(): void
 }

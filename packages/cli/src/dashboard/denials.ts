@@ -32,7 +32,7 @@ function keyOf({ userId, clientId, model }: Pick<StoredEntry, "userId" | "client
   return JSON.stringify([userId, clientId, model])
 }
 
-/** Such as "user, day: $0.35 of $1.00 remaining". */
+/** For example "user, day: $0.35 of $1.00 remaining". */
 function describeLimit({ scope, window, unit, limit, limitNanoUsd, remaining, remainingNanoUsd }: LimitStatus): string {
   const name = typeof scope === "string" ? scope : "tag" in scope ? scope.tag : "this run"
   const where = window === "total" ? name : `${name}, ${window}`

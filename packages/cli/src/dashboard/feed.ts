@@ -6,12 +6,15 @@ import type { CallsView, Range, SectionName, Sections, TotalsView } from "./view
 
 /** Pause between two reads. */
 const TICK_MS = 500
-/** Reading may use at most this part of the time: the page must not slow down the store or the proxy in the same process. */
+/**
+ * Reading may take at most this fraction of the time: the page must not slow down the store or the proxy in the same
+ * process.
+ */
 const READ_SHARE = 1 / 5
 /** The newest entries that are read at every tick. */
 const RECENT_ENTRIES = 200
 const MAX_TAGS = 4
-/** Number of subjects whose limits are shown although they made no recent call, for each kind of group. */
+/** Number of subjects per kind of group whose limits are shown even without a recent call. */
 const MAX_SPENDERS = 8
 /** Any counter: it is read only for the store's time in the reply. */
 const ANY_COUNTER = "total|usd|total"

@@ -5,10 +5,10 @@ import type { LimitsView, LimitView } from "./view"
 /** The most subjects whose limits are read each time. */
 const MAX_SUBJECTS = 64
 const MAX_LIMITS = 100
-/** How the ledger stores a value that is too long: as its hash, from which no counter is found. */
+/** The ledger stores a value that is too long as its hash, from which no counter can be found. */
 const HASHED = "long:sha256:"
 
-/** Reads the limits of all subjects, those that are nearest to their limit first. */
+/** Reads the limits of all subjects, those closest to their limit first. */
 export async function readLimits(budget: Budget, subjects: readonly Subject[]): Promise<LimitsView> {
   const limits = new Map<string, LimitView>()
   const read = await Promise.all(subjects.slice(0, MAX_SUBJECTS).map((subject) => limitsOf(budget, subject)))

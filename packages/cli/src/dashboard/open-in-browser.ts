@@ -10,8 +10,9 @@ export interface BrowserEnvironment {
 }
 
 /**
- * Opens a link in the user's browser where that is usual: from a terminal on a desktop, not over SSH and not in CI. The browser gets
- * a file that only the user can read, because everybody on the machine can read the arguments of a process.
+ * Opens a link in the user's browser where users expect it: from a terminal on a desktop, not over SSH and not in CI.
+ * The browser gets a file that only the user can read, because every user of the machine can read the arguments of a
+ * process.
  *
  * @returns a function that removes the file, which otherwise goes when the process ends; undefined if no browser was started
  */

@@ -22,7 +22,7 @@ export const SECURITY_HEADERS = {
   "cache-control": "no-store",
 } as const
 
-/** A file of the page, and its address with the hash of its content. */
+/** A file of the page, and its URL with the hash of its content. */
 export interface Asset {
   body: Buffer
   contentType: string
@@ -37,7 +37,7 @@ export interface Assets {
 
 const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0f766e"/><path d="M7 22h4V12H7zm7 0h4V7h-4zm7 0h4v-7h-4z" fill="#fff"/></svg>`
 
-/** Reads what the build made of `client/`: beside the built program, or in `dist` when the sources run. */
+/** Reads the build of `client/`: next to the built program, or in `dist` when running from source. */
 export async function readAssets(): Promise<Assets> {
   const [script, style] = await Promise.all([readBuilt("app.js"), readBuilt("app.css")])
   return {

@@ -12,11 +12,13 @@ const MAX_RECENT_MS = 90_000
  * How often old entries are read again, because corrections may have changed them; less often if reading takes long.
  */
 const RELOAD_AFTER_MS = 60_000
-/** Reading the whole range may use at most this part of the time. */
+/** Reading the whole range may take at most this fraction of the time. */
 const LOAD_SHARE = 1 / 50
 /** How long the first view may wait for the whole range; then it shows what has been read. */
 const FIRST_WAIT_MS = 1_000
-/** Stores on a database read 1,000 entries at once, and one more than a page to know whether it is the last. */
+/**
+ * Stores on a database read at most 1,000 entries at a time, and one more than a page to know whether it is the last.
+ */
 const PAGE = 999
 const MAX_SERIES = 5
 const MAX_ROWS = 50
@@ -37,7 +39,7 @@ interface Part {
 }
 
 /** The part of the range that is rarely read: `from` to `to`. */
-interface Settled {
+interface SettledPart {
   from: number
   to: number
   kinds: readonly Kind[]
@@ -63,7 +65,7 @@ export interface RangeTotalsOptions {
  */
 export class RangeTotals {
   readonly #options: RangeTotalsOptions
-  #settled: Settled | undefined
+  #settled: SettledPart | undefined
   #loading: Promise<void> | undefined
   #loadFailure: { error: unknown } | undefined
 
@@ -83,8 +85,8 @@ export class RangeTotals {
     return viewOf({ range: this.#options.range, now }, settled, recent)
   }
 
-  /** The old part. Starts to read it again if that is due; waits, but not for long, if it was never read. */
-  async #loaded(now: number, tags: readonly string[]): Promise<Settled> {
+  /** The old part. Starts reading it again if that is due; waits briefly if it was never read. */
+  async #loaded(now: number, tags: readonly string[]): Promise<SettledPart> {
     if (this.#isDue(now, tags))
       this.#loading ??= this.#load(now, tags)
         .catch((error: unknown) => {
@@ -121,7 +123,7 @@ export class RangeTotals {
     const from = this.#startAt(now)
     const to = Math.max(from, now - SETTLED_AFTER_MS)
     const kinds = kindsOf(tags)
-    const settled: Settled = { from, to, kinds, part: emptyPart(kinds), loadedAt: now, loadMs: undefined }
+    const settled: SettledPart = { from, to, kinds, part: emptyPart(kinds), loadedAt: now, loadMs: undefined }
     // During the first read, the partial sums are shown.
     this.#settled ??= settled
     await this.#addEntries(settled.part, kinds, { from, to })
@@ -129,7 +131,7 @@ export class RangeTotals {
   }
 
   /** Adds what has become old. */
-  async #extend(settled: Settled, now: number): Promise<void> {
+  async #extend(settled: SettledPart, now: number): Promise<void> {
     if (now - settled.to < MAX_RECENT_MS) return
     const to = now - SETTLED_AFTER_MS
     const grown = emptyPart(settled.kinds)
@@ -237,7 +239,7 @@ function addPart(to: Part, part: Part): void {
     for (const [value, sums] of group) addToGroup(to.groups[index]!, value, sums)
 }
 
-function viewOf(time: { range: Range; now: number }, settled: Settled, recent: Part): TotalsView {
+function viewOf(time: { range: Range; now: number }, settled: SettledPart, recent: Part): TotalsView {
   const { kinds, from, loadMs } = settled
   const whole = emptyPart(kinds)
   for (const part of [settled.part, recent]) addPart(whole, part)

@@ -3,7 +3,7 @@ import type { Range, SectionName } from "./view"
 
 /** Proxies close a connection that is idle for long. */
 const HEARTBEAT_MS = 15_000
-/** Chunks that wait for a slow reader. */
+/** Maximum number of chunks that wait for a slow reader. */
 const MAX_WAITING = 8
 const encoder = new TextEncoder()
 
@@ -13,8 +13,8 @@ export interface SectionStream {
 }
 
 /**
- * The sections of a feed as server-sent events, each when it changes. A reader that is slow gets the newest state of each section when
- * it has caught up.
+ * The sections of a feed as server-sent events, each when it changes. A slow reader gets the newest state of each
+ * section when it has caught up.
  *
  * @param signal fires when the reader has left
  * @param onEnd called once, when the stream ends for any reason

@@ -28,7 +28,7 @@ export type SectionName = keyof Sections
 
 export interface LimitsView {
   limits: LimitView[]
-  /** Limits that are not shown, because there are too many: those that are farthest from being reached. */
+  /** Number of limits that are not shown because there are too many: those furthest from being reached. */
   more: number
 }
 

@@ -1,7 +1,7 @@
 import type { Command, Option } from "commander"
 
 /** A command with its options and arguments. */
-interface Completed {
+interface CompletedCommand {
   name: string
   summary: string
   subcommands: readonly string[]
@@ -22,7 +22,7 @@ export function completionScript(program: Command, shell: "bash" | "zsh" | "fish
 }
 
 /** The options of subcommands are offered too. */
-function completed(command: Command): Completed {
+function completed(command: Command): CompletedCommand {
   const options = [command, ...command.commands].flatMap(({ options }) => options)
   return {
     name: command.name(),
@@ -32,11 +32,11 @@ function completed(command: Command): Completed {
   }
 }
 
-function wordsAfter({ subcommands, options }: Completed): string {
+function wordsAfter({ subcommands, options }: CompletedCommand): string {
   return [...subcommands, ...options.flatMap(({ long }) => long ?? []), "--help"].join(" ")
 }
 
-function bashScript(commands: readonly Completed[]): string {
+function bashScript(commands: readonly CompletedCommand[]): string {
   return `# p2 completion for bash
 _p2() {
   local word=\${COMP_WORDS[COMP_CWORD]} index
@@ -59,8 +59,8 @@ complete -o default -F _p2 p2
 `
 }
 
-/** No variable is called `commands`: that is zsh's own, which completes the command after `--`. */
-function zshScript(commands: readonly Completed[]): string {
+/** No variable is called `commands`: zsh uses that name to complete the command after `--`. */
+function zshScript(commands: readonly CompletedCommand[]): string {
   return `#compdef p2
 _p2() {
   local -a own
@@ -87,7 +87,7 @@ _p2 "$@"
 `
 }
 
-function fishScript(commands: readonly Completed[]): string {
+function fishScript(commands: readonly CompletedCommand[]): string {
   const lines = commands.flatMap(({ name, summary, subcommands, options }) => [
     `complete -c p2 -n __fish_use_subcommand -f -a ${name} -d ${quote(summary)}`,
     ...subcommands.map((each) => `complete -c p2 -n '__fish_seen_subcommand_from ${name}' -f -a ${each}`),

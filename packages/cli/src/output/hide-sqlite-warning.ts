@@ -1,4 +1,4 @@
-/** Hides Node's warning that its SQLite is experimental, which would appear with the output of every command. */
+/** Hides Node's warning that its SQLite is experimental, which every command would print. */
 export function hideSqliteWarning(): void {
   const emitWarning = process.emitWarning as (warning: string | Error, ...options: unknown[]) => void
   process.emitWarning = (warning: string | Error, ...options: unknown[]) => {

@@ -4,7 +4,7 @@ export interface Column {
   align?: "left" | "right"
 }
 
-/** Rows below their titles, two spaces apart, without space at the ends of lines. */
+/** Rows below their titles, with columns two spaces apart and no trailing spaces. */
 export function renderTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
   const lines = [columns.map(({ title }) => title), ...rows]
   const widths = columns.map((_column, index) => Math.max(...lines.map((line) => (line[index] ?? "").length)))

@@ -1,6 +1,6 @@
 import type { RateKind } from "@p2/pricing"
 
-/** Billed by the piece: a search, a second of audio. All others are billed by the token. */
+/** Billed per unit: a search, a second of audio. All others are billed per token. */
 const PIECES: ReadonlySet<RateKind> = new Set([
   ...(["request", "search", "fileSearch", "codeSession", "image", "second", "character"] as const),
 ])

@@ -21,7 +21,7 @@ export function printModels({ provider, asJson }: { provider: string | undefined
   if (provider !== undefined && listed.length === 0) throw unknownProvider(provider, prices)
   const rows = listed.map(({ model, rates, contextWindow, maxOutputTokens, asOf }) => {
     const pieces = pricesOfPieces(rates)
-    // A model that is billed by the piece is not free.
+    // A model that is billed per unit is not free.
     const tokens = [rates.input, rates.output].map((rate) => (rate === 0 && pieces !== "" ? "" : perMillion(rate)))
     const limits = [contextWindow, maxOutputTokens].map((count) => (count === undefined ? "" : formatCount(count)))
     return [model, ...tokens, pieces, ...limits, asOf]
@@ -35,7 +35,7 @@ export function printModels({ provider, asJson }: { provider: string | undefined
 /** Billed with every call, instead of tokens or in addition to them. */
 const PIECES = ["request", "image", "second", "character"] as const
 
-/** Such as `$0.12 per image`. */
+/** For example `$0.12 per image`. */
 function pricesOfPieces(rates: Price["rates"]): string {
   return PIECES.flatMap((kind) => (rates[kind] === undefined ? [] : `${perPiece(rates[kind])} per ${kind}`)).join(", ")
 }

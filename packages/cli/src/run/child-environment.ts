@@ -11,7 +11,7 @@ export interface ChildEnvironment {
   env: NodeJS.ProcessEnv
   /** The base URLs of the providers that are available, to print. */
   baseURLs: SetVariable[]
-  /** Variables that were removed although no list names them: they contained a secret of one that is listed. */
+  /** Variables that were removed although they are not listed, because they contained the secret of a listed one. */
   copies: string[]
 }
 
@@ -62,7 +62,7 @@ function removeCopies(child: NodeJS.ProcessEnv, env: NodeJS.ProcessEnv, passed: 
   return copies
 }
 
-/** Calls to the local proxy must not go through a proxy of the network. */
+/** Calls to the local proxy must not go through a network proxy. */
 function withLoopback(hosts = ""): string {
   const names = hosts.split(",").map((name) => name.trim())
   return [...new Set([...names.filter((name) => name !== ""), ...LOOPBACK])].join(",")

@@ -22,17 +22,18 @@ const POLL_MS = 50
 /** A second Ctrl-C within this time kills. A first one may only interrupt a prompt. */
 const SECOND_INTERRUPT_MS = 2_000
 const ENDING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"]
-/** Signals that a terminal sends to every process of its foreground group. */
+/** Signals that a terminal sends to every process in its foreground group. */
 const FROM_TERMINAL: readonly NodeJS.Signals[] = ["SIGINT", "SIGQUIT"]
 
 /** Where signals for a program go. */
 interface Target {
   /**
-   * `group`: the program leads a process group of its own, to which signals are passed. `process`: it shares the terminal and the
-   * group of this process, so that its job control and `/dev/tty` work; the terminal itself sends Ctrl-C and the like to it.
+   * `group`: the program leads its own process group, to which signals are passed. `process`: it shares the terminal
+   * and the group of this process, so that its job control and `/dev/tty` work; the terminal itself sends Ctrl-C and
+   * the like to it.
    */
   kind: "group" | "process"
-  /** Whether the target is there. 0 only asks. */
+  /** Whether the target exists. Signal 0 only checks. */
   send(signal: NodeJS.Signals | 0): boolean
 }
 

@@ -14,7 +14,7 @@ export interface ProgramContext {
   clamp: boolean
 }
 
-/** What a program needs besides the variables that SDKs read. */
+/** What a program needs in addition to the variables that SDKs read. */
 export interface ProgramSettings {
   /** Undefined removes a variable. */
   env?: Readonly<Record<string, string | undefined>>
@@ -95,7 +95,7 @@ function claudeSettings({ token, env, clamp }: ProgramContext): ProgramSettings 
   }
 }
 
-/** `-c` of codex takes TOML: https://github.com/openai/codex/blob/main/docs/config.md */
+/** codex's `-c` takes TOML: https://github.com/openai/codex/blob/main/docs/config.md */
 function codexSettings(values: Record<string, string | number>): string[] {
   return Object.entries(values).flatMap(([key, value]) => ["-c", `${key}=${JSON.stringify(value)}`])
 }
@@ -124,7 +124,7 @@ function parseObject(value: unknown): Record<string, unknown> {
 
 const NETWORK_PROXIES = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"]
 
-/** It sends every call through the proxy of the network, whatever NO_PROXY says, and so would never reach the one of the run. */
+/** It sends every call through the network proxy, regardless of NO_PROXY, and so would never reach the run's proxy. */
 function qwenSettings(env: NodeJS.ProcessEnv): ProgramSettings {
   const removed = NETWORK_PROXIES.filter((name) => env[name] !== undefined)
   const settings: ProgramSettings = { arguments: ["--auth-type", "openai"] }
@@ -139,8 +139,8 @@ function qwenSettings(env: NodeJS.ProcessEnv): ProgramSettings {
 const GEMINI_AUTH = '{ "security": { "auth": { "selectedType": "gemini-api-key" } } }'
 
 /**
- * The settings of Gemini CLI select its login. It reads no variable for this, and a system settings file only if root owns it.
- * Without a selection, a base URL makes it select a gateway, which it then rejects.
+ * Gemini CLI's settings select its login. It reads no variable for this, and a system settings file only if root owns
+ * it. Without a selection, a base URL makes it select a gateway, which it then rejects.
  */
 function geminiSettings(env: NodeJS.ProcessEnv): ProgramSettings {
   const file = join(env.GEMINI_CLI_HOME ?? homedir(), ".gemini", "settings.json")

@@ -17,7 +17,7 @@ export interface Provider {
   baseURLs: readonly BaseURLVariable[]
   /** Variables that select the billed account, and the header of each. They belong to the key. */
   headers?: Readonly<Record<string, string>>
-  /** Its base URL contains a name of the customer's own, so it is there only if a variable or `--upstream` gives one. */
+  /** Its base URL contains a name that the customer chose, so it exists only if a variable or `--upstream` sets it. */
   needsBaseURL?: boolean
 }
 
@@ -54,7 +54,7 @@ export const PROVIDERS: readonly Provider[] = [
   {
     name: "gemini",
     keys: ["GEMINI_API_KEY", "GOOGLE_GENERATIVE_AI_API_KEY"],
-    // SDKs of Google warn if both are set.
+    // Google's SDKs warn if both are set.
     otherKeys: ["GOOGLE_API_KEY"],
     baseURLs: [
       { variable: "GOOGLE_GEMINI_BASE_URL", path: "/gemini" },
@@ -164,7 +164,7 @@ export const PROVIDERS: readonly Provider[] = [
   },
 ]
 
-/** A provider that the table lacks: `acme` reads `ACME_API_KEY` and `ACME_BASE_URL`. */
+/** A provider that is not in the table: `acme` reads `ACME_API_KEY` and `ACME_BASE_URL`. */
 export function providerNamed(name: string): Provider {
   const prefix = name.toUpperCase().replaceAll("-", "_")
   return (

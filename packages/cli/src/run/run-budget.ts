@@ -35,8 +35,8 @@ export interface RunBudget {
 }
 
 /**
- * Opens the store and checks that it answers. The limit of `--budget` is that of the run, by its tag; with `--per` it is that of
- * the user, and holds over runs.
+ * Opens the store and checks that it answers. The limit of `--budget` applies to the run, by its tag; with `--per` it
+ * applies to the user, across runs.
  * @throws StoreError
  */
 export async function openRunBudget(options: RunOptions, onWarning: (message: string) => void): Promise<RunBudget> {
@@ -66,9 +66,9 @@ async function checkStore({ close }: OpenStore, address: string, status: () => P
 }
 
 /**
- * The same budget with the cap in the memory of this process as well: it holds if the counter of the store is reset,
- * flushed or forgotten while the run goes on. For the proxy, which calls `reserve` and no other member that spends. The
- * parent reserves after the store and settles before it, so that it never denies a call that the store admits.
+ * The same budget with the cap in the memory of this process as well: it holds even if the store's counter is reset,
+ * flushed or forgotten during the run. For the proxy, which calls `reserve` and no other member that spends. The parent
+ * reserves after the store and settles before it, so that it never denies a call that the store admits.
  */
 export function withParentCap(
   budget: Budget,

@@ -12,7 +12,10 @@ import { RunTotals } from "./run-totals"
 import { type RunUpstream, readUpstreams } from "./run-upstreams"
 import { startWatchLine } from "./watch-line"
 
-/** Different warnings that are printed, at the end: the program may own the terminal until then. */
+/**
+ * Maximum number of different warnings. They are printed at the end, because the program may own the terminal until
+ * then.
+ */
 const MAX_WARNINGS = 20
 /** How long calls of processes that outlive the command may continue. */
 const PROXY_GRACE_MS = 2_000

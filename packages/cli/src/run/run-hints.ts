@@ -11,7 +11,7 @@ export function runHints(options: RunOptions): NonNullable<ProxyOptions["hints"]
   }
 }
 
-/** The limit of one run is that of `--budget`; that of a user can also be topped up. */
+/** A run's limit is set by `--budget`; a user's limit can also be topped up. */
 function raiseLimit({ per, limit, userId, timeZone }: RunOptions): string {
   const raise = "Start `p2 run` with a larger `--budget`"
   if (per === undefined) return `${raise}.`

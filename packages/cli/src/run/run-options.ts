@@ -8,7 +8,7 @@ import { readStoreAddress } from "../store/store-address"
 import { secretsIn } from "./credentials"
 import { findProgram } from "./programs"
 
-/** What the arguments of `p2 run` say, as Commander reads them. */
+/** The arguments of `p2 run`, as Commander parses them. */
 export interface RunArguments {
   budget?: string
   per?: string
@@ -41,7 +41,7 @@ export interface RunOptions {
   tags: Readonly<Record<string, string>>
   /** Dollars. */
   limit: string
-  /** Undefined: the limit is that of the run. */
+  /** Undefined: the limit applies to the run. */
   per: Limit["per"]
   timeZone: string | undefined
   storeAddress: string

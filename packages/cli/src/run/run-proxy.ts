@@ -14,7 +14,7 @@ export interface RunProxy {
   /** The token that opens the proxy's paths. Only the program gets it. */
   token: string
   dashboard: Dashboard | undefined
-  /** Waits for open calls for this time, then ends and settles them. */
+  /** Waits this long for open calls, then ends and settles them. */
   close(options: { graceMs: number }): Promise<void>
 }
 
@@ -57,7 +57,7 @@ async function dashboardOf({ options, budget, onWarning }: RunProxyOptions, orig
     ...{ budget: budget.budget, origin, onWarning },
     title: `${options.program}, run ${options.runId}`,
     subjects: () => [budget.subject],
-    // The store also has calls of other runs, whose limits are others.
+    // The store also has calls of other runs, which have other limits.
     onlySubjects: true,
   })
 }
@@ -83,13 +83,13 @@ function proxyOf({ options, budget, upstreams, totals, onWarning }: RunProxyOpti
 /** Statuses with which the proxy answers calls that it does not send; providers use them too. */
 const REJECTED: readonly number[] = [400, 401, 402, 403, 404, 413, 503]
 
-/** Notices the calls that the proxy answered itself, for the receipt. Denials are counted as attempts. */
+/** Counts the calls that the proxy answered itself, for the receipt. Denials are counted as attempts. */
 function observingRejections(proxy: ProxyHandler, totals: RunTotals): ProxyHandler {
   return async (request) => {
     const response = await proxy(request)
     if (response.headers.get("x-should-retry") !== "false" || !REJECTED.includes(response.status)) return response
     const isDenial = response.headers.has("x-p2-denial")
-    // An answer of the provider.
+    // An answer from the provider.
     if (!isDenial && response.headers.has("x-p2-cost-usd")) return response
     const message = await messageOf(response.clone())
     if (isDenial) totals.lastDenial = message
@@ -98,7 +98,7 @@ function observingRejections(proxy: ProxyHandler, totals: RunTotals): ProxyHandl
   }
 }
 
-/** The message of an error in the format of any provider. */
+/** The message of an error in any provider's format. */
 async function messageOf(response: Response): Promise<string> {
   try {
     const { error } = (await response.json()) as { error?: { message?: unknown } }

@@ -24,8 +24,8 @@ export function describeRun({ calls, denied }: RunTotals, limit: LimitStatus): s
 }
 
 /**
- * Keeps a line at the bottom of the terminal, below the output of the program, which scrolls above it. A program that takes the
- * whole screen draws over it.
+ * Keeps a line at the bottom of the terminal, below the output of the program, which scrolls above it. A full-screen
+ * program draws over it.
  *
  * @returns a function that removes the line
  */

@@ -8,7 +8,7 @@ const RUNS_A_MODEL =
   /\/(chat\/completions|completions|responses|responses\/input_tokens|responses\/compact|embeddings|messages|messages\/count_tokens|moderations|rerank|ocr|images\/(generations|edits|variations)|audio\/(speech|transcriptions|translations))\/?$|\/models\/[^/]+:\w+$/
 const LISTS_MODELS = /\/models(\/[^/]+)*\/?$/
 
-/** Whether a request may pass to an upstream if callers must not see each other's data. */
+/** Whether a request may be forwarded to an upstream if callers must not see each other's data. */
 export function isModelCall({ method, url }: Pick<Request, "method" | "url">): boolean {
   const { pathname } = new URL(url)
   if (method === "POST") return RUNS_A_MODEL.test(pathname)

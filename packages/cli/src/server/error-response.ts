@@ -1,4 +1,4 @@
-/** An error of the server itself, in a shape that the SDKs of OpenAI and Anthropic read. */
+/** An error of the server itself, in a shape that OpenAI's and Anthropic's SDKs read. */
 export function errorResponse(
   status: number,
   error: { code: string; type: string; message: string },

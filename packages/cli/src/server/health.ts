@@ -8,7 +8,7 @@ const CACHE_MS = 1_000
 
 /** Answers `/health` and `/ready`, without a key and without data. */
 export interface Health {
-  /** Undefined: the path is another one. */
+  /** Undefined: it is another path. */
   handle(request: Request): Promise<Response> | undefined
   /** Marks the server as not ready. */
   stop(): void

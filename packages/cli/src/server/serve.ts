@@ -40,13 +40,13 @@ export async function serve(given: ServeArguments, env: NodeJS.ProcessEnv = proc
       log("warning", { message: "The link to the dashboard could not be written." })
     }
   }
-  // A link opens once, within 15 minutes: the signal asks for another.
+  // A link works once, within 15 minutes: the signal requests another.
   if (process.platform !== "win32") process.on("SIGUSR2", showAgain)
   await untilStopped(server, readDuration(config.grace, "grace"))
   process.off("SIGUSR2", showAgain)
 }
 
-/** Stops the server at the first signal. The second one aborts and settles the calls in flight at once. */
+/** Stops the server at the first signal. The second one immediately aborts and settles the calls in flight. */
 function untilStopped(server: RunningServer, graceMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     let signals = 0

@@ -22,7 +22,7 @@ import { openKeyStore } from "./keys/open-key-store"
 
 /** How often expired leases are swept, even without calls. */
 const SWEEP_MS = 30_000
-/** How long alerts that wait may delay the end of the process. */
+/** How long queued alerts may delay the end of the process. */
 const ALERTS_MS = 5_000
 
 export interface ServerOptions {
@@ -31,14 +31,14 @@ export interface ServerOptions {
   configPath: string
   /** Of `readStoreAddress`. */
   storeAddress: string
-  /** Has the keys of the upstreams and the secrets of webhooks. */
+  /** Contains the upstreams' keys and the webhooks' secrets. */
   env: NodeJS.ProcessEnv
   log: Log
 }
 
 /** A server that listens. */
 export interface RunningServer {
-  /** Such as `http://127.0.0.1:4100`. */
+  /** For example `http://127.0.0.1:4100`. */
   url: string
   /** Without a password. */
   storeAddress: string
@@ -49,7 +49,10 @@ export interface RunningServer {
   endCalls(): void
 }
 
-/** @throws InvalidArgumentError if the configuration is invalid; a `StoreError` if the store fails; an error of Node if the address is in use */
+/**
+ * @throws InvalidArgumentError if the configuration is invalid; a `StoreError` if the store fails; a Node error if the
+ * address is in use
+ */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { config, log } = options
   const webhooks = createWebhooks(options)
@@ -76,7 +79,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** Fails at once if the store is unreachable or misconfigured. */
+/** Fails immediately if the store is unreachable or misconfigured. */
 async function prepare(address: string, { budget, store }: OpenStore): Promise<KeyStore> {
   checkWritable(address)
   await budget.status()
@@ -191,7 +194,7 @@ function proxyOptionsOf(options: ServerOptions, { budget }: OpenStore, keys: Key
   }
 }
 
-/** Gives the errors of the proxy their place in the file. */
+/** Adds the place in the file to the proxy's errors. */
 function newProxy(proxyOptions: ProxyOptions, { configPath }: ServerOptions): ProxyHandler {
   try {
     return createProxy(proxyOptions)

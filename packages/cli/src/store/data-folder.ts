@@ -1,7 +1,10 @@
 import { homedir } from "node:os"
 import { join } from "node:path"
 
-/** The folder of p2's own files: `P2_HOME`, else `p2` in `XDG_DATA_HOME`, else in the platform's folder for the data of programs. */
+/**
+ * The folder of p2's own files: `P2_HOME`, else `p2` in `XDG_DATA_HOME`, else in the platform's folder for application
+ * data.
+ */
 export function dataFolder(env: NodeJS.ProcessEnv = process.env): string {
   if (isSet(env.P2_HOME)) return env.P2_HOME
   if (isSet(env.XDG_DATA_HOME)) return join(env.XDG_DATA_HOME, "p2")

@@ -59,7 +59,10 @@ async function connect(address: string): Promise<Connection> {
   }
 }
 
-/** Creates the folder and the file if they do not exist. Only the user can read them, because the ledger contains who called what. */
+/**
+ * Creates the folder and the file if they do not exist. Only the user can read them, because the ledger shows who
+ * called what.
+ */
 function createFile(path: string): void {
   const folder = dirname(path)
   try {

@@ -1,9 +1,10 @@
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { hideString, InvalidArgumentError } from "@p2/core"
+import { hideString, InvalidArgumentError, isServerAddress } from "@p2/core"
 import { dataFolder } from "./data-folder"
 
-const EXPECTED = "memory:, file:PATH, redis://HOST:PORT or postgres://HOST/DATABASE"
+const EXPECTED =
+  "memory:, file:PATH, redis://HOST:PORT or postgres://HOST/DATABASE (with / ? # @ in a password as %2F %3F %23 %40)"
 const SCHEME = /^(memory:$|file:.|rediss?:\/\/.|postgres(ql)?:\/\/)/
 
 /**
@@ -28,7 +29,7 @@ export function readStoreAddress(option: string | undefined, env: NodeJS.Process
 }
 
 function checkAddress(address: string, name: string): void {
-  const isPlace = SCHEME.test(address) && (/^(memory|file):/.test(address) || URL.canParse(address))
+  const isPlace = SCHEME.test(address) && (/^(memory|file):/.test(address) || isServerAddress(address))
   if (!isPlace) throw new InvalidArgumentError(name, EXPECTED, hideString(address))
 }
 

@@ -35,7 +35,7 @@ describe("signing in", () => {
     expect((await send("/dashboard/", { cookie })).status).toBe(200)
   })
 
-  it("does not use a link up for a HEAD or for a browser that fetches it in advance", async () => {
+  it("does not use up a link for a HEAD request or for a browser that prefetches it", async () => {
     const { dashboard, send } = newDashboard()
     const path = dashboard.createLink().slice(ORIGIN.length)
     for (const response of [await send(path, {}, "HEAD"), await send(path, { "sec-purpose": "prefetch;prerender" })]) {

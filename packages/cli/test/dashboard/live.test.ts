@@ -53,7 +53,7 @@ describe("the stream", () => {
     expect(sections.calls!.calls[0]).toMatchObject({ errorCode: "budget-exceeded", deniedBy: null, userId: "ada" })
   })
 
-  it("counts every denial at once, though the ledger records them once per minute", async () => {
+  it("counts every denial immediately, although the ledger records them once per minute", async () => {
     await using served = await serveDashboard([{ scope: "user", limit: "1.00", per: "day", timeZone }])
     await using stream = await readSections(served.url, await signIn(served.dashboard))
     for (let index = 0; index < 7; index++) await served.budget.reserve({ subject: ada, amount: "1.50" })

@@ -22,7 +22,7 @@ function newLedger() {
   return { clock, budget, call }
 }
 
-/** Reads until the whole range has been read, on a machine that may be slow. */
+/** Reads until the whole range has been read, however slow the machine is. */
 async function readAll(totals: RangeTotals, now: number, tags: readonly string[] = []): Promise<TotalsView> {
   for (;;) {
     const view = await totals.read(now, tags)
@@ -223,7 +223,7 @@ describe("the totals of a range", () => {
     expect((await readAll(totals, clock.now)).sums).toMatchObject({ calls: 1_201, costNanoUsd: 1_205 })
   })
 
-  it("rejects while the store fails, and goes on when it is back", async () => {
+  it("rejects while the store fails, and continues when it is back", async () => {
     const { clock, budget, call } = newLedger()
     await call("ada", "m", 7)
     let isDown = true

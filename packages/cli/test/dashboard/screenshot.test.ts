@@ -9,7 +9,7 @@ const docs = fileURLToPath(new URL("../../docs/", import.meta.url))
 const MAX_BYTES = 200_000
 
 // `UPDATE_SCREENSHOT=1 npx vitest run test/dashboard/screenshot.test.ts` takes the picture of the documentation.
-it("takes a picture that the documentation can show", async () => {
+it("takes a screenshot for the documentation", async () => {
   const browser = await launchBrowser()
   try {
     const budget = await seed.budget()
@@ -30,7 +30,7 @@ it("takes a picture that the documentation can show", async () => {
   }
 })
 
-it("shows a real picture in the documentation, with an alternative text", () => {
+it("shows a real screenshot in the documentation, with alternative text", () => {
   const picture = readFileSync(`${docs}dashboard.png`)
   expect(picture.subarray(1, 4).toString()).toBe("PNG")
   expect(picture.length).toBeLessThan(MAX_BYTES)

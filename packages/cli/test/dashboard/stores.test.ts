@@ -55,7 +55,7 @@ it.each([
   }
 })
 
-/** A page that is opened later groups by the tag of the team at once. */
+/** A page that is opened later groups by the team tag immediately. */
 async function expectTeam(served: ServedDashboard): Promise<void> {
   await using stream = await readSections(served.url, await signIn(served.dashboard), "24h")
   const teams = () => stream.sections.totals?.groups.find(({ tag }) => tag === "team")?.rows

@@ -55,7 +55,7 @@ function proxyOver(limit: string, options: Partial<ProxyOptions> = OPTIONS) {
   return { attempts, budget, send }
 }
 
-/** The message of an error in the format of any provider. */
+/** The message of an error in any provider's format. */
 async function messageOf(response: Response): Promise<string> {
   const { error } = (await response.json()) as { error: { message: string } }
   return error.message
@@ -115,7 +115,7 @@ describe("hosted tools", () => {
   })
 })
 
-describe("what programs send besides calls", () => {
+describe("what programs send in addition to calls", () => {
   it("reaches the provider and costs nothing", async () => {
     const { attempts, send } = proxyOver("0")
     const claude = recordings.get("claude")!

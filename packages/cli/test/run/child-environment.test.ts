@@ -64,7 +64,7 @@ describe("the environment of a program", () => {
     expect(env.OTHER).toBe("sk-other")
   })
 
-  it("has variables that mention the name or the place of a credential", () => {
+  it("keeps variables that mention the name or the location of a credential", () => {
     const { env, copies } = environmentOf({
       ...{ AWS_PROFILE: "profile-of-the-team", GOOGLE_APPLICATION_CREDENTIALS: "/keys/ada.json" },
       ...{ PROMPT: "in profile-of-the-team", FILES: "/keys/ada.json:/files" },
@@ -86,7 +86,7 @@ describe("the environment of a program", () => {
     expect(env.NO_PROXY).toBe("corp.test,localhost,127.0.0.1")
   })
 
-  it("has variables of a provider that the table lacks", () => {
+  it("has variables of a provider that is not in the table", () => {
     const { env } = environmentOf({ ACME_API_KEY: SECRET }, { upstream: ["acme=https://acme.test/v1"] })
     expect(env).toMatchObject({ ACME_BASE_URL: `${URL}/acme/v1`, ACME_API_KEY: TOKEN })
     expect(Object.values(env).join()).not.toContain(SECRET)

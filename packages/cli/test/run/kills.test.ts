@@ -7,7 +7,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
 import { type CliWorld, createCliWorld, type RunningCli } from "../support/run-cli"
 
 /*
- * Programs with many calls in flight, and kill -9 of the program, of p2, and of both. The imitation's own ledger says what was billed.
+ * Programs with many calls in flight, and kill -9 of the program, of p2, and of both. The local provider's own ledger
+ * shows what was billed.
  */
 
 const CALLERS = fileURLToPath(new URL("./parallel-callers.mjs", import.meta.url))
@@ -83,7 +84,7 @@ describe("200 parallel calls from 4 processes on a budget for 20", () => {
 })
 
 describe("kill -9", () => {
-  /** Starts calls that the provider answers by halves, and waits until all are in flight. */
+  /** Starts calls that the provider answers only halfway, and waits until all are in flight. */
   async function withCallsInFlight(userId: string) {
     const user = userWith("1", userId)
     const callsBefore = provider.ledger.calls.length

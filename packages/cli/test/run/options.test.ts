@@ -21,7 +21,7 @@ afterAll(async () => {
   await provider.close()
 })
 
-/** A program that sends these calls at once, each a path and a body, and prints each status when it arrives. */
+/** A program that sends these calls concurrently, each a path and a body, and prints each status when it arrives. */
 function callsOf(variable: string, ...calls: [string, object][]): string[] {
   const code = `
     const calls = ${JSON.stringify(calls)}

@@ -50,7 +50,7 @@ describe("the settings of", () => {
     expect(env).not.toHaveProperty("MAX_THINKING_TOKENS")
   })
 
-  it("codex choose a provider without retries", () => {
+  it("codex gets a provider without retries", () => {
     const words = settingsOf("codex").arguments!
     expect(words.filter((_word, index) => index % 2 === 0)).toEqual(Array(words.length / 2).fill("-c"))
     expect(words).toContain('model_providers.p2.base_url="http://127.0.0.1:4000/openai/v1"')

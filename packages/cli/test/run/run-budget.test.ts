@@ -40,7 +40,7 @@ it("the cap of a run settles, releases and denies as the store does", async () =
   )
 })
 
-it("many calls at once fit exactly", async () => {
+it("many concurrent calls fit exactly", async () => {
   const { budget } = capped("1.00")
   const results = await Promise.all(Array.from({ length: 50 }, () => budget.reserve({ amount: "0.10" })))
   expect(results.filter(({ ok }) => ok)).toHaveLength(10)

@@ -110,7 +110,7 @@ describe("p2 run", () => {
     expect(stderr).toMatch(/2 calls: .*gpt-unknown/)
   })
 
-  it("prints nothing of its own with --quiet", async () => {
+  it("prints no output itself with --quiet", async () => {
     const { stdout, stderr } = await run(["--quiet", "--budget", "1", "--store", "memory:"], CALLER)
     expect([stdout, stderr]).toEqual(["200 \n", ""])
   })

@@ -56,7 +56,7 @@ it("no key is in the environment, the arguments, the output, the receipt or the 
   )
   const written = [stdout, stderr, readFileSync(receipt, "utf8"), ...stored].join("\n")
   expect(written).toContain("gpt-4o-mini")
-  // The command itself has the prompt.
+  // The command itself contains the prompt.
   expect([stderr, readFileSync(receipt, "utf8"), ...stored].join()).not.toContain("Okonedo")
   expect(written).not.toMatch(/planted/)
   expect(stderr).toContain("removed, because they contain a key: MY_COPY")

@@ -20,7 +20,7 @@ export function createRuns(): (store: string, userId: string) => Promise<void> {
     await provider.close()
   })
 
-  /** Three runs of one user at once, each with 30 calls at once, on a limit for about ten. */
+  /** Three concurrent runs of one user, each with 30 concurrent calls, on a limit for about ten. */
   return async function threeRuns(store: string, userId: string): Promise<void> {
     const before = provider.ledger.totalNanoUsd
     const options = ["run", "--budget", "0.000625", "--per", "total", "--user", userId]

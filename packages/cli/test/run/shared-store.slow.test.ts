@@ -7,11 +7,11 @@ const threeRuns = createRuns()
 const redis = await redisForTests()
 afterAll(() => redis?.close())
 
-it.skipIf(redis === undefined)("runs of one user at once share the limit in Redis", () =>
+it.skipIf(redis === undefined)("concurrent runs of one user share the limit in Redis", () =>
   threeRuns(redis!.url, `ada-${process.pid}`),
 )
 
-it("runs of one user at once share the limit in PostgreSQL, whose address has a password", async () => {
+it("concurrent runs of one user share the limit in PostgreSQL, whose address has a password", async () => {
   const postgres = await startPostgres()
   try {
     const address = new URL(postgres.url)

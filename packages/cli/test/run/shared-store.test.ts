@@ -3,4 +3,4 @@ import { createRuns } from "./shared-store-cases"
 
 const threeRuns = createRuns()
 
-it("runs of one user at once share the limit in a file", () => threeRuns("file:shared.db", "ada"))
+it("concurrent runs of one user share the limit in a file", () => threeRuns("file:shared.db", "ada"))

@@ -93,7 +93,7 @@ it("signals go to the whole process group, also to a child that outlives the pro
 })
 
 it("signals do not interrupt the settling after the program has ended", async () => {
-  // A child that outlives the program has a call open, which has two seconds.
+  // A child that outlives the program has an open call, which gets two seconds.
   provider.faults.next({ stall: "stream", keepAliveMs: 20, billed: true })
   const body = JSON.stringify({
     ...{ model: "gpt-4o-mini", stream: true, max_completion_tokens: 50, messages: [{ role: "user", content: "Hi" }] },

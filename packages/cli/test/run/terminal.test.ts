@@ -54,7 +54,7 @@ it("a second Ctrl-C kills a program that ignores the first", async () => {
   await program.shows("ready")
   program.write(CTRL_C)
   await program.shows("ignored")
-  // On a machine that is busy, two may arrive too far apart, or as one.
+  // On a busy machine, two may arrive too far apart, or as one.
   const presses = setInterval(() => program.write(CTRL_C), 100)
   try {
     expect((await program.ended).signal).toBe(9)
@@ -68,7 +68,7 @@ it("Ctrl-Z stops p2 and the program, and fg continues both", async () => {
   const { shows, write } = open("bash", "--norc", "--noprofile", "-i")
   await shows("prompt> ")
   const command = `"${process.execPath}" --no-warnings "${world.cliFile}" run --budget 1 --store memory:`
-  // The program says when it runs again: before that, Ctrl-C could reach the shell instead.
+  // The program reports when it runs again: before that, Ctrl-C could reach the shell instead.
   const code =
     'setInterval(() => {}, 1e3); process.on("SIGCONT", () => console.log("aga" + "in")); console.log("rea" + "dy")'
   write(`${command} -- "${process.execPath}" -e '${code}'\r`)

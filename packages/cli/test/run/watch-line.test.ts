@@ -37,7 +37,7 @@ it("is written in the last row, and removed", async () => {
   const { written, stream } = terminalOf(24)
   const stop = startWatchLine(stream, { totals: new RunTotals(), status })
   await vi.waitFor(() => expect(written.at(-1)).toContain("p2: spent $0.25"), 60_000)
-  // Rows 1 to 23 scroll; the line is cut to the width of the terminal.
+  // Rows 1 to 23 scroll; the line is truncated to the width of the terminal.
   expect(written.at(-1)).toMatch(/^\u001b7\u001b\[1;23r\u001b\[24;1H\u001b\[2K.{40}\u001b8$/)
   stop()
   expect(written.at(-1)).toBe("\u001b7\u001b[r\u001b[24;1H\u001b[2K\u001b8")

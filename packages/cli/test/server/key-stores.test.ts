@@ -28,7 +28,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** Two connections, as two instances have them. */
+/** Two connections, like those of two instances. */
 async function withTwo(kind: string, work: (first: KeyStore, second: KeyStore) => Promise<void>): Promise<void> {
   const address = addresses[kind]!
   const store = await openStore(address)

@@ -125,7 +125,7 @@ it("writes no key, no token and no prompt anywhere: logs, files, listings, expor
   const everything = [...written, stdout, stderr, ...files].join("\n")
   expect(everything).toContain("planted-user")
   for (const secret of [key, key.slice(4), UPSTREAM_KEY, PROMPT, token]) expect(everything).not.toContain(secret)
-  // What the caller sees has no key either.
+  // The caller sees no key either.
   for (const { text } of answers) expect(text).not.toContain(UPSTREAM_KEY)
 })
 
@@ -259,7 +259,7 @@ describe("p2 keys create", () => {
   })
 })
 
-/** Empty while it is replaced. */
+/** Empty while it is being replaced. */
 function readLink(file: string): string {
   try {
     return readFileSync(file, "utf8")
@@ -285,7 +285,7 @@ describe("three instances on one Redis", () => {
           () => 0,
         )
       provider.faults.always({ delayMs: 20, fillOutput: true })
-      // A store that answers late on a busy machine is 503, and nothing is sent: callers try again.
+      // On a busy machine a late reply from the store gives status 503, and nothing is sent: callers retry.
       const retriedStatusOf = async (index: number): Promise<number> => {
         for (;;) {
           const status = await statusOf(index)
@@ -349,7 +349,7 @@ async function arrivedCall(
   return { outcome }
 }
 
-/** The status of the limit in dollars that the tests use. */
+/** The status of the dollar limit that the tests use. */
 async function balance(store: string, userLimit?: string): Promise<{ spent: number; reserved: number }> {
   const address = store.startsWith("file:") ? `file:${join(world.folder, store.slice(5))}` : store
   const limits =

@@ -197,7 +197,7 @@ describe("rejects", () => {
 })
 
 describe("answers without a key", () => {
-  it("whether it lives and is ready, for any host, without data", async () => {
+  it("whether it is alive and ready, for any host, without data", async () => {
     for (const path of ["/health", "/ready"]) {
       const { status, text } = await served.call(undefined, { method: "GET", path, headers: { host: "10.1.2.3" } })
       expect([status, Object.keys(JSON.parse(text))]).toEqual([200, ["status"]])

@@ -20,7 +20,7 @@ it.each<[string, () => Promise<Database>]>([
     const { key } = await served.addKey()
     const fresh = await served.addKey()
     await soon(() => statusOf(served, "/ready")).toBe(200)
-    // A look-up of the key that is slow gets status 503.
+    // A slow key lookup gives status 503.
     await soon(async () => (await served.call(key)).status).toBe(200)
     await database.stop()
     isStopped = true

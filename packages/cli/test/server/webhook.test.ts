@@ -21,7 +21,7 @@ interface Received {
   body: string
 }
 
-/** A receiver. `answer` gets how many requests came before. */
+/** A receiver. `answer` gets the number of earlier requests. */
 async function receiver(answer: (response: ServerResponse, before: number) => void) {
   const received: Received[] = []
   const server = createServer((request, response) => {
@@ -41,7 +41,7 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
-/** As a receiver does it. */
+/** As a receiver would do it. */
 function isSigned({ headers, body }: Received): boolean {
   const [, seconds, digest] = /^t=(\d+),v1=([0-9a-f]{64})$/.exec(String(headers["p2-signature"]))!
   const expected = createHmac("sha256", SECRET).update(`${seconds}.${body}`).digest()
@@ -64,7 +64,7 @@ it("delivers an event, signed", async () => {
   expect(failures).toEqual([])
 })
 
-it("sends again what failed, with the same id, and others meanwhile", async () => {
+it("retries what failed, with the same id, and sends others in the meantime", async () => {
   const { url, received } = await receiver((response, before) => {
     if (before === 0) response.destroy()
     else response.writeHead(before === 1 ? 500 : 200).end()
@@ -107,7 +107,7 @@ it("gives up on a receiver that does not answer in time", async () => {
   expect(await webhook.close(60_000)).toBe(1)
 })
 
-it("keeps a thousand alerts at most", async () => {
+it("keeps at most a thousand alerts", async () => {
   const { url } = await receiver(() => {})
   const failures: string[] = []
   const webhook = new Webhook({ url, secret: SECRET, onFailure: (message) => failures.push(message) })

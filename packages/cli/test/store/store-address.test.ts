@@ -48,6 +48,19 @@ describe("the address of the store", () => {
     expect(shownAddress(address)).not.toContain("Pa55w0rd")
   })
 
+  it.each(["redis://app:55/Pa55w0rd@h:1", "postgres://app:55?Pa55w0rd@h/d", "rediss://app:55#Pa55w0rd@h"])(
+    "%s has a password that ends early, so it is rejected and not shown",
+    (address) => {
+      for (const read of [
+        () => readStoreAddress(address, {}),
+        () => readStoreAddress(undefined, { P2_STORE: address }),
+      ]) {
+        expect(read).toThrow("in a password as %2F")
+        expect(read).not.toThrow("Pa55w0rd")
+      }
+    },
+  )
+
   it("that is invalid is not shown: it may have a password", () => {
     expect(() => readStoreAddress(undefined, { P2_STORE: "postgres:/p2:Pa55w0rd@h/d" })).toThrow("Invalid `P2_STORE`")
     expect(() => readStoreAddress(undefined, { P2_STORE: "postgres:/p2:Pa55w0rd@h/d" })).not.toThrow("Pa55w0rd")
@@ -88,7 +101,7 @@ describe("openStore", () => {
     await expect(opening).rejects.toMatchObject({ kind: "failed", message: expect.stringContaining("P2_HOME") })
   })
 
-  it.skipIf(process.platform !== "linux")("says that a file system takes no folders", async () => {
+  it.skipIf(process.platform !== "linux")("says that a file system allows no folders", async () => {
     await expect(openStore("file:/proc/p2-none/folder/p2.db")).rejects.toMatchObject({
       ...{ kind: "failed", message: expect.stringContaining("could not be created (ENOENT)") },
     })

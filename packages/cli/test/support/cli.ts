@@ -9,7 +9,7 @@ const workspace = fileURLToPath(new URL("../../../../", import.meta.url))
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The command line of the sources as a file for plain Node, next to the dependencies of this package. */
+    /** The command line, bundled from source into a file for plain Node, next to the dependencies of this package. */
     cliFile: string
   }
 }

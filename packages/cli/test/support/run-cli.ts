@@ -17,7 +17,7 @@ export interface CliEnd {
 export interface RunningCli {
   child: ChildProcess
   pid: number
-  /** What it has written until now. */
+  /** What it has written so far. */
   readonly stdout: string
   readonly stderr: string
   ended: Promise<CliEnd>
@@ -82,7 +82,7 @@ export async function createCliWorld(): Promise<CliWorld> {
     start,
     run: (args, env) => start(args, env).ended,
     close: async () => {
-      // A process that still writes would make the removal of its folder fail.
+      // A process that is still writing would make the removal of its folder fail.
       await Promise.all(
         [...running].map((child) => {
           child.kill("SIGKILL")

@@ -22,7 +22,7 @@ export async function openBatch(
     /** Undefined: the batch cannot be resumed. */
     name: string | undefined
     maxBudget: number | string | undefined
-    /** What decides an answer besides the conversation: the models, the system message, the schema. */
+    /** What decides an answer in addition to the conversation: the models, the system message, the schema. */
     decisive: readonly (string | null | undefined)[]
     conversations: readonly (readonly Message[])[]
   },
@@ -87,8 +87,8 @@ async function readEarlierRuns(budget: Budget, subject: Subject, name: string): 
 }
 
 /**
- * The id of each item: a hash of what decides its answer, so that it stays when other items are added, and changes with the
- * item. Equal items are numbered.
+ * The id of each item: a hash of what decides its answer, so that it stays the same when other items are added, and
+ * changes with the item. Equal items are numbered.
  */
 async function requestIds(
   common: readonly unknown[],

@@ -11,7 +11,10 @@ export interface MapOptions<Item> {
   prompt?: ((item: Item, index: number) => string | readonly MessageInput[]) | undefined
   /** Concurrent calls, 1 to 1000. @defaultValue 8 */
   concurrency?: number | undefined
-  /** The most that the calls of the batch may cost together, in dollars, in addition to all other limits. @defaultValue no limit */
+  /**
+   * Maximum cost of all calls of the batch together, in dollars, in addition to all other limits. @defaultValue no
+   * limit
+   */
   maxBudget?: number | string | undefined
   /**
    * The name of the batch. Its answers are recorded in the ledger, up to 64 KiB each, and another map with this name does not

@@ -60,20 +60,30 @@ export class LazyBudget {
   }
 }
 
-/** A user or client without a budget is counted without a limit, so that a budget set later includes earlier spending. */
-function requestLimits(request: Request<unknown>): Limit[] {
+/**
+ * A user or client without a budget is counted without a limit, so that a budget set later includes earlier spending. Frozen,
+ * so that the budget validates the limits once.
+ */
+function requestLimits(request: Request<unknown>): readonly Limit[] {
   const { userId, clientId, userBudget, clientBudget } = request
-  return [
+  return Object.freeze([
     ...(userId === undefined ? [] : [limitOf("user", userBudget)]),
     ...(clientId === undefined ? [] : [limitOf("client", clientBudget)]),
-  ]
+  ])
 }
 
 function limitOf(scope: "user" | "client", budget: RequestBudget | undefined): Limit {
-  if (budget === undefined) return { scope, limit: null }
-  const { limitNanoUsd, timeZone, ...window } = budget
+  if (budget === undefined) return Object.freeze({ scope, limit: null })
+  const { limitNanoUsd, timeZone, start, alertAt, ...window } = budget
   const isCalendar = /^(hour|day|week|month|quarter)$/.test(window.per)
-  return { scope, limit: { nanoUsd: limitNanoUsd }, ...window, ...(isCalendar ? { timeZone } : {}) }
+  return Object.freeze({
+    scope,
+    limit: Object.freeze({ nanoUsd: limitNanoUsd }),
+    ...window,
+    ...(isCalendar && { timeZone }),
+    ...(start && { start: Object.freeze({ ...start }) }),
+    ...(alertAt && { alertAt: Object.freeze([...alertAt]) }),
+  })
 }
 
 const WARNED_STORES = Symbol.for("@p2/client/warned-stores")

@@ -92,8 +92,8 @@ export async function settleInBudget(
 }
 
 /**
- * Records in the ledger that a request was denied before anything was sent. Never rejects, and waits for the store until
- * the total deadline at most, because a failure to record must not replace the denial.
+ * Records in the ledger that a request was denied before anything was sent. Never rejects, and waits for the store no
+ * longer than the total deadline, because a failure to record must not replace the denial.
  */
 export async function recordDeniedRequest(
   call: GenerateCall,
@@ -186,6 +186,6 @@ function cutContent(prompt: readonly Message[], answer: string): Partial<UsageEn
 function cutToBytes(text: string): string {
   const bytes = new TextEncoder().encode(text)
   if (bytes.byteLength <= MAX_CONTENT_BYTES) return text
-  // With `stream` the decoder drops a code point that was cut in two.
+  // With `stream` the decoder drops a code point that was split.
   return new TextDecoder().decode(bytes.subarray(0, MAX_CONTENT_BYTES), { stream: true })
 }

@@ -66,7 +66,7 @@ export interface UsageStats extends UsageSums {
   userId: string | null
   clientId: string | null
   byModel: UsageGroupSums[]
-  /** Days with usage, oldest first; without `from`, the last 92. */
+  /** Days with usage, oldest first; the last 92 if `from` is absent. */
   byDay: UsageGroupSums[]
   groups?: UsageGroupSums[] | undefined
 }

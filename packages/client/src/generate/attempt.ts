@@ -1,4 +1,4 @@
-import { BudgetExceededError, type RoomWait } from "@p2/budget"
+import { BudgetExceededError, type ReserveWait } from "@p2/budget"
 import type { P2Error } from "@p2/core"
 import { type Charge, decideCharge } from "@p2/guard/charge"
 import { attemptLimit } from "../budget/budget-info"
@@ -146,7 +146,7 @@ function unsentReceipt(
   call: GenerateCall,
   plan: AttemptPlan,
   { status, error }: { status: "denied" | "released"; error: P2Error },
-  { startedAt, reserveMs = 0, wait }: { startedAt: number; reserveMs?: number; wait?: RoomWait | undefined },
+  { startedAt, reserveMs = 0, wait }: { startedAt: number; reserveMs?: number; wait?: ReserveWait | undefined },
 ): AttemptReceipt {
   const { settings } = plan
   return {
@@ -186,7 +186,7 @@ function sentReceipt(
   marks: {
     startedAt: number
     reserveMs: number
-    wait: RoomWait | undefined
+    wait: ReserveWait | undefined
     start: number
     judged: number
     settled: number
@@ -234,7 +234,7 @@ function sentReceipt(
   }
 }
 
-function waitedLimit(wait: RoomWait | undefined): AttemptReceipt["limit"] {
+function waitedLimit(wait: ReserveWait | undefined): AttemptReceipt["limit"] {
   return wait === undefined ? undefined : attemptLimit(wait.limits[0]!)
 }
 

@@ -81,7 +81,7 @@ async function judgeCalls(
   return { status: "called", calls, text, reasoning }
 }
 
-/** The most values in an answer that are tried. */
+/** Maximum number of values in an answer that are tried. */
 const MAX_VALUES = 100
 
 /**
@@ -109,7 +109,7 @@ async function parseAnswer(texts: readonly string[], compiled: CompiledAnswer<un
   return { status: "failed", error: text.trim() === "" || error === undefined ? new AnswerEmptyError() : error, text }
 }
 
-/** The JSON values in the text of an answer, the likeliest first. */
+/** The JSON values in the text of an answer, the most likely first. */
 function valuesIn(text: string, toolName: string): string[] {
   return findJson(text).flatMap((json) => [
     ...argumentsIn(json, toolName),

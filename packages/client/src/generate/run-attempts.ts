@@ -43,7 +43,7 @@ export async function runAttempts(call: GenerateCall): Promise<GenerateResult<un
     // Every sent attempt has an entry. A request whose attempts were all denied gets one entry.
     if (last !== undefined && attempts.every(({ status }) => status === "denied"))
       await recordDeniedRequest(call, last, remaining().ms)
-    // The tools of earlier steps have run, so that the next call continues after their results.
+    // The tools of earlier steps have run, so the next call continues after their results.
     if (stepMessages.length > 0) call.addTurn(stepMessages)
     const receipt = sum()
     return { ok: false as const, error: attachReceipt(error, receipt), receipt }

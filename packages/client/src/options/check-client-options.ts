@@ -1,4 +1,12 @@
-import { InvalidArgumentError, isRecord, type OptionAdvice, Request, type RequestOptions, usd } from "@p2/core"
+import {
+  InvalidArgumentError,
+  isRecord,
+  isServerAddress,
+  type OptionAdvice,
+  Request,
+  type RequestOptions,
+  usd,
+} from "@p2/core"
 import type { ChargeOptions } from "@p2/guard/charge"
 import type { MapOptions } from "../batch/map-items"
 import { type Provider, STRUCTURED_MODES } from "../providers/provider"
@@ -40,7 +48,10 @@ const CLIENT_RULES: OptionRules<LLMClientOptions<ToolSet>> = {
     "an object of provider names and keys of one line of ASCII characters",
     (keys) => isRecord(keys) && Object.values(keys).every(isKey),
   ],
-  tools: ["an object of tools by name, such as { weather: tool({ … }) }", isRecord],
+  tools: [
+    "an object of tools by name, such as { weather: tool({ … }) }",
+    (tools) => isRecord(tools) && Object.values(tools).every(isRecord),
+  ],
   toolChoice: [
     '"auto", "none", "required" or { tool: "name" }',
     (choice) =>
@@ -75,7 +86,7 @@ function isKey(key: unknown): boolean {
 function isStoreAddress(store: unknown): boolean {
   if (typeof store !== "string") return false
   if (store === "memory:" || store.startsWith("file:")) return true
-  return /^(rediss?|postgres(ql)?):\/\//.test(store) && URL.canParse(store)
+  return /^(rediss?|postgres(ql)?):\/\//.test(store) && isServerAddress(store)
 }
 
 const DEADLINE: OptionRule = [
@@ -132,7 +143,7 @@ function isAmount(amount: unknown): boolean {
   }
 }
 
-/** Checked early: an invalid provider would fail during a call, after money was reserved. */
+/** Checked early: an invalid provider would otherwise fail during a call, after money was reserved. */
 const PROVIDER_RULES: OptionRules<Provider> = {
   name: ["a prefix of 1 to 64 letters, digits, `.`, `_` or `-`", matches(/^[a-z0-9][a-z0-9._-]{0,63}$/i), true],
   baseURL: HTTP_URL,
@@ -163,9 +174,17 @@ function areHeaders(headers: unknown): boolean {
   }
 }
 
+const TIMEOUT = "Did you mean `deadlines`, or `timeoutMs` in the first argument: new LLMClient({ model, timeoutMs })?"
+const CLIENT_ADVICE: OptionAdvice = {
+  fetch: "Pass it to the SDK: `openai: new OpenAI({ fetch })`.",
+  maxRetries: "Did you mean `retries`, in the first argument: new LLMClient({ model, retries })?",
+  timeout: TIMEOUT,
+  timeouts: TIMEOUT,
+}
+
 /** @throws InvalidArgumentError for the first invalid option. */
 export function checkClientOptions(options: LLMClientOptions<ToolSet | undefined>): void {
-  checkEach(options, CLIENT_RULES, "options", { fetch: "Pass it to the SDK: `openai: new OpenAI({ fetch })`." })
+  checkEach(options, CLIENT_RULES, "options", CLIENT_ADVICE)
   const { openai, deadlines = {}, charge = {}, providers = [], store, budget } = options
   if (openai?.baseURL !== undefined) checkOption(openai.baseURL, "options.openai.baseURL", ANY_HTTP_URL)
   checkEach(deadlines, DEADLINE_RULES, "options.deadlines")
@@ -195,6 +214,7 @@ export function checkMapOptions(items: unknown, options: MapOptions<never>): voi
     "an array or another iterable of items",
     (value) => typeof value === "object" && typeof field(value, Symbol.iterator as never) === "function",
   ])
+  checkOption(options, "options", ["an object such as { prompt: (item) => item.text }", isRecord])
   checkEach(options, MAP_RULES, "options")
   if (options.wait !== undefined) checkEach(options.wait, WAIT_RULES, "options.wait")
 }

@@ -6,7 +6,7 @@ import type { OpenAI } from "openai"
 import type { Provider } from "../providers/provider"
 import type { ToolChoice, ToolSet } from "../steps/tool"
 
-/** Receives one message per attempt and per call of a tool. `console` is a valid logger. */
+/** Receives one message per attempt and per tool call. `console` is a valid logger. */
 export interface Logger {
   debug?(message: string, fields?: Record<string, unknown>): void
   info?(message: string, fields?: Record<string, unknown>): void
@@ -24,7 +24,7 @@ export interface Deadlines {
   idleMs?: number | undefined
 }
 
-/** Options of an {@link LLMClient} besides the request. */
+/** Options of an {@link LLMClient} in addition to the request. */
 export interface LLMClientOptions<Tools extends ToolSet | undefined = undefined> {
   /** Functions that the model may call, by name. Create them with `tool(…)`. @defaultValue none */
   tools?: Tools | undefined
@@ -34,8 +34,9 @@ export interface LLMClientOptions<Tools extends ToolSet | undefined = undefined>
    */
   toolChoice?: ToolChoice<Tools> | undefined
   /**
-   * The most steps of a call, 1 to 100. In each step before the last, the tools that the model calls are run, and their
-   * results are sent in the next step. The calls of the last step are returned. All steps share one `maxBudget`.
+   * Maximum number of steps of a call, 1 to 100. In each step before the last, the tools that the model calls are run,
+   * and their results are sent in the next step. The calls of the last step are returned. All steps share one
+   * `maxBudget`.
    * @defaultValue 1
    */
   maxSteps?: number | undefined
@@ -69,7 +70,7 @@ export interface LLMClientOptions<Tools extends ToolSet | undefined = undefined>
   charge?: ChargeOptions | undefined
   /**
    * How long an attempt waits for budget that other calls have reserved, in milliseconds, instead of being denied. The
-   * total deadline includes the wait. A denial that waiting cannot prevent comes at once.
+   * total deadline includes the wait. A denial that waiting cannot prevent comes immediately.
    * @defaultValue no wait
    */
   wait?: { timeoutMs: number } | undefined
@@ -86,7 +87,7 @@ export interface LLMClientOptions<Tools extends ToolSet | undefined = undefined>
 
 /** Options of one call. */
 export interface CallOptions {
-  /** Aborts the call and settles it at once. */
+  /** Aborts the call and settles it immediately. */
   signal?: AbortSignal | undefined
   /** @defaultValue `wait` of the client */
   wait?: { timeoutMs: number } | undefined

@@ -36,8 +36,8 @@ export const ANY_HTTP_URL: OptionRule = [
 
 /** Node's fetch rejects URLs with a password. */
 export const HTTP_URL: OptionRule = [
-  'an http(s) URL without a password, such as "https://api.openai.com/v1"',
-  (url) => ANY_HTTP_URL[1](url) && !matches(/^\w+:[\\/]*[^\\/?#]*@/)(url),
+  'an http(s) URL without a password and without the path of a call, such as "https://api.openai.com/v1"',
+  (url) => ANY_HTTP_URL[1](url) && !matches(/^\w+:[\\/]*[^\\/?#]*@|\/(chat\/completions|messages|responses)\/?$/)(url),
 ]
 
 /** @throws InvalidArgumentError for an unknown option, or the first value that breaks its rule. */

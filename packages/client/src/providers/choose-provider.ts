@@ -44,7 +44,7 @@ export function chooseProvider(
   }
 }
 
-/** Anthropic's own SDK reads its variable as the URL before `/v1`. */
+/** Anthropic's own SDK reads this variable as the URL before `/v1`. */
 function baseURLOf(provider: Provider, env: Environment): string | undefined {
   const url = firstSetVariable(baseURLVariablesOf(provider), env, HTTP_URL)
   if (url === undefined || provider.dialect !== "anthropic" || /\/v\d+\/?$/.test(url)) return url ?? provider.baseURL
@@ -79,7 +79,7 @@ export function isAtOpenAI(url: string | undefined): boolean {
   return host !== undefined && (host === "api.openai.com" || knownProviderAt(host) === "openai")
 }
 
-/** Hosts by URL. Parsing the URLs of all providers takes a third of the time in which a client is created. */
+/** Hosts by URL. Cached, because parsing the URLs of all providers takes a third of the time of creating a client. */
 const hosts = new LruMap<string, string>(1_000)
 
 /** Host and port of a valid URL. */

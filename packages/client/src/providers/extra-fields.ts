@@ -4,7 +4,7 @@ import type { BoundOptions, PriceTable } from "@p2/pricing"
 
 /** What `extraBody` and `extraHeaders` can add to the cost of an attempt. */
 export interface ExtraFields {
-  /** Input tokens besides the messages. */
+  /** Input tokens in addition to the messages. */
   inputTokens: number
   /** What the user states in `extraCost`, in nano-USD. */
   costNanoUsd: NanoUsd

@@ -82,7 +82,7 @@ const CLIENT_FACTS: Readonly<Record<string, Partial<Provider> | undefined>> = {
   lmstudio: { keyVariables: [] },
 }
 
-/** Providers in the table of guard that have no chat completions. */
+/** Providers in guard's table that have no chat completions. */
 const WITHOUT_CHAT: readonly string[] = ["voyageai"]
 
 /** The providers that the client knows, with their endpoints. No endpoint was called to check the facts. */
@@ -110,9 +110,10 @@ export function knownProviderAt(host: string): string | undefined {
   return KNOWN_PROVIDERS.find(({ hosts }) => hosts?.test(host))?.name
 }
 
-/** The id with the client's own prefix: `gemini/…` for `google/…`. Undefined: the client does not know the provider. */
+/** The id with the client's own prefix: `gemini/…` for `Google/…`. Undefined: the client does not know the provider. */
 export function withKnownPrefix(model: string, prefixes: Iterable<string>): string | undefined {
-  const { keys, name } = parseModelId(model)
+  const slash = model.indexOf("/")
+  const { keys, name } = parseModelId(model.slice(0, slash).toLowerCase() + model.slice(slash))
   for (const prefix of prefixes) if (parseModelId(`${prefix}/${name}`).keys[0] === keys[0]) return `${prefix}/${name}`
   return undefined
 }

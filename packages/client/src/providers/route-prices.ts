@@ -98,9 +98,9 @@ export function routePrices(
         budgetNanoUsd: Math.max(0, budgetNanoUsd - extra.costNanoUsd),
       }),
     costOf: ({ usage, cost: reported }, usedTier = serviceTier, modelUsed) =>
-      dearerCharge({ prices, priceKey, modelUsed }, (key) => {
+      dearerCharge({ prices, priceKey, modelUsed, serviceTier: usedTier }, (key, tier) => {
         try {
-          const options = { serviceTier: usedTier, region, reported, at: now() }
+          const options = { serviceTier: tier, region, reported, at: now() }
           const { nanoUsd, basis, differenceNanoUsd } = prices.costOf(key, usage, options)
           return {
             // The provider's own figure contains the extra fields; the price table does not know them.

@@ -1,15 +1,24 @@
 import type { Budget } from "@p2/budget"
-import { addUsage, type CostSource, checkOptions, InvalidArgumentError, type NanoUsd, type Usage, usd } from "@p2/core"
+import {
+  addUsage,
+  type CostSource,
+  checkOptions,
+  InvalidArgumentError,
+  isRecord,
+  type NanoUsd,
+  type Usage,
+  usd,
+} from "@p2/core"
 import { RunFinishedError } from "../errors"
 import { leastCertain, type Receipt, type SettlementStatus } from "../receipt"
 
 /** Options of `client.run()` and of `run.child()`. */
 export interface RunLimit {
-  /** The most that all calls of the run may cost together, in dollars: `0.5`, `"0.50"` or `"$0.50"`. */
+  /** Maximum cost of all calls of the run together, in dollars: `0.5`, `"0.50"` or `"$0.50"`. */
   maxBudget: number | string
 }
 
-/** What a run cost, over all its calls, those of its forks and children included. */
+/** What a run cost, over all its calls, including those of its forks and children. */
 export interface RunReceipt {
   runId: string
   /** One receipt for each call that has ended, in the order in which they ended. */
@@ -41,6 +50,7 @@ export class RunScope {
 
   /** @throws InvalidArgumentError */
   constructor(limit: RunLimit, outer: RunScope | undefined) {
+    if (!isRecord(limit)) throw new InvalidArgumentError("options", 'an object such as { maxBudget: "0.50" }', limit)
     checkOptions(limit, LIMIT_NAMES)
     this.#maxBudgetNanoUsd = readBudget(limit.maxBudget)
     this.#outer = outer
@@ -70,7 +80,7 @@ export class RunScope {
     return this.#outer?.track(tracked) ?? tracked
   }
 
-  /** Rejects further calls, and waits for those that are running. */
+  /** Rejects further calls, and waits for running ones. */
   async finish(): Promise<void> {
     this.#isFinished = true
     await Promise.allSettled(this.#running)

@@ -130,12 +130,12 @@ export class Run<Answer = string, Tools extends ToolSet | undefined = undefined>
     return this.#create<Answer, Tools>(new RunScope(limit, this.#scope), {}, {})
   }
 
-  /** The sum of the calls that have ended, those of forks and children included. */
+  /** The sum of the calls that have ended, including those of forks and children. */
   receipt(): RunReceipt {
     return this.#scope.receipt()
   }
 
-  /** Rejects further calls, waits for those that are running, and returns the receipt of the run. */
+  /** Rejects further calls, waits for running ones, and returns the receipt of the run. */
   async finish(): Promise<RunReceipt> {
     await this.#scope.finish()
     return this.#scope.receipt()

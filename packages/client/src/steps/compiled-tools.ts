@@ -23,7 +23,7 @@ export interface CompiledTool {
   /** Undefined: it has no arguments. */
   parameters: CompiledAnswer<unknown> | undefined
   execute: AnyTool["execute"]
-  /** The most that a call costs; undefined: it is free. */
+  /** Maximum cost of a call; undefined: it is free. */
   maxCostNanoUsd: NanoUsd | undefined
   /** The actual cost of a call that succeeded. */
   costOf: (output: unknown, input: unknown) => NanoUsd
@@ -52,7 +52,7 @@ const ADVICE = {
   function: "Write `tools: { name: tool({ description, parameters, execute }) }`.",
 }
 
-/** The most tools that OpenAI accepts. https://platform.openai.com/docs/api-reference/chat/create */
+/** Maximum number of tools that OpenAI accepts. https://platform.openai.com/docs/api-reference/chat/create */
 const MAX_TOOLS = 128
 const DEFAULT_MAX_RESULT_LENGTH = 50_000
 const NO_ARGUMENTS = {
@@ -167,7 +167,7 @@ export interface ToolFields {
   tool_choice?: "none" | "required" | { type: "function"; function: { name: string } }
 }
 
-/** The tools that are offered in a step. In the mode `tool`, the answer is a call as well, so that a call is required. */
+/** The tools that are offered in a step. In the mode `tool`, the answer is a call as well, so a call is required. */
 export function toolFields(
   tools: CompiledTools,
   answer: CompiledAnswer<unknown> | undefined,
@@ -203,7 +203,7 @@ export type CheckedCall = Omit<CalledTool, "id"> & { id: string } & (
     | { status: "invalid"; error: InvalidAnswerError }
   )
 
-/** The most calls of one step. Further calls are ignored. */
+/** Maximum number of calls in one step. Further calls are ignored. */
 const MAX_CALLS = 128
 
 /** Validates the arguments of the calls of one step, and gives every call a unique id. Never rejects. */

@@ -28,8 +28,9 @@ interface ToolRun {
 }
 
 /**
- * Runs the calls of one step, all at once, and returns their outcomes in order. Calls without `execute` are not among them.
- * Before any tool runs, each that costs something takes its maximum from what remains of `maxBudget`. Never rejects.
+ * Runs the calls of one step concurrently, and returns their outcomes in order. Calls without `execute` are not among
+ * them. Before any tool runs, each that costs something takes its maximum from what remains of `maxBudget`. Never
+ * rejects.
  */
 export async function runTools(
   call: GenerateCall,
@@ -123,7 +124,7 @@ async function execute(
   }
 }
 
-/** A call of a tool that may run: its cost is reserved, or it is free. */
+/** A tool call that may run: its cost is reserved, or it is free. */
 interface ReservedTool {
   status: "reserved"
   /** Undefined: the tool is free. */
@@ -259,7 +260,7 @@ function messageOf(error: unknown): unknown {
   }
 }
 
-/** The issues of arguments that do not fit. */
+/** The issues of arguments that do not match the schema. */
 function invalidContent({ reason, issues }: (CheckedCall & { status: "invalid" })["error"]): string {
   if (reason === "json") return "Error: The arguments are not valid JSON. The tool was not run."
   const lines = issues.slice(0, MAX_ISSUES).map(({ path, message }) => `- ${path.join(".") || "the call"}: ${message}`)

@@ -36,8 +36,8 @@ export function withoutReasoning(message: Message): Message {
 }
 
 /**
- * The most tokens of `extra_content` (Gemini's signatures), which the count of a message leaves out: two for each byte of its
- * JSON, as for other fields.
+ * Maximum tokens of `extra_content` (Gemini's signatures), which the count of a message leaves out: two for each byte
+ * of its JSON, as for other fields.
  */
 export function extraContentBound(messages: readonly Message[]): number {
   let bytes = 0

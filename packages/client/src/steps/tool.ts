@@ -1,6 +1,6 @@
 import type { AnswerModel } from "@p2/core"
 
-/** What `execute` receives besides the arguments. */
+/** What `execute` receives in addition to the arguments. */
 export interface ToolContext {
   /** The id of the call, as the model sees it. */
   toolCallId: string
@@ -12,8 +12,8 @@ export interface ToolContext {
 }
 
 /**
- * The price of one call of a tool, in dollars: a fixed amount, or the actual amount under a maximum. `actual` returns what the
- * call cost, from its result and its arguments.
+ * The price of one tool call, in dollars: a fixed amount, or the actual amount under a maximum. `actual` returns what
+ * the call cost, from its result and its arguments.
  */
 export type ToolCost<Input = unknown, Output = unknown> =
   | number
@@ -76,7 +76,7 @@ export type ToolInput<T> = T extends Tool<infer Input, infer _Output> ? Input : 
 /** The result of a tool. */
 export type ToolOutput<T> = T extends Tool<infer _Input, infer Output> ? Awaited<Output> : never
 
-/** A call of one of the tools, with valid arguments. */
+/** A call to one of the tools, with valid arguments. */
 export type ToolCallOf<Tools extends ToolSet> = {
   [Name in keyof Tools & string]: { id: string; name: Name; input: ToolInput<Tools[Name]> }
 }[keyof Tools & string]

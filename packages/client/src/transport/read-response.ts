@@ -66,7 +66,7 @@ function jsonParser(completion: ChatCompletion, { race, idleMs, onContent }: Rea
   const pieces: Uint8Array[] = []
   return {
     push(bytes) {
-      // Servers send white space to keep a waiting connection alive; it is not content.
+      // Servers send white space to keep an idle connection alive; it is not content.
       if (pieces.length === 0 && bytes.every((byte) => byte <= 32)) return
       race.refreshIdle(idleMs)
       pieces.push(bytes)

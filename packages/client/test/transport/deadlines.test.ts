@@ -1,12 +1,12 @@
 import type { ServerResponse } from "node:http"
-import { eventText, type ImitationServer, startImitationServer, startSilentServer } from "@p2/local-provider"
+import { eventText, type MockServer, startMockServer, startSilentServer } from "@p2/local-provider"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { Deadlines } from "../../src/index"
 import { openClient } from "../open-client"
 
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 afterAll(() => server.close())
 

@@ -1,7 +1,7 @@
 import { inspect } from "node:util"
 import { gzipSync } from "node:zlib"
 import { MAX_RESPONSE_BYTES } from "@p2/guard/transport"
-import { DONE, type ImitationServer, startImitationServer } from "@p2/local-provider"
+import { DONE, type MockServer, startMockServer } from "@p2/local-provider"
 import { costOf } from "@p2/pricing"
 import { OpenAI } from "openai"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
@@ -9,9 +9,9 @@ import { fetchWithErrorLimit, type LLMClientOptions } from "../../src/index"
 import { MAX_ERROR_BYTES } from "../../src/transport/fetch-with-error-limit"
 import { openClient } from "../open-client"
 
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 afterAll(() => server.close())
 

@@ -1,12 +1,12 @@
-import { DONE, eventText, type ImitationServer, startImitationServer } from "@p2/local-provider"
+import { DONE, eventText, type MockServer, startMockServer } from "@p2/local-provider"
 import { costOf as priceUsage } from "@p2/pricing"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Receipt } from "../../src/index"
 import { openClient } from "../open-client"
 
-let server: ImitationServer
+let server: MockServer
 beforeAll(async () => {
-  server = await startImitationServer()
+  server = await startMockServer()
 })
 afterAll(() => server.close())
 
@@ -101,14 +101,17 @@ describe("a usage that contradicts itself", () => {
       { cache_creation_input_tokens: 50 },
       { inputTokens: 60, cacheWriteTokens: 50 },
     ],
-  ])("with %s takes the more expensive reading: the cache is beside the input", async (_name, more, parts) => {
-    const receipt = await answered(usageOf(10, 5, more))
-    expect(receipt).toMatchObject({
-      costSource: "table",
-      costNanoUsd: priceUsage("openai/gpt-4o-mini", { outputTokens: 5, ...parts }).nanoUsd,
-      usage: { assumptions: [expect.any(String)] },
-    })
-  })
+  ])(
+    "with %s takes the more expensive reading: the cache is counted in addition to the input",
+    async (_name, more, parts) => {
+      const receipt = await answered(usageOf(10, 5, more))
+      expect(receipt).toMatchObject({
+        costSource: "table",
+        costNanoUsd: priceUsage("openai/gpt-4o-mini", { outputTokens: 5, ...parts }).nanoUsd,
+        usage: { assumptions: [expect.any(String)] },
+      })
+    },
+  )
 
   test.each([{ dream_tokens: 5 }, { prompt_tokens_details: { cached_tokens: -1 } }, { total_tokens: "7" }])(
     "or that is not understood costs the upper bound, or more where more was reported: %j",

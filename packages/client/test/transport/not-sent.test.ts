@@ -1,4 +1,4 @@
-import { refusedURL, startImitationServer } from "@p2/local-provider"
+import { refusedURL, startMockServer } from "@p2/local-provider"
 import { OpenAI } from "openai"
 import { expect, test } from "vitest"
 import { openClient } from "../open-client"
@@ -30,7 +30,7 @@ test("an error of the SDK from before fetch is not sent, but not the same error 
 })
 
 test("a code of a connection that failed proves nothing for a transport that does not report its requests", async () => {
-  await using server = await startImitationServer()
+  await using server = await startMockServer()
   let sent = 0
   const unreported = async () => {
     sent++

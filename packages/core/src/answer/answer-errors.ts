@@ -1,6 +1,6 @@
 import { P2Error } from "../errors"
 
-/** One reason why an answer does not fit the schema. */
+/** One reason why an answer does not match the schema. */
 export interface AnswerIssue {
   /** Keys and indexes from the root of the answer, as in the parsed value. */
   readonly path: readonly (string | number)[]
@@ -33,9 +33,9 @@ export class UnsupportedSchemaError extends P2Error<"unsupported-schema"> {
 }
 
 /**
- * An answer that does not fit the schema: code `invalid-answer`. `reason` is `json` if the text is not JSON, `shape` if the
- * value does not fit, and `code` if a check or transform of the schema threw (see `cause`).
- * The message contains no part of the answer. `issues` may, in paths and in the messages of the schema's own checks.
+ * An answer that does not match the schema: code `invalid-answer`. `reason` is `json` if the text is not JSON, `shape`
+ * if the value does not match, and `code` if a check or transform of the schema threw (see `cause`). The message
+ * contains no part of the answer. `issues` may, in paths and in the messages of the schema's own checks.
  */
 export class InvalidAnswerError extends P2Error<"invalid-answer"> {
   declare readonly reason: "json" | "shape" | "code"

@@ -8,7 +8,7 @@ import { readAnswerSchema } from "./schema/read-answer-schema"
 
 /** A schema in the forms that providers accept, and parsers for their answers. */
 export interface CompiledAnswer<Answer> {
-  /** 1 to 64 letters, digits, `_`, `-`: the schema's `id` or `title`, else `answer`. */
+  /** 1 to 64 letters, digits, `_` and `-`: the schema's `id` or `title`, else `answer`. */
   readonly name: string
   /** Strict JSON Schema: an object at the root, every property required, none additional. */
   readonly jsonSchema: Readonly<JsonSchema>
@@ -32,7 +32,7 @@ export interface CompiledAnswer<Answer> {
   parsePartial(text: string): DeepPartial<Answer> | undefined
 }
 
-const compiled = new WeakMap<object, CompiledAnswer<unknown>>()
+const compiledAnswers = new WeakMap<object, CompiledAnswer<unknown>>()
 
 /**
  * Compiles a schema to strict JSON Schema, with parsers for the answers. Each schema object is compiled once. The function
@@ -52,10 +52,10 @@ const compiled = new WeakMap<object, CompiledAnswer<unknown>>()
  */
 export function compileAnswer<Answer>(schema: AnswerModel<Answer>): CompiledAnswer<Answer> {
   const answerSchema = asAnswerSchema(schema)
-  const cached = compiled.get(schema)
+  const cached = compiledAnswers.get(schema)
   if (cached !== undefined) return cached as CompiledAnswer<Answer>
   const answer = compile<Answer>(answerSchema)
-  compiled.set(schema, answer)
+  compiledAnswers.set(schema, answer)
   return answer
 }
 

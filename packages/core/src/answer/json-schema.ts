@@ -35,11 +35,11 @@ type ValueOfType<Type, Schema> = Type extends "string"
 type ObjectValue<Schema> = Schema extends { readonly properties: infer Properties }
   ? Flat<
       {
-        -readonly [Key in keyof Properties as Key extends Required<Schema> ? Key : never]: JsonSchemaValue<
+        -readonly [Key in keyof Properties as Key extends RequiredNames<Schema> ? Key : never]: JsonSchemaValue<
           Properties[Key]
         >
       } & {
-        -readonly [Key in keyof Properties as Key extends Required<Schema> ? never : Key]?: JsonSchemaValue<
+        -readonly [Key in keyof Properties as Key extends RequiredNames<Schema> ? never : Key]?: JsonSchemaValue<
           Properties[Key]
         >
       }
@@ -48,7 +48,7 @@ type ObjectValue<Schema> = Schema extends { readonly properties: infer Propertie
     ? Record<string, JsonSchemaValue<Value>>
     : Record<string, unknown>
 
-type Required<Schema> = Schema extends { readonly required: readonly (infer Name)[] } ? Name : never
+type RequiredNames<Schema> = Schema extends { readonly required: readonly (infer Name)[] } ? Name : never
 type Flat<Object> = { [Key in keyof Object]: Object[Key] }
 
 /**
@@ -72,6 +72,12 @@ export function jsonSchema<Answer>(schema: JsonSchema): AnswerModel<Answer>
 export function jsonSchema<Answer>(schema: JsonSchema, validator: StandardSchema<Answer>): AnswerModel<Answer>
 export function jsonSchema(schema: JsonSchema, validator?: StandardSchema): AnswerModel {
   if (!isRecord(schema)) throw new InvalidArgumentError("schema", "a JSON Schema that is an object", schema)
+  if ("~standard" in schema)
+    throw new InvalidArgumentError(
+      "schema",
+      "a JSON Schema (pass a schema of a library as it is: `answerModel: schema`)",
+      schema,
+    )
   if (validator !== undefined && typeof validator?.["~standard"]?.validate !== "function")
     throw new InvalidArgumentError("validator", "a Standard Schema", validator)
   const copy = frozenCopy(schema)

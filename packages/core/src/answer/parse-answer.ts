@@ -16,23 +16,23 @@ interface InvalidAnswer {
 }
 
 /** The result of the schema's library for a value. */
-export type Checked = { status: "valid"; answer: unknown } | { status: "invalid"; issues: readonly AnswerIssue[] }
+export type CheckResult = { status: "valid"; answer: unknown } | { status: "invalid"; issues: readonly AnswerIssue[] }
 
 /** The parts of a compiled schema that the parsers need. */
 export interface AnswerForm {
   /** Throws if the schema's own code throws or is asynchronous. */
-  check: (value: unknown) => Checked
-  checkAsync: (value: unknown) => Promise<Checked>
+  check: (value: unknown) => CheckResult
+  checkAsync: (value: unknown) => Promise<CheckResult>
   node: AnswerNode
   /** Whether the value is wrapped in `{ answer: … }`, because it is not an object. */
   isWrapped: boolean
-  /** Set if some value is parsed by more than one schema of Zod, so that Zod's work must be bounded. */
+  /** Set if some value is parsed by more than one Zod schema, so that Zod's work must be bounded. */
   alternatives: ZodSchema | undefined
   /** The JSON Schema that was sent. An error may show the keys in it. */
   jsonSchema: string
 }
 
-type Decoded = { status: "decoded"; value: unknown } | { status: "invalid"; result: InvalidAnswer }
+type DecodeResult = { status: "decoded"; value: unknown } | { status: "invalid"; result: InvalidAnswer }
 
 /** Parses and validates the JSON text of an answer. */
 export function parseAnswer<Answer>(text: string, form: AnswerForm): AnswerResult<Answer> {
@@ -68,7 +68,7 @@ export function parsePartialAnswer(text: string, form: AnswerForm): unknown {
 }
 
 /** Converts the JSON text to the value that the schema accepts, or returns the reason why it cannot. */
-function decodeText(text: string, form: AnswerForm): Decoded {
+function decodeText(text: string, form: AnswerForm): DecodeResult {
   if (isTooDeep(text)) return tooDeep(form)
   const json = parseJson(text)
   if (json === undefined) {
@@ -85,7 +85,7 @@ function decodeText(text: string, form: AnswerForm): Decoded {
   }
 }
 
-function tooDeep(form: AnswerForm): Decoded {
+function tooDeep(form: AnswerForm): DecodeResult {
   const issues = rootIssue("too_deep", "Expected fewer levels of nesting.")
   return { status: "invalid", result: invalid(form, "shape", issues) }
 }
@@ -98,7 +98,7 @@ function isWrapper(value: unknown): value is { answer: unknown } {
   return Object.keys(Object(value)).join() === "answer"
 }
 
-function resultOf<Answer>(checked: Checked, form: AnswerForm): AnswerResult<Answer> {
+function resultOf<Answer>(checked: CheckResult, form: AnswerForm): AnswerResult<Answer> {
   if (checked.status === "valid") return { ok: true, answer: checked.answer as Answer }
   return invalid(form, "shape", checked.issues)
 }

@@ -56,10 +56,10 @@ export class JsonScan {
     return this.#takes("[") ? this.#items("]", () => this.value()) : this.#scalar()
   }
 
-  /** Skips white space and then `sign`; returns whether `sign` was there. */
-  #takes(sign: string): boolean {
+  /** Skips white space and then `char`; returns whether `char` was there. */
+  #takes(char: string): boolean {
     while (this.at < this.#text.length && " \t\n\r".includes(this.#text.charAt(this.at))) this.at++
-    if (this.#text[this.at] !== sign) return false
+    if (this.#text[this.at] !== char) return false
     this.at++
     return true
   }

@@ -62,7 +62,7 @@ const ENDS = "<\\|(?:end|return|call)\\|>(?:<\\|start\\|>(?!user)\\w{0,20})?|<\\
 /** Harmony without its special tokens, as some servers return it: `analysis…assistantfinal…`. */
 const BARE_HARMONY = /^\s{0,99}(?:(?:assistant)?(?:analysis|commentary)|assistantfinal)/
 const BARE_FINAL = "assistantfinal"
-/** A word of prose has no capital inside. */
+/** A word of prose has no capital letter inside. */
 const BARE_ANALYSIS = /^\s{0,99}(?:assistant)?analysis[A-Z]/
 
 const KINDS = ["reasoning", "answer", "notes", "notesEnd", "user", "end"] as const
@@ -97,7 +97,9 @@ export function nextMark(text: string, from: number): AnswerMark | undefined {
   return { kind, start: found.index, end: found.index + found[0].length }
 }
 
-/** Whether the text begins with reasoning of harmony without its special tokens, and not with a word such as `analysis`. */
+/**
+ * Whether the text begins with harmony reasoning without its special tokens, and not with a word such as `analysis`.
+ */
 export function startsInBareHarmony(text: string): boolean {
   return BARE_ANALYSIS.test(text) || (BARE_HARMONY.test(text) && text.includes(BARE_FINAL))
 }

@@ -13,7 +13,7 @@ const RESERVED = /^(true|false|null|yes|no|on|off|y|n)$/i
  * Writes plain data as readable YAML 1.2. Reads values as `JSON.stringify` does (calls `toJSON`, omits undefined fields). Maps
  * become objects, sets become arrays, and bigints become digits.
  *
- * @throws InvalidArgumentError for cycles, more than 100 levels, or more than 10,000,000 characters
+ * @throws InvalidArgumentError for a promise, for cycles, more than 100 levels, or more than 10,000,000 characters
  *
  * @example
  * toYaml({ name: "Dickens", books: ["Hard Times"] }) // "name: Dickens\nbooks:\n  - Hard Times"
@@ -28,6 +28,7 @@ function plain(data: unknown): unknown {
   const value: unknown = typeof source?.toJSON === "function" ? source.toJSON("") : source
   if (typeof value === "number") return Number.isFinite(value) ? value : null
   if (isOmitted(value)) return null
+  if (value instanceof Promise) throw new InvalidArgumentError("data", "plain data", value)
   if (value instanceof Map) return Object.fromEntries([...value].map(([key, item]) => [String(key), item]))
   return value instanceof Set ? [...value] : value
 }

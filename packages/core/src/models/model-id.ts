@@ -39,7 +39,10 @@ const PROVIDER_ALIASES: ReadonlyMap<string, string> = /* @__PURE__ */ new Map([
   ["cohere_chat", "cohere"],
 ])
 
-/** The ids of Bedrock have their vendor before a dot, and may have a region before it: `us.anthropic.claude-sonnet-4-20250514-v1:0`. */
+/**
+ * Bedrock's ids have the vendor before a dot, and may have a region before it:
+ * `us.anthropic.claude-sonnet-4-20250514-v1:0`.
+ */
 const BEDROCK =
   /^(?:[a-z-]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen|writer)\.[\w.-]+(?::\d+)?$/
 
@@ -101,7 +104,7 @@ function splitModelId(id: string): Parts {
 function keysOf({ id, provider, name, fineTunedFrom }: Parts): string[] {
   if (fineTunedFrom !== undefined) return withUndated(`${provider ?? "openai"}/ft:${fineTunedFrom}`)
   if (provider === undefined && BEDROCK.test(name)) return [id, `amazon-bedrock/${id}`]
-  // The name of a resource in the API of Fireworks.
+  // The name of a resource in Fireworks' API.
   if (provider === "accounts") return [id, `fireworks/${id}`]
   const canonical = (provider && PROVIDER_ALIASES.get(provider)) ?? provider
   if (name.startsWith("models/") && (canonical ?? "google") === "google") return withUndated(`google/${name.slice(7)}`)

@@ -11,7 +11,7 @@ export function nearestIds(id: string, known: Iterable<string>, count = 3): stri
     const limit = nearest.length < count ? half : Math.min(half, nearest.at(-1)!.distance)
     const form = candidate.toLowerCase()
     const isContinued = wanted.startsWith(`${form}-`) || form.startsWith(`${wanted}-`)
-    // The fewest continued characters first.
+    // The fewest additional characters first.
     const distance = isContinued ? 1 + Math.abs(form.length - wanted.length) / 1000 : editDistance(wanted, form, limit)
     if (distance > limit) continue
     nearest.push({ distance, id: candidate })

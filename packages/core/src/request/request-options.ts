@@ -45,16 +45,19 @@ export interface RequestOptions<Answer = string> {
    * `maxTokens` is not set, and fails otherwise. A structured answer that ended there is always an error. @defaultValue "return"
    */
   onTruncated?: Optional<"return" | "error">
-  /** How much a reasoning model thinks. Hidden reasoning counts towards `maxTokens`. @defaultValue the provider's */
+  /** How much a reasoning model thinks. Hidden reasoning counts toward `maxTokens`. @defaultValue the provider's */
   reasoningEffort?: Optional<ReasoningEffort>
-  /** How long answers are, for models that have the setting. @defaultValue the provider's */
+  /** Length of answers, for models that have this setting. @defaultValue the provider's */
   verbosity?: Optional<"low" | "medium" | "high">
   /**
    * Fields of the HTTP body that have no option here, as the provider spells them, such as `{ top_k: 40 }`. A field whose cost
    * is not understood is rejected, unless `extraCost` states it. @defaultValue {}
    */
   extraBody?: Optional<Readonly<Record<string, unknown>>>
-  /** The most dollars that `extraBody` can add to the cost of one attempt. It is reserved, and charged unless the provider reports the cost. @defaultValue "0" */
+  /**
+   * Maximum dollars that `extraBody` can add to the cost of one attempt. It is reserved, and charged unless the
+   * provider reports the cost. @defaultValue "0"
+   */
   extraCost?: number | string | undefined
   /** Headers of the HTTP call, such as `{ "X-Title": "My app" }`. @defaultValue {} */
   extraHeaders?: Optional<Readonly<Record<string, string>>>

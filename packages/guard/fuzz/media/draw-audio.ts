@@ -1,10 +1,10 @@
 import type { Draw } from "../draw"
 import type { FuzzedProtocol } from "../fuzz-ledger"
 
-/** Speech that is billed by the character, and by the token. */
+/** Speech that is billed per character, and per token. */
 export const speech: FuzzedProtocol = {
   name: "openai-speech",
-  // The most that the imitation generates.
+  // The most that the local provider generates.
   options: { maxSpeechTokens: 5_000 },
   draw: (draw, provider) => ({
     url: "https://api.openai.com/v1/audio/speech",
@@ -27,7 +27,7 @@ export const speech: FuzzedProtocol = {
 
 const MAX_SECONDS = 900
 
-/** Transcriptions and translations of WAV in several formats, and of files whose length is in their name. */
+/** Transcriptions and translations of WAV in several formats, and of files whose names contain their length. */
 export const transcriptions: FuzzedProtocol = {
   name: "openai-transcriptions",
   options: { maxAudioSeconds: MAX_SECONDS },

@@ -129,6 +129,6 @@ function withoutUndefined(body: Record<string, unknown>): Record<string, unknown
 /** Anthropic's Messages API. */
 export const anthropicMessages = nativeProtocol("anthropic-messages", call, {
   host: "https://api.anthropic.com",
-  imitation: ({ anthropicBaseURL }) => anthropicBaseURL,
+  localBaseURL: ({ anthropicBaseURL }) => anthropicBaseURL,
   headers: { "x-api-key": "local", "anthropic-version": "2023-06-01" },
 })

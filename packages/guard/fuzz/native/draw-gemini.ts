@@ -92,6 +92,6 @@ function withoutUndefined(body: Record<string, unknown>): Record<string, unknown
 /** Gemini's content and embeddings. */
 export const gemini = nativeProtocol("gemini", call, {
   host: "https://generativelanguage.googleapis.com",
-  imitation: ({ geminiBaseURL }) => geminiBaseURL,
+  localBaseURL: ({ geminiBaseURL }) => geminiBaseURL,
   headers: { "x-goog-api-key": "local" },
 })

@@ -16,7 +16,7 @@ const HOSTILE = [
   "ب",
 ]
 
-/** Text of words, hostile characters, repetitions and code. */
+/** Text made of words, hostile characters, repetitions and code. */
 export const text: fc.Arbitrary<string> = fc.oneof(
   fc.lorem({ maxCount: 40 }),
   fc.string({ unit: "binary", maxLength: 60 }),

@@ -14,14 +14,14 @@ export interface NativeCall {
 export function nativeProtocol(
   name: string,
   calls: fc.Arbitrary<NativeCall>,
-  options: { host: string; imitation: (provider: LocalProvider) => string; headers: Record<string, string> },
+  options: { host: string; localBaseURL: (provider: LocalProvider) => string; headers: Record<string, string> },
 ): FuzzedProtocol {
-  const { host, imitation, headers } = options
+  const { host, localBaseURL, headers } = options
   return {
     name,
     draw(draw, provider) {
       const { path, body, fault } = fc.sample(calls, { seed: draw.between(0, 0x7fff_ffff), numRuns: 1 })[0]!
-      return { url: host + path, sentTo: imitation(provider) + path, headers, body, fault }
+      return { url: host + path, sentTo: localBaseURL(provider) + path, headers, body, fault }
     },
   }
 }
@@ -40,7 +40,7 @@ export const fault: fc.Arbitrary<Fault> = fc
   })
   .map(({ empty, usage, cut, status, ...usual }) => ({ ...usual, ...empty, ...usage, ...cut, ...status }))
 
-/** One of the faults in a tenth of the calls. */
+/** One of the faults, in a tenth of the calls. */
 function rarely(...faults: Fault[]): fc.Arbitrary<Fault> {
   return fc.oneof({ weight: 9, arbitrary: fc.constant({}) }, fc.constantFrom(...faults))
 }

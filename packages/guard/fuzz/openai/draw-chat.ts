@@ -5,7 +5,7 @@ import type { DrawnCall, FuzzedProtocol } from "../fuzz-ledger"
 /** Chat completions at OpenAI: choices, tools, formats, images, predictions, tiers, cached and reasoning tokens. */
 export const chatAtOpenAI: FuzzedProtocol = { name: "openai-chat", draw: drawOpenAI }
 
-/** Chat completions at OpenRouter: searches, highest prices, the cost that it reports. */
+/** Chat completions at OpenRouter: searches, maximum prices, the cost that it reports. */
 export const chatAtOpenRouter: FuzzedProtocol = { name: "openrouter-chat", draw: drawOpenRouter }
 
 const MODELS = ["gpt-4o-mini", "gpt-4o", "gpt-4.1", "gpt-5", "gpt-5-mini", "o4-mini"]

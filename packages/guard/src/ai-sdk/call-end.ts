@@ -3,7 +3,7 @@ import type { AttemptEnd } from "../fetch/settle-call"
 import type { Meter, MeterReading } from "../protocols/meter"
 import { isSdkError } from "./specification"
 
-/** How a call of a model ended, without its start time. */
+/** How a model call ended, without its start time. */
 export type CallEnd = Omit<AttemptEnd, "startedAt">
 
 /** The end of a call whose model returned a result. A provider without HTTP has no status; a result stands for 200. */
@@ -44,7 +44,7 @@ export function whoEnded(signal: AbortSignal | undefined): "caller" | "deadline"
   return (signal.reason as Error | undefined)?.name === "TimeoutError" ? "deadline" : "caller"
 }
 
-/** The status in an error of the AI SDK or of AWS. */
+/** The status in an error from the AI SDK or AWS. */
 function statusOf(error: unknown): number | undefined {
   if (!isRecord(error)) return undefined
   const isSdk = isSdkError(error, "AI_APICallError") || isSdkError(error, "AI_GatewayError")

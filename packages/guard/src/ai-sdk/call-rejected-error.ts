@@ -3,7 +3,7 @@ import type { Rejection, RejectionReason } from "../protocols/protocol"
 
 /** The cost of a call is not understood or has no upper bound: code `call-rejected`. Nothing was sent. */
 export class CallRejectedError extends P2Error<"call-rejected"> {
-  /** The id of the model, as the provider of the AI SDK names it. */
+  /** The id of the model, as the AI SDK provider names it. */
   declare readonly model: string
   declare readonly reason: RejectionReason
 

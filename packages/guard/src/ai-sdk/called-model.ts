@@ -5,7 +5,7 @@ import { providerNamed } from "../protocols/variants/known-providers"
 import type { ModelGuard } from "./middleware-options"
 import type { SpecifiedModel } from "./specification"
 
-/** The AI SDK's names of providers that have another one in the price table. The first pattern that matches decides. */
+/** The AI SDK's provider names that differ from those in the price table. The first pattern that matches decides. */
 const PROVIDERS: readonly (readonly [pattern: RegExp, name: string])[] = [
   [/^azure/, "azure"],
   [/^(google\.)?vertex|^google-vertex/, "google-vertex"],
@@ -20,7 +20,7 @@ export function providerOf({ provider }: SpecifiedModel): string {
   return PROVIDERS.find(([pattern]) => pattern.test(provider))?.[1] ?? provider.split(".")[0]!
 }
 
-/** Finds the model of the AI SDK, with its price. */
+/** Finds an AI SDK model, with its price. */
 export function calledModel(model: SpecifiedModel, guard: ModelGuard): CalledModel | Rejection {
   const { modelId } = model
   const { prices, region, models } = guard

@@ -16,11 +16,11 @@ export interface DescribedModelCall extends CallTerms {
   status: "described"
   /** The limit to send for a planned limit of the answer and its thinking. Undefined: the limit of the call. */
   limitToSend(planned: number | undefined): number | undefined
-  /** The call states no service tier, so that this one has to be sent. */
+  /** The call states no service tier, so this one has to be sent. */
   tierToSend: string | undefined
 }
 
-/** Describes what a call of a language model can cost. */
+/** Describes what a language model call can cost. */
 export function describeLanguage(
   model: SpecifiedModel,
   call: LanguageCall,
@@ -77,7 +77,7 @@ function checkLimit({ maxOutputTokens }: LanguageCall): Rejection | undefined {
 /** Headers that change what a call costs. */
 const COSTLY_HEADERS = ["x-vertex-ai-llm-shared-request-type", "x-vertex-ai-llm-request-type"]
 
-/** A beta of Anthropic can change prices, and a header of Vertex AI selects the tier. */
+/** An Anthropic beta can change prices, and a Vertex AI header selects the tier. */
 export function checkHeaders(given: LanguageCall["headers"]): Rejection | undefined {
   const headers = new Headers(definedHeaders(given))
   const costly = COSTLY_HEADERS.find((name) => headers.has(name))

@@ -15,7 +15,7 @@ import type { EmbeddingCall, ImageCall, SpecifiedModel } from "./specification"
 /** Tokens that mark the start and end of a text, and a sentence that some providers put before it. */
 const TOKENS_PER_VALUE = 4 + 32
 
-/** Describes what a call of an embedding model can cost. */
+/** Describes what an embedding model call can cost. */
 export function describeEmbedding(
   model: SpecifiedModel,
   call: EmbeddingCall,
@@ -62,7 +62,7 @@ export function describeEmbedding(
   }
 }
 
-/** Describes what a call of an image model can cost: by the image, or by the tokens of its images. */
+/** Describes what an image model call can cost: per image, or by the tokens of its images. */
 export function describeImage(
   model: SpecifiedModel,
   call: ImageCall,

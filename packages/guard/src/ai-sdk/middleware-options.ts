@@ -1,5 +1,5 @@
 import { checkOptions, InvalidArgumentError } from "@p2/core"
-import { type Guard, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
+import { checkUnwrapped, type Guard, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
 
 /** Options of {@link budgetMiddleware}. */
 export interface BudgetMiddlewareOptions
@@ -29,7 +29,10 @@ export interface BudgetMiddlewareOptions
   region?: string | undefined
   /** Options of the provider that do not change the cost of a call, such as `["ollama.keepAlive"]`. @defaultValue none: an unknown option is rejected */
   freeProviderOptions?: readonly string[] | undefined
-  /** The most output tokens of one image, for image models that are billed by the token. @defaultValue none: such a call is rejected */
+  /**
+   * Maximum output tokens of one image, for image models that are billed per token. @defaultValue none: such a call is
+   * rejected
+   */
   maxImageTokens?: number | undefined
   /** Ends a stream that nobody reads for this long, in milliseconds. @defaultValue 120,000 */
   streamIdleMs?: number | undefined
@@ -58,6 +61,7 @@ const ADVICE = {
 
 /** @throws InvalidArgumentError */
 export function readMiddlewareOptions(options: BudgetMiddlewareOptions): ModelGuard {
+  checkUnwrapped(options)
   checkOptions(options, NAMES, "options", ADVICE)
   const { models = {}, region, freeProviderOptions = [], maxImageTokens, streamIdleMs, ...guardOptions } = options
   if (!isStringRecord(models)) throw new InvalidArgumentError("models", "an object of model ids", models)

@@ -29,8 +29,8 @@ export interface BudgetMiddleware {
 }
 
 /**
- * Middleware of the AI SDK that reserves the most that a call of a model can cost, in every limit of the budget, before the
- * model is called, and settles the actual cost afterwards. A denial is thrown as the `BudgetExceededError` itself.
+ * AI SDK middleware that reserves the most that a model call can cost, in every limit of the budget, before the model
+ * is called, and settles the actual cost afterwards. A denial is thrown as the `BudgetExceededError` itself.
  *
  * It is for providers that cannot be given a `fetch`. Where one can, `guardFetch` is stronger: it also sees the retries
  * inside a provider, and its bounds are tighter. Place the middleware last, directly around the model.
@@ -73,7 +73,10 @@ export function budgetMiddleware(options: BudgetMiddlewareOptions): BudgetMiddle
   }
 }
 
-/** Image models that answer at once. Others start a job and poll it, and the error of a poll says nothing about the job. */
+/**
+ * Image models that answer directly. Others start a job and poll it, and the error of a poll says nothing about the
+ * job.
+ */
 const ONE_REQUEST = /^(openai|azure|google|xai)\b/
 
 function isImageCall(params: LanguageCall | ImageCall): params is ImageCall {

@@ -1,6 +1,6 @@
 import type { Subject } from "@p2/budget"
 import { chargeOf, reservedCost } from "../fetch/plan-call"
-import { type Reserved, reserveCall } from "../fetch/reserve-call"
+import { type ReservedBound, reserveCall } from "../fetch/reserve-call"
 import { takeSubject } from "../fetch/scope/call-subject"
 import { reportAttempt, settleCall } from "../fetch/settle-call"
 import type { Meter } from "../protocols/meter"
@@ -15,7 +15,7 @@ import { LanguageMeter } from "./usage/model-meter"
 import type { UsageContext } from "./usage/usage-readings"
 import { watchStream } from "./watched-stream"
 
-/** One call of a model: how to describe it, send it with changed options, and read its result. */
+/** One model call: how to describe it, send it with changed options, and read its result. */
 export interface ModelCall<Params extends SpecifiedCall, Result> {
   model: SpecifiedModel
   params: Params
@@ -28,7 +28,7 @@ export interface ModelCall<Params extends SpecifiedCall, Result> {
 /** A call whose upper bound is reserved. */
 interface ReservedModelCall<Params> {
   described: DescribedModelCall
-  reserved: Reserved
+  reserved: ReservedBound
   /** The options to send. */
   params: Params
   signal: AbortSignal | undefined

@@ -1,4 +1,4 @@
-/** A model of the AI SDK: of the specification v3 (AI SDK 6) or v4 (AI SDK 7). */
+/** An AI SDK model: specification v3 (AI SDK 6) or v4 (AI SDK 7). */
 export interface SpecifiedModel {
   readonly provider: string
   readonly modelId: string
@@ -6,7 +6,7 @@ export interface SpecifiedModel {
 
 /**
  * What the middleware reads of the options of a call: of `doGenerate` and `doStream` of a language or image model, or of
- * `doEmbed`. Other fields are of type `unknown`, because providers of other companies write and read them.
+ * `doEmbed`. Other fields are of type `unknown`, because third-party providers write and read them.
  */
 export interface SpecifiedCall {
   abortSignal?: AbortSignal | undefined
@@ -14,7 +14,7 @@ export interface SpecifiedCall {
   providerOptions?: unknown
 }
 
-/** The options of a call of a language model. */
+/** The options of a language model call. */
 export interface LanguageCall extends SpecifiedCall {
   prompt?: unknown
   maxOutputTokens?: number | undefined
@@ -24,12 +24,12 @@ export interface LanguageCall extends SpecifiedCall {
   reasoning?: unknown
 }
 
-/** The options of a call of an embedding model. */
+/** The options of an embedding model call. */
 export interface EmbeddingCall extends SpecifiedCall {
   values?: unknown
 }
 
-/** The options of a call of an image model. */
+/** The options of an image model call. */
 export interface ImageCall extends SpecifiedCall {
   prompt?: unknown
   n?: unknown

@@ -22,8 +22,8 @@ export interface ChargeOptions {
 export type SendProof = "not-sent" | "maybe-sent"
 
 /**
- * What an attempt shows about its provider. `answered`: a complete answer. `failed`: a server error, a broken answer or
- * a deadline. `unknown`: not sent, rejected without being billed, or ended by the caller.
+ * What an attempt shows about its provider. `answered`: a complete answer with usage or output. `failed`: a server error, a
+ * broken or empty answer, or a deadline. `unknown`: not sent, rejected without being billed, or ended by the caller.
  */
 export type ProviderHealth = "answered" | "failed" | "unknown"
 

@@ -25,7 +25,7 @@ export function decideCharge(evidence: AttemptEvidence, reserved: ReservedCost, 
   // A response refutes the proof.
   if (sent === "not-sent" && httpStatus === undefined && reading === undefined) return { status: "released" }
   const end = endOf(evidence, options)
-  const health = healthOf(end)
+  const health = healthOf(end, evidence, reserved)
   const serviceTier = reading?.serviceTier
   const reported = reading?.usage && reserved.costOf(reading.usage, serviceTier, reading.model)
   if (reported !== undefined) return { status: "charged", ...reported, inDoubt: false, health }
@@ -56,8 +56,11 @@ function isUnbilled(evidence: AttemptEvidence, status: number, { unbilledStatuse
   return ruleForStatus(provider, status, reading?.error ?? {}, hasHostedTools)?.billing === "none"
 }
 
+/** An error without a code and a status may be an answer that was damaged on its way, so it proves nothing. */
 function isUnbilledInside(evidence: AttemptEvidence): boolean {
-  return !hasOutput(evidence) && ruleInsideAnswer(evidence.provider, evidence.hasHostedTools)?.billing === "none"
+  const { provider, reading, hasHostedTools } = evidence
+  if (hasOutput(evidence) || (reading?.error?.code ?? reading?.error?.status) === undefined) return false
+  return ruleInsideAnswer(provider, hasHostedTools)?.billing === "none"
 }
 
 function hasOutput({ reading }: AttemptEvidence): boolean {
@@ -65,13 +68,18 @@ function hasOutput({ reading }: AttemptEvidence): boolean {
   return reading.usage !== undefined || reading.usageLowerBound !== undefined || reading.receivedOutputTokens > 0
 }
 
-/** What the end of an attempt indicates about the provider. A caller's abort and an unbilled rejection do not indicate an outage. */
-function healthOf(end: EndKind): ProviderHealth {
-  if (end === "answered") return "answered"
+/**
+ * What the end of an attempt indicates about the provider. A caller's abort and an unbilled rejection do not indicate an outage. A
+ * complete answer with neither usage nor output does, unless the call is not billed for output.
+ */
+function healthOf(end: EndKind, evidence: AttemptEvidence, { boundOf }: ReservedCost): ProviderHealth {
+  if (end === "answered") return hasOutput(evidence) || boundOf(1) === boundOf(0) ? "answered" : "failed"
   return end === "failed" || end === "timed-out" ? "failed" : "unknown"
 }
 
-/** A complete answer without usage has no option: the reservation is charged. No provider documents another default. */
+/**
+ * A complete answer without usage has no option: the reservation is charged. No provider documents a different default.
+ */
 function choiceOf(end: EndKind, { serverError = "bound", abort = "bound" }: ChargeOptions): DoubtfulCharge {
   if (end === "failed") return serverError
   return end === "aborted" || end === "timed-out" ? abort : "bound"

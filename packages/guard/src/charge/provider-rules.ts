@@ -86,7 +86,7 @@ export const BILLING_RULES: readonly BillingRule[] = [
     insideAnswers: true,
     withoutHostedTools: true,
     ownErrors: true,
-    rule: "A response without output tokens that ends in an error is not charged, except for searches and parsed files. An error of a proxy before OpenRouter proves nothing.",
+    rule: "A response without output tokens that ends in an error is not charged, except for searches and parsed files. An error of a proxy before OpenRouter proves nothing, nor does an answer that was damaged on its way.",
     source: "https://openrouter.ai/docs/features/zero-completion-insurance",
     asOf: "2026-11-30",
   },

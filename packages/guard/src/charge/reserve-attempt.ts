@@ -4,7 +4,7 @@ import type {
   BudgetStore,
   Reservation,
   ReserveOptions,
-  RoomWait,
+  ReserveWait,
   SettleResult,
   UsageEntry,
 } from "@p2/budget"
@@ -23,7 +23,7 @@ export interface AttemptReserveOptions extends ReserveOptions {
 /**
  * The outcome of {@link reserveAttempt}. Only `reserved` leaves a reservation. `wait` is absent if it did not wait.
  */
-export type AttemptReserveResult = { wait?: RoomWait | undefined } & (
+export type AttemptReserveResult = { wait?: ReserveWait | undefined } & (
   | { status: "reserved"; attempt: ReservedAttempt }
   /** The budget denied it. */
   | { status: "denied"; error: BudgetExceededError }

@@ -13,15 +13,16 @@ import type { ReadCall } from "./read-call"
 import { meterWhole, readWhole, responseOf } from "./read-response"
 import type { ReservedCall } from "./reserve-call"
 import { countsOf, reportAttempt } from "./settle-call"
-import { settleResumed, started } from "./settle-resumed"
+import { settleResumed, startedReservations } from "./settle-resumed"
 
 /** How long a background response stays reserved without a poll that settles it. Then its upper bound is charged. */
 const BACKGROUND_LEASE_MS = 24 * 3_600_000
 
 /**
- * Reserves the bound of a background response under the key that its response id gives, so that a poll in any process
- * can settle it, and releases the reservation of the call that started it. If the budget does not cover both at once,
- * that one is kept: then only a poll in this process can settle it, and its lease ends as usual.
+ * Reserves the bound of a background response under a key derived from its response id, so that a poll in any process
+ * can settle it, and releases the reservation of the call that started it. If the budget does not cover both at the
+ * same time, the original reservation is kept: then only a poll in this process can settle it, and its lease ends as
+ * usual.
  *
  * @returns `repeated`: another call has this response id. Nothing changed: the reservation of this call is to be settled.
  */
@@ -32,10 +33,10 @@ export async function continueInBackground(
 ): Promise<{ status: "continued" | "repeated" }> {
   const { attempt, described, plan } = call
   const first = attempt.reservation
-  if (started.has(idempotencyKey)) return { status: "repeated" }
+  if (startedReservations.has(idempotencyKey)) return { status: "repeated" }
   const second = await reserveResponse(call, { idempotencyKey, leaseMs })
   if (second === "repeated") return { status: "repeated" }
-  started.set(idempotencyKey, second ?? first)
+  startedReservations.set(idempotencyKey, second ?? first)
   reportAttempt(guard, described, {
     status: "continued",
     reservedNanoUsd: plan.bound.nanoUsd,
@@ -71,7 +72,7 @@ async function reserveResponse(
   }
 }
 
-/** A poll, and its caller. */
+/** A poll and its caller. */
 export interface BackgroundPoll {
   read: Extract<ReadCall, { status: "read" }>
   headers: Headers

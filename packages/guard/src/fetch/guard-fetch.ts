@@ -16,8 +16,8 @@ import { reportAttempt } from "./settle-call"
 import { circuitResponse, denialResponse, failureResponse, rejectionResponse } from "./synthetic-response"
 
 /**
- * A `fetch` for the SDK of a provider. Before a call is sent, it reserves the most that the call can cost, in every limit of
- * the budget; afterwards it settles the actual cost. Each HTTP attempt of the SDK is reserved and settled by itself.
+ * A `fetch` for a provider's SDK. Before a call is sent, it reserves the most that the call can cost, in every limit of
+ * the budget; afterwards it settles the actual cost. Each HTTP attempt of the SDK is reserved and settled separately.
  *
  * A call that the budget denies is not sent: the response has status 402 in the provider's error shape, which no SDK
  * retries, and `budgetErrorFrom` finds the `BudgetExceededError` in the SDK's error. A call whose cost has no upper bound gets
@@ -42,8 +42,8 @@ export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<ty
     return rejectionResponse(read.call, { reason: "invalid-body", message: read.message }, guard)
   const { signal, call } = read
   if (signal?.aborted) throw signal.reason
-  const prepared = await prepare(guard, read).catch((error: unknown): Prepared => {
-    // As fetch does. Nothing stays reserved.
+  const prepared = await prepare(guard, read).catch((error: unknown): PreparedCall => {
+    // Rejects as fetch does. Nothing stays reserved.
     if (signal?.aborted) throw signal.reason
     if (P2Error.isInstance(error)) return { status: "not-sent", response: failureResponse(call, error, guard) }
     throw error
@@ -67,7 +67,7 @@ export async function guardedFetch(guard: Guard, ...[input, init]: Parameters<ty
 }
 
 /** What to do with a call. */
-type Prepared =
+type PreparedCall =
   | { status: "not-sent"; response: Response }
   /** `passed`: the options send it without a limit. */
   | { status: "free" | "passed" | "batch-upload"; headers: Headers }
@@ -75,7 +75,7 @@ type Prepared =
   | { status: "batch-poll"; poll: PolledBatch }
   | { status: "reserved"; call: ReservedCall }
 
-async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>): Promise<Prepared> {
+async function prepare(guard: Guard, read: Extract<ReadCall, { status: "read" }>): Promise<PreparedCall> {
   const { subject, headers } = takeSubject(read.call.headers)
   const call: ProviderCall = { ...read.call, headers }
   const described = describeCall(call, guard)
@@ -110,7 +110,7 @@ const GUARDED_TWICE = {
     "This call is counted already, by another guarded fetch, a client of @p2/client or budgetMiddleware around this one. Guard each call once.",
 }
 
-async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
+async function reserve(guard: Guard, call: DescribedCall): Promise<PreparedCall> {
   const { subject, read, headers } = call
   const rejection = guard.rejectModels?.(call.described.models ?? [call.described.model])
   if (rejection !== undefined) return { status: "not-sent", response: rejection }
@@ -136,7 +136,7 @@ async function reserve(guard: Guard, call: DescribedCall): Promise<Prepared> {
   }
 }
 
-/** The SDKs of OpenAI and Anthropic count their retries in a header. */
+/** OpenAI's and Anthropic's SDKs send their retry count in a header. */
 function attemptOf(headers: Headers): number {
   const retries = Number(headers.get("x-stainless-retry-count") ?? 0)
   return Number.isSafeInteger(retries) && retries >= 0 ? retries + 1 : 1

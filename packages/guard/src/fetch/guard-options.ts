@@ -8,6 +8,7 @@ import type { InputBoundMode, InputBounds } from "../input-bound/input-bounds"
 import type { Rejection } from "../protocols/protocol"
 import type { FileBound } from "../protocols/variants/batch-price"
 import { sendCounted } from "../transport/counted-call"
+import { checkProvider } from "./check-provider"
 import { SUBJECT_NAMES } from "./scope/scope"
 
 /** Options of `guardFetch`. */
@@ -29,7 +30,7 @@ export interface GuardOptions {
    */
   inputBound?: InputBoundMode | undefined
   /**
-   * Waits until the call fits the limits instead of denying at once. A slow start of the circuit breaker can wait
+   * Waits until the call fits the limits instead of denying immediately. A slow start of the circuit breaker can wait
    * without it too: see docs/charges.md. @defaultValue no wait
    */
   wait?: Pick<WaitOptions, "timeoutMs"> | undefined
@@ -42,7 +43,10 @@ export interface GuardOptions {
   unknownEndpoints?: "reject" | "pass" | undefined
   /** Azure: the model behind each deployment name. */
   deployments?: Readonly<Record<string, string>> | undefined
-  /** The provider's name, for a host that is not in the table of providers. */
+  /**
+   * The provider's name, for a host that is not in the table of providers: one with listed prices, such as `"openai"`, or
+   * any name with `prices` of your own.
+   */
   provider?: string | undefined
   /** `max_tool_calls` for Responses with hosted tools and no maximum. @defaultValue none: such a call is rejected */
   maxToolCalls?: number | undefined
@@ -52,29 +56,34 @@ export interface GuardOptions {
    */
   serviceTier?: string | undefined
   /**
-   * The most output tokens of one generated image, without partial images, for models and qualities whose tokens OpenAI does
-   * not list, such as `gpt-image-2.5-flare`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
+   * Maximum output tokens of one generated image, without partial images, for models and qualities whose tokens OpenAI
+   * does not list, such as `gpt-image-2.5-flare`. A call can exceed it; then its whole cost is charged. @defaultValue
+   * none: such a call is rejected
    */
   maxImageTokens?: number | undefined
   /**
-   * The most seconds of an audio file that is not uncompressed WAV, for models that are billed by the second, such as
+   * Maximum seconds of an audio file that is not uncompressed WAV, for models that are billed by the second, such as
    * `whisper-1`. A call can exceed it; then its whole cost is charged. @defaultValue none: such a call is rejected
    */
   maxAudioSeconds?: number | undefined
   /**
-   * The most output tokens of speech, for models that are billed by them, such as `gpt-4o-mini-tts`. A call can exceed it; then its
-   * whole cost is charged, if it is reported (`stream_format: "sse"`). @defaultValue none: such a call is rejected
+   * Maximum output tokens of speech, for models that are billed by them, such as `gpt-4o-mini-tts`. A call can exceed
+   * it; then its whole cost is charged, if it is reported (`stream_format: "sse"`). @defaultValue none: such a call is
+   * rejected
    */
   maxSpeechTokens?: number | undefined
   /**
-   * The most that one batch costs, in dollars, for batches whose file this guard did not upload or cannot bound. A batch can exceed
-   * it; then its whole cost is charged. Limits in tokens count such a batch only when it ends. @defaultValue none: such a batch is
-   * rejected
+   * Maximum cost of one batch, in dollars, for batches whose file this guard did not upload or cannot bound. A batch
+   * can exceed it; then its whole cost is charged. Limits in tokens count such a batch only when it ends. @defaultValue
+   * none: such a batch is rejected
    */
   batchUpperBound?: number | string | undefined
   /** @defaultValue the published prices of `@p2/pricing` */
   prices?: PriceTable | undefined
-  /** Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` when `guardFetch` is called */
+  /**
+   * Sends the calls; must not retry, and must not be guarded. @defaultValue the global `fetch` when `guardFetch` is
+   * called
+   */
   fetch?: typeof fetch | undefined
   /** Ends a response that nobody reads for this long, in milliseconds. @defaultValue 120,000 */
   bodyIdleMs?: number | undefined
@@ -163,8 +172,15 @@ const ADVICE = {
   onDenied: "Did you mean `onAttempt`? Its `status` is then `denied`.",
 } as const
 
+/** @throws InvalidArgumentError for a budget in place of the options */
+export function checkUnwrapped(options: object): void {
+  if (typeof (options as Partial<Budget> | undefined)?.reserve === "function")
+    throw new InvalidArgumentError("options", "an object such as { budget }", options)
+}
+
 /** @throws InvalidArgumentError */
 export function readGuardOptions(options: GuardOptions): Guard {
+  checkUnwrapped(options)
   checkOptions(options, NAMES, "options", ADVICE)
   const {
     budget,
@@ -177,7 +193,7 @@ export function readGuardOptions(options: GuardOptions): Guard {
     bodyIdleMs = 120_000,
   } = options
   if (typeof budget?.reserve !== "function")
-    throw new InvalidArgumentError("budget", "a budget of `createBudget`", budget)
+    throw new InvalidArgumentError("budget", "a budget from `createBudget`", budget)
   checkChoice(clampTo, ["maxOutputTokens", "budget"], "clampTo")
   checkChoice(unknownEndpoints, ["reject", "pass"], "unknownEndpoints")
   checkChoice(options.inputBound, ["hard", "provider", "calibrated"], "inputBound")
@@ -204,9 +220,10 @@ export function readGuardOptions(options: GuardOptions): Guard {
   if (typeof deployments !== "object")
     throw new InvalidArgumentError("deployments", 'an object such as { "my-deployment": "gpt-4o-mini" }', deployments)
   for (const name of ["maxOutputTokens", "bodyIdleMs", ...MAXIMUMS] as const) checkPositive(options[name], name)
-  for (const name of ["provider", "serviceTier"] as const)
-    if (options[name] !== undefined && typeof options[name] !== "string")
-      throw new InvalidArgumentError(name, "a string", options[name])
+  checkProvider(options.provider, "provider", prices)
+  const { serviceTier } = options
+  if (serviceTier !== undefined && (typeof serviceTier !== "string" || serviceTier !== serviceTier.toLowerCase()))
+    throw new InvalidArgumentError("serviceTier", 'a string in lower case, such as "default"', serviceTier)
   checkFunction(options.fetch, "fetch")
   checkFunction(options.onAttempt, "onAttempt")
   checkFunction(options.onWarning, "onWarning")
@@ -255,7 +272,7 @@ function publishedPrices(): PriceTable {
 
 function checkChoice(value: unknown, choices: readonly string[], name: string): void {
   if (value !== undefined && !choices.includes(value as string))
-    throw new InvalidArgumentError(name, choices.map((choice) => `"${choice}"`).join(" or "), value)
+    throw new InvalidArgumentError(name, `one of ${choices.map((choice) => `"${choice}"`).join(", ")}`, value)
 }
 
 function checkPositive(value: unknown, name: string): void {

@@ -77,9 +77,9 @@ export function reservedCost(described: CallTerms, { bound }: CallPlan, { prices
       return Math.min(bound.nanoUsd, prices.upperBound(priceKey, limits).nanoUsd)
     },
     costOf: (reported, serviceTier, modelUsed) =>
-      dearerCharge({ prices, priceKey, modelUsed }, (key) =>
+      dearerCharge({ prices, priceKey, modelUsed, serviceTier: tierOf(reported, serviceTier, options) }, (key, tier) =>
         chargeOf(prices, key, reported, {
-          serviceTier: serviceTier ?? reported.usage.serviceTier ?? explicitTier(options.serviceTier),
+          serviceTier: tier,
           region: reported.usage.region ?? options.region,
           byok: reported.cost?.isByok,
         }),
@@ -98,9 +98,9 @@ function reservedBatch({ nanoUsd, tokens }: NonNullable<CallTerms["fixedBound"]>
   }
 }
 
-/** `auto` does not name a tier: a setting of the provider's project decides. */
-function explicitTier(serviceTier: string | undefined): string | undefined {
-  return serviceTier === "auto" ? undefined : serviceTier
+/** The tier that the answer names, else the one that the call states. */
+function tierOf({ usage }: ReportedUsage, reported: string | undefined, stated: { serviceTier?: string | undefined }) {
+  return reported ?? usage.serviceTier ?? stated.serviceTier
 }
 
 /** The cost of a reported usage; undefined if it has no price. */

@@ -34,13 +34,13 @@ type ReadBody = { status: "read"; body: BodyToSend; described: ProviderCall["bod
 
 /**
  * Reads the arguments of `fetch`. A body that can be read only once is buffered, so that what is described is what is sent.
- * @throws TypeError for a URL that is not absolute, as fetch does
+ * @throws TypeError for a URL that is not absolute or a header that is invalid, as fetch does, but without their text: a key may be in it
  */
 export async function readCall(input: FetchInput, init: FetchInit = {}): Promise<ReadCall> {
   const request = isRequest(input) ? input : undefined
-  const url = new URL(request === undefined ? String(input) : request.url)
+  const url = absoluteURL(request === undefined ? String(input) : request.url)
   const method = (init.method ?? request?.method ?? "GET").toUpperCase()
-  const headers = new Headers(init.headers ?? request?.headers)
+  const headers = readHeaders(init.headers ?? request?.headers)
   const given = init.body ?? request?.body ?? undefined
   const contentType = headers.get("content-type") ?? ""
   const isEncoded = (headers.get("content-encoding") ?? "identity") !== "identity"
@@ -64,6 +64,19 @@ export async function readCall(input: FetchInput, init: FetchInit = {}): Promise
       if ("duplex" in own) delete own.duplex
       return request === undefined ? [url.href, own] : [new Request(request, own)]
     },
+  }
+}
+
+function absoluteURL(text: string): URL {
+  if (!URL.canParse(text)) throw new TypeError("Invalid URL: expected an absolute one.")
+  return new URL(text)
+}
+
+function readHeaders(init: FetchInit["headers"]): Headers {
+  try {
+    return new Headers(init)
+  } catch {
+    throw new TypeError("Invalid headers: a name or a value has characters that HTTP does not allow.")
   }
 }
 

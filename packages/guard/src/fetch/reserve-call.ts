@@ -19,7 +19,7 @@ export interface CallToReserve {
 }
 
 /** The upper bound of a call, and its reservation: in which budget, and for whom. */
-export interface Reserved {
+export interface ReservedBound {
   plan: CallPlan
   attempt: ReservedAttempt
   budget: Budget
@@ -36,10 +36,10 @@ export interface DescribedCall {
 }
 
 /** A call whose upper bound is reserved. */
-export type ReservedCall = DescribedCall & Reserved & Pick<TightenedCall, "onInputReported">
+export type ReservedCall = DescribedCall & ReservedBound & Pick<TightenedCall, "onInputReported">
 
 export type ReserveOutcome =
-  | { status: "reserved"; reserved: Reserved }
+  | { status: "reserved"; reserved: ReservedBound }
   | { status: "denied"; error: BudgetExceededError }
   | { status: "rejected"; error: CircuitOpenError }
 

@@ -136,7 +136,7 @@ const ERRORS = {
 /** What is changed in the call: never retried, never redirected, and readable by the meter. */
 function changesOf({ read, described, plan }: ReservedCall, headers: Headers, signal: AbortSignal): CallChanges {
   const { maxOutputTokens, bound } = plan
-  // Not every fetch decodes what the caller accepts.
+  // Not every fetch decodes the encodings that the caller accepts.
   headers.set("accept-encoding", "identity")
   headers.delete("content-length")
   const changes = { headers, signal, redirect: redirectMode() }
@@ -169,8 +169,8 @@ function followSignal(signal: AbortSignal | undefined): { controller: AbortContr
 }
 
 /**
- * Who fired the signal. The SDKs of OpenAI and Anthropic abort at their deadline as a caller does, but state the deadline in
- * a header, in seconds.
+ * Who fired the signal. OpenAI's and Anthropic's SDKs abort at their deadline as a caller does, but state the deadline
+ * in a header, in seconds.
  */
 function whoEnded(
   signal: AbortSignal | undefined,

@@ -7,10 +7,10 @@ import type { Meter, MeterReading } from "../protocols/meter"
 import type { CallTerms } from "../protocols/protocol"
 import type { Guard, GuardAttempt } from "./guard-options"
 import { reservedCost } from "./plan-call"
-import type { Reserved } from "./reserve-call"
+import type { ReservedBound } from "./reserve-call"
 
 /** A reserved call: its terms, its plan and its reservation. */
-interface CallToSettle extends Pick<Reserved, "plan" | "attempt"> {
+interface CallToSettle extends Pick<ReservedBound, "plan" | "attempt"> {
   described: CallTerms
 }
 

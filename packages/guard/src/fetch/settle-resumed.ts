@@ -7,7 +7,7 @@ import { inCurrentScope, mergeSubjects } from "./scope/scope"
 import { chargedFields, reportAttempt } from "./settle-call"
 
 /** Reservations of background responses and batches that this process started. */
-export const started = new LruMap<string, Reservation>(10_000)
+export const startedReservations = new LruMap<string, Reservation>(10_000)
 
 /** A call that another one started, perhaps in another process: a background response or a batch. */
 export interface ResumedAttempt {
@@ -41,13 +41,14 @@ export async function settleResumed(
   const scope = inCurrentScope(guard.budget, guard.subject)
   try {
     const owner = mergeSubjects(scope.subject, subject)
-    const reservation = started.get(idempotencyKey) ?? (await scope.budget.resume(idempotencyKey, { subject: owner }))
+    const reservation =
+      startedReservations.get(idempotencyKey) ?? (await scope.budget.resume(idempotencyKey, { subject: owner }))
     const end = await endOf(reservation)
     if (end === undefined) return
     const { charge, status, model, generationId, tokens, durationMs } = end
     const entry = { status, provider, modelUsed: model, generationId, tokens }
     const settlement = await settleAttempt({ reservation }, charge, entry)
-    started.delete(idempotencyKey)
+    startedReservations.delete(idempotencyKey)
     if (settlement.status === "settled" && settlement.replayed) return
     const called = { provider, model: model ?? "unknown" }
     const reservedNanoUsd = reservation.amount.nanoUsd ?? 0
@@ -64,6 +65,6 @@ export async function settleResumed(
   } catch (error) {
     // An earlier poll settled it, it was never reserved here, or the store failed.
     if (!isBudgetError(error)) throw error
-    if (error.code === "reservation-resolved") started.delete(idempotencyKey)
+    if (error.code === "reservation-resolved") startedReservations.delete(idempotencyKey)
   }
 }

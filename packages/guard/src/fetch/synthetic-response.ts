@@ -23,8 +23,8 @@ export function denialResponse(call: ProviderCall, error: BudgetExceededError, g
 }
 
 /**
- * The response to a call that the circuit breaker rejected: status 402, because the AI SDK and LangChain retry a 503 at once.
- * The body names a failure of the server and has the numbers, from which `circuitErrorFrom` rebuilds the error.
+ * The response to a call that the circuit breaker rejected: status 402, because the AI SDK and LangChain retry a 503
+ * immediately. The body reports a server failure with the numbers, from which `circuitErrorFrom` rebuilds the error.
  */
 export function circuitResponse(call: ProviderCall, error: CircuitOpenError, guard: ErrorContext): Response {
   const { retryAfterMs, message } = error

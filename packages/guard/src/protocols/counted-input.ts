@@ -10,7 +10,7 @@ export interface CountableInput {
   messages: Message[]
   tools: ToolDefinition[]
   answerFormat: AnswerFormat | undefined
-  /** JSON and text that may reach the model besides the messages. Twice its tokens is the bound. */
+  /** JSON and text that may reach the model in addition to the messages. Twice its tokens is the bound. */
   otherText: string[]
   /** Tokens of instructions that the provider adds, by a sourced margin. */
   addedTokens: number
@@ -24,7 +24,7 @@ export interface InputTokens {
   status: "counted"
   estimate: number
   upperBound: number
-  /** No part is bounded by the window only. */
+  /** No part is bounded only by the window. */
   isShown: boolean
 }
 

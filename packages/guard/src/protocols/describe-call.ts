@@ -28,14 +28,15 @@ export const PROTOCOLS: readonly Protocol[] = [
 ]
 
 /**
- * Describes what a call can cost: by the first wire format that recognizes it. A call that none recognizes is rejected by name.
+ * Describes what a call can cost, by the first wire format that recognizes it. A call that none recognizes is rejected
+ * by name.
  */
 export function describeCall(call: ProviderCall, context: ProtocolContext): CallDescription {
   if (isOtherService(call, context)) return unknownEndpoint(call)
   try {
     return describe(call, context) ?? unknownEndpoint(call)
   } catch (error) {
-    // Writing deeply nested JSON exceeds the stack.
+    // Serializing deeply nested JSON overflows the stack.
     if (error instanceof RangeError) return rejected("invalid-body", "The body is nested too deeply.")
     throw error
   }

@@ -11,8 +11,8 @@ export function fieldsOfBody(body: ProviderCall["body"]): Readonly<Record<string
 }
 
 /**
- * The fields of a form. A name that occurs more than once, or ends with `[]`, has an array: servers disagree which one of
- * several values counts, so a field with one value is invalid then.
+ * The fields of a form. A name that occurs more than once, or ends with `[]`, has an array: servers disagree about
+ * which of several values counts, so a field with one value is invalid then.
  */
 export async function readForm(form: FormData): Promise<Record<string, unknown>> {
   const fields: Record<string, unknown> = Object.create(null)

@@ -21,8 +21,8 @@ const BASE_PATH = /^(\/[^/]+)*?(\/(v\d\w*|openai))+(?=\/)/
 const UNSUPPORTED = 'p2 does not bound it yet. Pass `unknownEndpoints: "pass"` to send such calls without a limit.'
 
 /**
- * Paths of OpenAI and of providers with the same API. docs/openai.md has the source of each row. The first row that matches
- * decides; a path in no row is unknown.
+ * Paths at OpenAI and at providers with the same API. docs/openai.md has the source of each row. The first row that
+ * matches decides; a path in no row is unknown.
  */
 const PATH_RULES: readonly PathRule[] = [
   { methods: "GET", path: /^\/models(\/.+)?$/ },

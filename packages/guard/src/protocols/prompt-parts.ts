@@ -5,7 +5,7 @@ import { invalidBody, rejectionOf, unknownWindow } from "./rejection"
 
 /** A part of the input of a call in a provider's own wire format. */
 export type PromptPart =
-  /** Text that the model gets as it is. */
+  /** Text that the model sees unchanged. */
   | { kind: "text"; text: string }
   /** An image or audio. */
   | { kind: "media"; part: ImagePart | AudioPart }
@@ -63,7 +63,7 @@ export interface PromptTokens {
   status: "counted"
   estimate: number
   upperBound: number
-  /** No part is bounded by the window only. */
+  /** No part is bounded only by the window. */
   isShown: boolean
 }
 

@@ -26,7 +26,7 @@ export interface FormFile {
   head: Uint8Array
 }
 
-/** What a protocol needs besides the call. */
+/** What a protocol needs in addition to the call. */
 export interface ProtocolContext {
   prices: PriceTable
   /** Azure: the model behind each deployment name. */
@@ -40,11 +40,17 @@ export interface ProtocolContext {
    * assumes the most expensive tier; undefined: none is sent.
    */
   serviceTier?: string | undefined
-  /** The most output tokens of one generated image, for models and qualities whose tokens no source lists; undefined: such a call is rejected. */
+  /**
+   * Maximum output tokens of one generated image, for models and qualities whose tokens no source lists; undefined:
+   * such a call is rejected.
+   */
   maxImageTokens?: number | undefined
-  /** The most seconds of an audio file whose length its bytes do not prove; undefined: such a call is rejected if it is billed by the second. */
+  /**
+   * Maximum seconds of an audio file whose length its bytes do not prove; undefined: such a call is rejected if it is
+   * billed by the second.
+   */
   maxAudioSeconds?: number | undefined
-  /** The most output tokens of speech, for models that are billed by them; undefined: such a call is rejected. */
+  /** Maximum output tokens of speech, for models that are billed by them; undefined: such a call is rejected. */
   maxSpeechTokens?: number | undefined
 }
 
@@ -52,7 +58,7 @@ export interface ProtocolContext {
 export type RejectionReason =
   /** The path, or a field or tool in the body, is not understood, so its cost is unknown. */
   | "unknown-endpoint"
-  /** The path is understood, but not whose prices apply at this host. */
+  /** The path is understood, but it is unknown whose prices apply at this host. */
   | "unknown-provider"
   | "unknown-field"
   /** The cost has no upper bound: a hosted tool without a maximum, a stored prompt, a tier without a listed price. */
@@ -83,7 +89,7 @@ export interface CallInput {
 export interface Prompt {
   /** The call shows the whole prompt. False: it has files, or earlier turns that the provider stores. */
   isShown: boolean
-  /** The most passes of the model, each of which reads the prompt: more than 1 if the provider runs tools. */
+  /** Maximum number of model passes, each of which reads the prompt: more than 1 if the provider runs tools. */
   passes: number
 }
 
@@ -117,8 +123,8 @@ export interface PricedCall extends CallTerms {
   /** The answer is a file, such as audio: its bytes say nothing about its usage. @defaultValue false */
   answersWithFile?: boolean
   /**
-   * The JSON body to send: with the output limit, with usage requested in a stream, with OpenRouter's highest prices. A form is
-   * sent as it is.
+   * The JSON body to send: with the output limit, with usage requested in a stream, with OpenRouter's maximum prices. A
+   * form is sent unchanged.
    */
   bodyToSend(changes: {
     maxOutputTokens?: number | undefined
@@ -168,7 +174,7 @@ export interface BatchPoll {
 
 /** One wire format. Pure: the same call always gives the same description. */
 export interface Protocol {
-  /** Such as `openai-responses`. */
+  /** For example `openai-responses`. */
   name: string
   /** Undefined: the call is not of this wire format. */
   describe(call: ProviderCall, context: ProtocolContext): CallDescription | undefined

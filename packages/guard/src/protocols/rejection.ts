@@ -10,7 +10,7 @@ export function unbounded(subject: string, because: string, remedy: string): Rej
   return rejected("unbounded-cost", `The cost of ${subject} has no upper bound: ${because}. ${remedy}`)
 }
 
-/** Only the context window bounds an input, and that of the model is unknown. */
+/** Only the context window bounds an input, and the model's window is unknown. */
 export function unknownWindow(what: string, remedy = "Omit it."): Rejection {
   return unbounded(
     what,
@@ -23,7 +23,7 @@ export function noJSON(call: string): Rejection {
   return rejected("invalid-body", `The body of ${call} must be a JSON object.`)
 }
 
-/** @param expected such as "an integer of at least 1". The value is not quoted: it may be part of a prompt. */
+/** @param expected for example "an integer of at least 1". The value is not quoted: it may be part of a prompt. */
 export function invalidBody(path: string, expected: string): Rejection {
   return rejected("invalid-body", `Invalid \`${path}\` in the body: expected ${expected}.`)
 }

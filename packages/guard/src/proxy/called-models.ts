@@ -1,6 +1,6 @@
 import { isRecord, parseJson } from "@p2/core"
 
-/** The model in a path of Gemini, Vertex AI or Azure. */
+/** The model in a Gemini, Vertex AI or Azure path. */
 const IN_PATH = /\/(?:models|deployments)\/([^/:]+)[/:]/
 
 /**

@@ -104,7 +104,7 @@ function checkRequest(settings: ProxySettings, { headers }: Request, url: URL, f
       "origin_not_allowed",
       "The proxy does not answer pages of this origin. `allowedOrigins` of `createProxy` lists those that it answers.",
     )
-  // A list may have HTTP/2 (`h2c`), which a server may ignore; a WebSocket cannot continue as a request.
+  // A list may contain HTTP/2 (`h2c`), which a server may ignore; a WebSocket cannot continue as a request.
   if (/\bwebsocket\b/i.test(headers.get("upgrade") ?? ""))
     return fail("upgrade_not_supported", "The proxy does not serve WebSockets. Send requests over HTTP.", {
       upgrade: "HTTP/1.1",
@@ -224,7 +224,7 @@ function isRedirect(status: number): boolean {
   return [301, 302, 303, 307, 308].includes(status)
 }
 
-/** Shows the code of the failure only: its message may have the address or the key. */
+/** Shows only the code of the failure, because its message may contain the address or the key. */
 function describeFailure({ name }: Upstream, error: unknown): string {
   const { code, cause } = error as { code?: unknown; cause?: { code?: unknown } }
   const shown = [cause?.code, code].find((each) => typeof each === "string" && /^[A-Za-z][\w-]{1,40}$/.test(each))

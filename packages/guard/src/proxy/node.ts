@@ -15,9 +15,9 @@ export interface ServeOptions {
   maxHeaderBytes?: number | undefined
 }
 
-/** A proxy that listens. */
+/** A listening proxy. */
 export interface ProxyServer {
-  /** Such as `http://127.0.0.1:4000`. */
+  /** For example `http://127.0.0.1:4000`. */
   url: string
   /** `hostname:port`, as clients write it in `Host`. */
   host: string
@@ -34,7 +34,7 @@ const NAMES: ReadonlySet<string> = new Set(["hostname", "port", "requestTimeoutM
 
 /**
  * Serves a proxy with `node:http`.
- * @throws InvalidArgumentError if an option is invalid; an error of Node if the address is in use
+ * @throws InvalidArgumentError if an option is invalid; a Node error if the address is in use
  *
  * @example
  * const server = await serveProxy(createProxy({ budget, upstreams, authenticate }))
@@ -196,14 +196,14 @@ async function writeBody(
   for (;;) {
     const { done, value } = await reader.read()
     if (done) break
-    if (!outgoing.write(value) && !outgoing.destroyed) await drained(outgoing)
+    if (!outgoing.write(value) && !outgoing.destroyed) await untilDrained(outgoing)
     if (outgoing.destroyed) return reader.cancel()
   }
   outgoing.end()
 }
 
 /** Resolves when the reader has caught up or disconnected. */
-function drained(outgoing: ServerResponse): Promise<void> {
+function untilDrained(outgoing: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       outgoing.off("drain", done).off("close", done)

@@ -16,7 +16,7 @@ const NAMES = {
 /** Why the proxy itself answers a request with an error. */
 export type ProxyErrorCode = keyof typeof STATUSES
 
-/** Docs: docs/proxy.md. */
+/** Documented in docs/proxy.md. */
 const STATUSES = {
   invalid_request: 400,
   invalid_token: 401,

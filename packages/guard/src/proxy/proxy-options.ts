@@ -1,6 +1,12 @@
 import type { Budget, Subject } from "@p2/budget"
 import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
-import { type Guard, type GuardAttempt, type GuardOptions, readGuardOptions } from "../fetch/guard-options"
+import {
+  checkUnwrapped,
+  type Guard,
+  type GuardAttempt,
+  type GuardOptions,
+  readGuardOptions,
+} from "../fetch/guard-options"
 import { SUBJECT_NAMES } from "../fetch/scope/scope"
 import { type OtherRemedies, REMEDY_NAMES, withRemedies } from "./remedies"
 import { readUpstream, type Upstream, type UpstreamOptions } from "./upstream"
@@ -124,6 +130,7 @@ const ADVICE = {
 
 /** @throws InvalidArgumentError */
 export function readProxyOptions(options: ProxyOptions): ProxySettings {
+  checkUnwrapped(options)
   checkOptions(options, NAMES, "options", ADVICE)
   const { budget, upstreams, authenticate, basePath = "", maxBodyBytes = MAX_BODY_BYTES, onAttempt } = options
   const shared = Object.fromEntries(GUARD_NAMES.flatMap((name) => (name in options ? [[name, options[name]]] : [])))
@@ -149,7 +156,9 @@ export function readProxyOptions(options: ProxyOptions): ProxySettings {
     throw new InvalidArgumentError("onAttempt", "a function", onAttempt)
   return {
     guard: { ...guard, maxBytesAhead: MAX_BYTES_AHEAD, messageForCallers: readHints(options.hints) },
-    upstreams: new Map(Object.entries(upstreams).map(([name, value]) => [name, readUpstream(name, value)])),
+    upstreams: new Map(
+      Object.entries(upstreams).map(([name, value]) => [name, readUpstream(name, value, options.prices)]),
+    ),
     authenticate,
     basePath,
     allowedHosts: namesOf(options.allowedHosts, "allowedHosts"),
@@ -183,7 +192,7 @@ export function checkCaller(caller: ProxyCaller): void {
   const { subject, budget, models } = caller
   if (subject !== undefined) checkOptions(subject, SUBJECT_NAMES, "caller.subject")
   if (budget !== undefined && typeof budget?.reserve !== "function")
-    throw new InvalidArgumentError("caller.budget", "a budget of `createBudget`", hideString(budget))
+    throw new InvalidArgumentError("caller.budget", "a budget from `createBudget`", hideString(budget))
   if (models !== undefined && !(Array.isArray(models) && models.every((model) => typeof model === "string")))
     throw new InvalidArgumentError("caller.models", "an array of strings", models)
 }

@@ -44,7 +44,7 @@ async function withoutKey(response: Response, key: string): Promise<Uint8Array<A
   return text.includes(key) ? new TextEncoder().encode(text.replaceAll(key, "[redacted]")) : bytes
 }
 
-/** Dollars, exact to the nano-dollar. A limit without dollars has no remaining amount. */
+/** Dollars, exact to the nano-dollar. A limit that does not count dollars has no remaining amount. */
 function costHeaders(attempt: GuardAttempt | undefined): Record<string, string> {
   // The cost of a call without a limit is unknown.
   if (attempt === undefined || attempt.status === "passed") return {}

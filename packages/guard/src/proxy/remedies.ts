@@ -23,7 +23,7 @@ export const REMEDY_NAMES = Object.keys(REMEDIES) as readonly RemedyName[]
 /** Sentences to replace those of a remedy; undefined: they are left out. */
 export type OtherRemedies = Partial<Record<RemedyName, string | undefined>>
 
-/** A message with other remedies. */
+/** Replaces the remedies in a message. */
 export function withRemedies(message: string, others: OtherRemedies): string {
   const sentences = message.split(/(?<=[.?!]) (?=[A-Z])/).map((sentence) => {
     const name = REMEDY_NAMES.find((each) => REMEDIES[each].test(sentence))

@@ -1,12 +1,15 @@
-import { checkOptions, hideString, InvalidArgumentError } from "@p2/core"
+import { checkOptions, correctSpelling, hideString, InvalidArgumentError } from "@p2/core"
+import type { PriceTable } from "@p2/pricing"
+import { checkProvider } from "../fetch/check-provider"
 import type { ErrorFormat } from "../fetch/errors/error-body"
 import { KNOWN_PROVIDERS } from "../protocols/variants/known-providers"
 
-/** Where calls below one prefix are sent, and with which key. */
+/** Where calls under one prefix are sent, and with which key. */
 export interface UpstreamOptions {
   /**
-   * The base URL, as the SDK of the provider takes it: `https://api.openai.com/v1`, for Anthropic and Gemini with or without
-   * the version, for Azure `https://name.openai.azure.com`. @defaultValue that of the provider with the name of the upstream
+   * The base URL, as the provider's SDK accepts it: `https://api.openai.com/v1`, for Anthropic and Gemini with or
+   * without the version, for Azure `https://name.openai.azure.com`. @defaultValue that of the provider with the name of
+   * the upstream
    */
   baseURL?: string | undefined
   /** The provider's key, or a function that returns it for each call. It replaces what the caller sent. @defaultValue no key is sent */
@@ -21,7 +24,7 @@ export interface UpstreamOptions {
   deployments?: Readonly<Record<string, string>> | undefined
 }
 
-/** How a provider takes its key and spells its paths and errors. */
+/** How a provider accepts its key, and the form of its paths and errors. */
 type Dialect = "openai" | "anthropic" | "gemini" | "azure"
 
 export interface Upstream {
@@ -47,7 +50,7 @@ const ROOTS: Readonly<Record<string, string>> = {
 }
 
 /** @throws InvalidArgumentError */
-export function readUpstream(name: string, options: UpstreamOptions): Upstream {
+export function readUpstream(name: string, options: UpstreamOptions, prices: PriceTable | undefined): Upstream {
   const argument = `upstreams.${name}`
   if (!/^[\w-]{1,40}$/.test(name))
     throw new InvalidArgumentError("upstreams", "names of letters, digits, - and _", hideString(name))
@@ -73,7 +76,9 @@ export function readUpstream(name: string, options: UpstreamOptions): Upstream {
     if (!isHeaderValue(value))
       throw new InvalidArgumentError(`${argument}.headers.${header}`, "a string of ASCII characters", hideString(value))
   }
+  checkProvider(options.provider, `${argument}.provider`, prices)
   const dialect = dialectOf(provider)
+  if (baseURL === undefined) throw missingBase(name, argument)
   const base = readBase(baseURL, argument)
   return {
     ...{ name, dialect, provider, deployments, headers, unavailable },
@@ -86,12 +91,22 @@ function dialectOf(provider: string): Dialect {
   return provider === "anthropic" || provider === "gemini" || provider === "azure" ? provider : "openai"
 }
 
-function readBase(baseURL: string | undefined, argument: string): { origin: string; pathname: string } {
-  const expected = 'an http or https URL without credentials, query and fragment, such as "https://api.openai.com/v1"'
+/** The error for an upstream that is not a known provider, probably because its name is misspelled. */
+function missingBase(name: string, argument: string): InvalidArgumentError {
+  const names = new Set(KNOWN_PROVIDERS.map((known) => known.name))
+  const nearest = names.has(name) ? undefined : correctSpelling(name, names)
+  const hint = nearest === undefined ? "" : ` Did you mean \`upstreams.${nearest}\`?`
+  const message = `Invalid \`${argument}.baseURL\`: expected ${BASE_URL}, got undefined.${hint}`
+  return new InvalidArgumentError(`${argument}.baseURL`, BASE_URL, undefined, message)
+}
+
+const BASE_URL = 'an http or https URL without credentials, query and fragment, such as "https://api.openai.com/v1"'
+
+function readBase(baseURL: string, argument: string): { origin: string; pathname: string } {
   const url = typeof baseURL === "string" && URL.canParse(baseURL) ? new URL(baseURL) : undefined
   const isPlain = url !== undefined && url.username + url.password + url.search + url.hash === ""
   if (!isPlain || !/^https?:$/.test(url.protocol))
-    throw new InvalidArgumentError(`${argument}.baseURL`, expected, hideString(baseURL))
+    throw new InvalidArgumentError(`${argument}.baseURL`, BASE_URL, hideString(baseURL))
   return { origin: url.origin, pathname: url.pathname.replace(/\/+$/, "") }
 }
 
@@ -123,7 +138,7 @@ function isHeaderValue(value: unknown): value is string {
   return typeof value === "string" && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(value)
 }
 
-/** How an upstream takes its key at a path, and writes its errors. */
+/** How an upstream accepts its key at a path, and formats its errors. */
 export interface PathFormat {
   keyHeader: string
   /** Before the key. */

@@ -1,4 +1,4 @@
-/** The bytes of all chunks in one array of its own. */
+/** The bytes of all chunks in one new array. */
 export function joinBytes(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(chunks.reduce((size, { byteLength }) => size + byteLength, 0))
   let offset = 0

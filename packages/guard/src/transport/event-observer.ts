@@ -5,8 +5,8 @@ import type { BodyObserver } from "./read-ahead"
 import { CARRIAGE_RETURN, LINE_FEED, type SseBlock, SseReader } from "./sse-reader"
 
 /**
- * Shows the events of a stream to a meter, and hides those that have nothing but usage from a reader who did not request
- * it. The reader gets every other byte as it came. With `hidesUsage` it gets an event when the event is whole.
+ * Passes the events of a stream to a meter, and hides usage-only events from a reader who did not request usage. The
+ * reader gets every other byte unchanged. With `hidesUsage` it gets each event once it is complete.
  */
 export class EventObserver implements BodyObserver {
   readonly #meter: Meter

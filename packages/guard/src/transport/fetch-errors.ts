@@ -11,7 +11,7 @@ interface Cause {
   cause?: unknown
 }
 
-/** Whether an error or one of its causes fits. The depth is limited because causes may form a cycle. */
+/** Whether an error or one of its causes matches. The depth is limited because causes may form a cycle. */
 function someCause(error: unknown, fits: (cause: Cause) => boolean, depth = 8): boolean {
   if (depth === 0 || typeof error !== "object" || error === null) return false
   return fits(error) || someCause((error as Cause).cause, fits, depth - 1)

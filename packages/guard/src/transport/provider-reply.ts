@@ -15,7 +15,7 @@ export interface ProviderReplyFields {
 const SHOWN: readonly (keyof ProviderReplyFields)[] = ["status", "code", "type", "requestID"]
 
 /**
- * A provider's reply with an error, to be the `cause` of an error. Providers quote keys and prompts in their messages, error
+ * A provider's error reply, used as the `cause` of an error. Providers quote keys and prompts in their messages, error
  * objects and headers, so `providerMessage`, `error` and `headers` are not enumerable: no log and no inspection shows
  * them. `code` and `type` are shown, and are therefore dropped unless they are one word.
  */

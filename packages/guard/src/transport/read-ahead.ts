@@ -199,10 +199,7 @@ export class BodyIdleError extends P2Error<"body-idle"> {
  * passes the response on would declare a wrong length or encoding. `url`, `redirected` and `type` are kept, in clones
  * too.
  */
-export function withBody(
-  response: Response,
-  body: ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null,
-): Response {
+export function withBody(response: Response, body: ConstructorParameters<typeof Response>[0]): Response {
   const headers = new Headers(response.headers)
   for (const name of ["content-encoding", "content-length", "transfer-encoding"]) headers.delete(name)
   const { status, statusText } = response

@@ -32,8 +32,9 @@ export interface SendWatch {
   /** Whether Node's fetch and undici can be observed here. */
   readonly isSupported: boolean
   /**
-   * Whether the call is proven unsent, when fetch has rejected with `error` or its signal was aborted. A `fetch` of the
-   * user's own must pass on `init.headers` and `init.signal`; one that does not send with undici is never proven unsent.
+   * Whether the call is proven unsent after fetch rejected with `error` or its signal was aborted. A `fetch` of the
+   * user's own must pass on `init.headers` and `init.signal`; one that does not send with undici is never proven
+   * unsent.
    */
   proof(error: unknown): SendProof
   end(): void

@@ -19,9 +19,9 @@ export const LINE_FEED = 10
 export const CARRIAGE_RETURN = 13
 
 /**
- * Parses server-sent events from pieces of bytes (WHATWG HTML, section 9.2.6), in time linear in their size. `id` and
- * `retry` have no meaning here. It is stricter than the standard, which ignores a line of no known field: such a line is
- * the rest of an event whose beginning was lost, so it is reported as an event whose data is the line itself.
+ * Parses server-sent events from chunks of bytes (WHATWG HTML, section 9.2.6), in time linear in their size. `id` and
+ * `retry` have no meaning here. It is stricter than the standard, which ignores a line of no known field: such a line
+ * is the rest of an event whose beginning was lost, so it is reported as an event whose data is the line itself.
  */
 export class SseReader {
   /** The pieces of the line that has not ended. */
@@ -96,7 +96,9 @@ export class SseReader {
   }
 }
 
-/** Comments, and fields without a meaning here. A comment with the end of an object is the rest of a data line. */
+/**
+ * Comments, and fields without a meaning here. A comment that contains the end of an object is the rest of a data line.
+ */
 function isIgnored(name: string, value: string): boolean {
   return name === "" ? !value.endsWith("}") : name === "id" || name === "retry"
 }

@@ -41,12 +41,12 @@ const settings = {
   modelSettings: { maxTokens: 1_000, providerData: { service_tier: "default" } },
 } as const
 
-it("agents, agents as tools and their turns call models only through the default client", async () => {
+it("agents, agents as tools, and all their turns call models only through the default client", async () => {
   const { budget, attempts, requested } = guardDefaultClient()
   const inner = new Agent({ name: "inner", instructions: "Answer.", ...settings })
   const tool = inner.asTool({ toolName: "inner", toolDescription: "Answers" })
   const outer = new Agent({ name: "outer", instructions: "Ask the inner agent.", tools: [tool], ...settings })
-  // The imitation calls the tool at every turn, so that the run ends by its number of turns.
+  // The local provider calls the tool in every turn, so the run ends at its maximum number of turns.
   await new Runner().run(outer, "Hi", { maxTurns: 3 }).catch((error: Error) => {
     if (error.name !== "MaxTurnsExceededError") throw error
   })

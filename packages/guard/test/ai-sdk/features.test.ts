@@ -444,7 +444,7 @@ describe("cache writes", () => {
   })
 })
 
-it("passes the options of a call on as they are", async () => {
+it("passes on the options of a call unchanged", async () => {
   const { model, calls } = wrap({ result: () => RESULT })
   const options: object = callOf({ temperature: 0, stopSequences: ["x"], tools: [] })
   await model.doGenerate(options as never)

@@ -71,8 +71,8 @@ const PROVIDERS: readonly { name: string; isDense: boolean; wrap: Wrap }[] = [
 ]
 
 /**
- * A call of the specification. The imitation of OpenAI bills every image as the largest one, whereas the bound reads its size.
- * Only AI SDK 7 gets the file data of specification v4.
+ * A call of the specification. The local OpenAI provider bills every image as the largest one, whereas the bound reads
+ * its size. Only AI SDK 7 gets the file data of specification v4.
  */
 function drawCall(draw: Draw, { isV4, hasImages }: { isV4: boolean; hasImages: boolean }): object {
   const text = () => ({ type: "text", text: draw.text() || "." })

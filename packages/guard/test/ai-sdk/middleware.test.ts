@@ -8,6 +8,8 @@ import { failure } from "../failure"
 import { balance } from "../fetch/guarded-server"
 import { COST, callOf, PARTS, RESULT, readAll, streamOf, USAGE, VERSIONS } from "./mock-models"
 
+const ZERO_USAGE = { inputTokens: { total: 0 }, outputTokens: { total: 0 } }
+
 const apiError = (statusCode: number | undefined, responseBody = "{}") =>
   new APICallError({
     message: "failed",
@@ -53,7 +55,10 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
   it.each([
     ["no usage", undefined],
     ["an unknown total", { ...USAGE, inputTokens: { total: undefined } }],
-    ["a usage of zero", { inputTokens: { total: 0 }, outputTokens: { total: 0 } }],
+    ["a usage of zero", ZERO_USAGE],
+    ["a raw usage of zero", { ...ZERO_USAGE, raw: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 } }],
+    ["zero output tokens", { inputTokens: { total: 20 }, outputTokens: { total: 0 } }],
+    ["zero input tokens", { inputTokens: { total: 0 }, outputTokens: { total: 10 } }],
     ["a usage that is no number", { inputTokens: { total: Number.NaN }, outputTokens: { total: 5 } }],
   ])("is charged its bound after an answer with %s", async (_name, usage) => {
     const { model, budget, attempts } = wrap({ result: () => ({ ...RESULT, usage }) })
@@ -126,7 +131,7 @@ describe.each(VERSIONS)("a model of specification $name", ({ wrap }) => {
     expect(await balance(budget)).toEqual({ spent: bounds, reserved: 0 })
   })
 
-  it("is settled if nobody reads its stream", async () => {
+  it("is settled if nothing reads its stream", async () => {
     const { model, budget, attempts } = wrap({})
     await model.doStream(callOf())
     await vi.waitFor(() => expect(attempts).toHaveLength(1), 60_000)

@@ -183,6 +183,26 @@ describe("a reported usage", () => {
   })
 })
 
+describe("a complete answer without usage", () => {
+  const empty = { httpStatus: 200, reading: reading({ state: "complete" }) } as const
+
+  it("and without output is a sign of an outage", () => {
+    expect(charged(empty)).toMatchObject({ costNanoUsd: BOUND, inDoubt: true, health: "failed" })
+  })
+
+  it.each([
+    ["output", reading({ state: "complete", receivedOutputTokens: 1 })],
+    ["a part of its usage", reading({ state: "complete", usageLowerBound: usageOf(10, 0) })],
+  ])("but with %s is none", (_what, body) => {
+    expect(charged({ httpStatus: 200, reading: body })).toMatchObject({ inDoubt: true, health: "answered" })
+  })
+
+  it("is none for a call that is not billed for output, such as an embedding", () => {
+    const embedding = { ...RESERVED, boundOf: () => 1_000_000 }
+    expect(decideCharge(evidence(empty), embedding)).toMatchObject({ inDoubt: true, health: "answered" })
+  })
+})
+
 describe("an attempt that was sent, without usage or rule", () => {
   const arrived = reading({ receivedOutputTokens: 50 })
   const ends = {
@@ -272,11 +292,10 @@ describe("an attempt that was sent, without usage or rule", () => {
 
   it("is charged the bound for a complete answer, whatever the options", () => {
     const options = { serverError: "nothing", abort: "nothing" } as const
-    expect(charged({ httpStatus: 200, reading: reading({ state: "complete" }) }, options)).toMatchObject({
-      costNanoUsd: BOUND,
-      inDoubt: true,
-      health: "answered",
-    })
+    for (const receivedOutputTokens of [0, 50])
+      expect(
+        charged({ httpStatus: 200, reading: reading({ state: "complete", receivedOutputTokens }) }, options),
+      ).toMatchObject({ costNanoUsd: BOUND, inDoubt: true })
   })
 
   it("is not billed at OpenRouter if an error ended the answer before any output", () => {

@@ -15,7 +15,7 @@ describe("BILLING_RULES", () => {
     },
   )
 
-  it("has no rule that an earlier rule of its provider hides", () => {
+  it("has no rule that an earlier rule of its provider shadows", () => {
     for (const [index, rule] of BILLING_RULES.entries())
       for (const earlier of BILLING_RULES.slice(0, index)) {
         if (earlier.provider !== rule.provider || earlier.codes !== undefined) continue

@@ -5,11 +5,12 @@ import type { AttemptCost } from "../../src/charge/charge"
 import { dearerCharge } from "../../src/charge/used-model"
 
 const prices = createPriceTable({}, { extends: "published" })
+const STANDARD = { serviceTier: "default" } as const
 const USAGE: Usage = { inputTokens: 1_000_000, outputTokens: 100_000 }
 
 /** The cost in USD of the usage, for a call of one model whose answer names another. */
 function costUsd(priceKey: string, modelUsed: string | undefined, table = prices) {
-  const charge = dearerCharge({ prices: table, priceKey, modelUsed }, (key): AttemptCost => {
+  const charge = dearerCharge({ ...STANDARD, prices: table, priceKey, modelUsed }, (key): AttemptCost => {
     const { nanoUsd, tokens, basis } = table.costOf(key, USAGE)
     return { costNanoUsd: nanoUsd, tokens, costSource: basis, tableCostNanoUsd: undefined }
   })
@@ -52,6 +53,29 @@ it("keeps a price of the caller's own, unless the other model has one too", () =
 
 it("keeps the cost that the provider reported", () => {
   const reported = { costNanoUsd: 5, tokens: 1, costSource: "provider", tableCostNanoUsd: 9 } as const
-  const call = { prices, priceKey: "openrouter/openai/gpt-4o-mini", modelUsed: "openai/gpt-4o" }
+  const call = { ...STANDARD, prices, priceKey: "openrouter/openai/gpt-4o-mini", modelUsed: "openai/gpt-4o" }
   expect(dearerCharge(call, () => reported)).toBe(reported)
 })
+
+/** The cost in USD of a call whose service tier is the reported or stated one. */
+function costAtTier(priceKey: string, serviceTier: string | undefined) {
+  const charge = dearerCharge({ prices, priceKey, modelUsed: undefined, serviceTier }, (key, tier): AttemptCost => {
+    const { nanoUsd, tokens, basis } = prices.costOf(key, USAGE, { serviceTier: tier })
+    return { costNanoUsd: nanoUsd, tokens, costSource: basis, tableCostNanoUsd: undefined }
+  })
+  return Number(charge?.costNanoUsd) / 1e9
+}
+
+it.each([undefined, "auto"])("charges the highest tier of OpenAI if none is named: %s", (serviceTier) => {
+  for (const model of ["openai/gpt-5-mini", "openai/gpt-4o-mini"]) {
+    expect(costAtTier(model, serviceTier)).toBe(costAtTier(model, "priority"))
+    expect(costAtTier(model, serviceTier)).toBeGreaterThan(costAtTier(model, "default"))
+  }
+})
+
+it.each(["google/gemini-3.5-flash", "anthropic/claude-sonnet-4-5", "azure/gpt-4.1", "openrouter/openai/gpt-5-mini"])(
+  "charges the standard tier of %s if none is named, which no setting changes",
+  (priceKey) => {
+    expect(costAtTier(priceKey, undefined)).toBe(costAtTier(priceKey, "default"))
+  },
+)

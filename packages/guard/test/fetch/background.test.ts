@@ -15,7 +15,7 @@ const CALL = {
   background: true,
 } as const
 
-/** A process with its own guard: the modules are loaded again. */
+/** Simulates another process with its own guard: the modules are loaded again. */
 async function anotherProcess(options: GuardOptions): Promise<OpenAI> {
   vi.resetModules()
   const { guardFetch: guard } = await import("../../src/index")

@@ -72,7 +72,7 @@ describe.each([
     ["/v1/chat/completions", [chat("Hi"), chat("Ho", { max_completion_tokens: 5 }), chat("Hey")]],
     ["/v1/responses", [1, 2].map((n) => ({ model: "gpt-5-mini", input: `Hi ${n}`, max_output_tokens: 50 }))],
     ["/v1/embeddings", [{ model: "text-embedding-3-small", input: "David Copperfield" }]],
-  ])("of %s is reserved until a poll settles it at the price of a batch", async (endpoint, bodies) => {
+  ])("of %s is reserved until a poll settles it at the batch price", async (endpoint, bodies) => {
     const { budget, attempts, openai } = setUp({}, SDK)
     const { id } = await start(openai, await upload(openai, bodies, endpoint), endpoint)
     const { spent, reserved } = await balance(budget)
@@ -350,7 +350,7 @@ describe("a message batch of Anthropic", () => {
     throw new Error("It did not end.")
   }
 
-  it("is reserved until a poll settles it at the price of a batch", async () => {
+  it("is reserved until a poll settles it at the batch price", async () => {
     const { budget, attempts, claude, start } = setUpClaude()
     const { id } = await start(params("Hi"), params("Ho", { max_tokens: 5 }), params("fail this call"))
     const { spent, reserved } = await balance(budget)

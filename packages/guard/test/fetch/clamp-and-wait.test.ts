@@ -10,7 +10,7 @@ const SHORT = { timeoutMs: 10 }
 /** Nano-USD that the 100 output tokens of `CALL` reserve, at $0.60 per million. */
 const OUTPUT = 60_000
 
-/** What `CALL` without a limit for its answer would have to reserve is larger than every limit here. */
+/** Without an output limit, `CALL` would have to reserve more than every limit here. */
 const { max_completion_tokens: _, ...UNLIMITED } = CALL
 
 interface Case {
@@ -22,9 +22,9 @@ interface Case {
   reserved?: number
 }
 
-/** A guard, and a budget of which others have used a part. */
+/** A guard, and a budget that others have partly used. */
 async function open({ limits, clampTo, wait, spent = 0, reserved = 0 }: Case) {
-  // The time stands still, so that no window ends.
+  // The clock stands still, so no window ends.
   const budget = createBudget({ store: memoryStore({ now: () => Date.UTC(2026, 0, 1) }), limits })
   if (spent > 0) await (await reserve(budget, spent)).settle({ nanoUsd: spent, tokens: 0 })
   const others = reserved > 0 ? await reserve(budget, reserved) : undefined
@@ -47,7 +47,7 @@ const daily = (nanoUsd: number): Limit => ({ scope: "total", limit: { nanoUsd },
 describe("other calls have reserved what remains", () => {
   const busy: Case = { limits: [total(100_000)], reserved: 70_000 }
 
-  it("denies at once, with the time of a retry", async () => {
+  it("denies immediately, with the time of a retry", async () => {
     const guard = await open(busy)
     const response = await post(guard.fetch)
     expect([response.status, response.headers.get("retry-after")]).toEqual([402, "1"])
@@ -88,7 +88,7 @@ describe("other calls have reserved what remains, and the call exceeds the limit
     expect(entries.filter(({ status }) => status === "denied")).toHaveLength(1)
   })
 
-  it("wait: denies at once, because the call never fits", async () => {
+  it("wait: denies immediately, because the call never fits", async () => {
     const guard = await open({ ...busy, clampTo: undefined, wait: LONG })
     const response = await post(guard.fetch, UNLIMITED)
     expect([response.status, response.headers.get("retry-after")]).toEqual([402, null])
@@ -196,7 +196,7 @@ describe("the window is spent", () => {
 describe("the call never fits", () => {
   const small: Case = { limits: [total(50_000)] }
 
-  it("denies at once, with and without a wait", async () => {
+  it("denies immediately, with and without a wait", async () => {
     for (const wait of [undefined, LONG]) {
       const guard = await open({ ...small, wait })
       const response = await post(guard.fetch)
@@ -212,7 +212,7 @@ describe("the call never fits", () => {
     }
   })
 
-  it("clampTo: denies at once if the input alone exceeds the limit, with and without a wait", async () => {
+  it("clampTo: denies immediately if the input alone exceeds the limit, with and without a wait", async () => {
     for (const wait of [undefined, LONG]) {
       const guard = await open({ limits: [total(100)], wait, clampTo: "budget" })
       expect((await post(guard.fetch)).status).toBe(402)

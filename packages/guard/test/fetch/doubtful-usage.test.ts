@@ -119,3 +119,30 @@ it("charges the model that answered if it costs more than the called one", async
   await (await post(own.fetch, CALL)).text()
   expect(own.attempts[0]).toMatchObject({ costNanoUsd: COST })
 })
+
+it.each([undefined, "auto"])(
+  "charges the most expensive tier if neither call nor answer names one: %s",
+  async (tier) => {
+    const { service_tier: _, ...call } = CALL
+    const { service_tier: __, ...answer } = COMPLETION
+    const unnamed = { ...call, ...(tier && { service_tier: tier }) }
+    // Priority costs $0.25 and $1 per million tokens, the standard tier $0.15 and $0.60.
+    const priority = 20 * 250 + 10 * 1_000
+    expect(await charged(CHAT, unnamed, answer)).toMatchObject({ spent: priority, attempt: { inDoubt: false } })
+    expect(await charged(CHAT, unnamed, { ...answer, service_tier: "auto" })).toMatchObject({ spent: priority })
+    expect(await charged(CHAT, unnamed, COMPLETION)).toMatchObject({ spent: COST })
+    expect(await charged(CHAT, CALL, answer)).toMatchObject({ spent: COST })
+  },
+)
+
+it("does not let a provider empty a budget that answers everything with nothing, and reports zeros", async () => {
+  const nothing = { message: { role: "assistant", content: "" }, finish_reason: "stop" }
+  const usage = { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }
+  const guard = guardOver(() => json({ ...COMPLETION, choices: [nothing], usage }), { limit: "0.00336" })
+  for (let call = 0; call < 100; call++) await (await post(guard.fetch, CALL)).text()
+  const { spent } = await balance(guard.budget)
+  // The upper bound of a call is a fiftieth of the limit.
+  expect(guard.attempts[0]).toMatchObject({ reservedNanoUsd: 67_200, costNanoUsd: 67_200, inDoubt: true })
+  expect(spent).toBeLessThanOrEqual(336_000)
+  expect(spent).toBe(67_200 * guard.sent.length)
+})

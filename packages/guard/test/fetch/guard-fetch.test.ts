@@ -653,7 +653,7 @@ describe("options", () => {
   const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: 1 }] })
 
   it.each([
-    [{}, "Invalid `budget`: expected a budget of `createBudget`, got undefined."],
+    [{}, "Invalid `budget`: expected a budget from `createBudget`, got undefined."],
     [{ budget, maxTokens: 5 }, "Unknown option `maxTokens`. Did you mean `maxOutputTokens`?"],
     [
       { budget, user: "ada" },
@@ -667,16 +667,19 @@ describe("options", () => {
       { budget, limits: [] },
       "Unknown option `limits`. Limits belong to the budget: `createBudget({ store, limits })`.",
     ],
-    [{ budget, clampTo: "max" }, 'Invalid `clampTo`: expected "maxOutputTokens" or "budget", got "max".'],
+    [{ budget, clampTo: "max" }, 'Invalid `clampTo`: expected one of "maxOutputTokens", "budget", got "max".'],
     [{ budget, clampTo: "maxOutputTokens" }, "Invalid `maxOutputTokens`"],
-    [{ budget, unknownEndpoints: "allow" }, 'Invalid `unknownEndpoints`: expected "reject" or "pass", got "allow".'],
+    [
+      { budget, unknownEndpoints: "allow" },
+      'Invalid `unknownEndpoints`: expected one of "reject", "pass", got "allow".',
+    ],
     [{ budget, charge: { abort: "half" } }, "Invalid `charge.abort`"],
     [{ budget, charge: { aborted: "bound" } }, "Unknown option `charge.aborted`. Did you mean `abort`?"],
     [{ budget, charge: { unbilledStatuses: [200] } }, "Invalid `charge.unbilledStatuses`"],
     [{ budget, wait: { timeout: 5 } }, "Unknown option `wait.timeout`. Did you mean `timeoutMs`?"],
     [{ budget, maxOutputTokens: 0 }, "Invalid `maxOutputTokens`: expected a positive integer, got 0."],
     [{ budget, bodyIdleMs: 1.5 }, "Invalid `bodyIdleMs`: expected a positive integer, got 1.5."],
-    [{ budget, serviceTier: 5 }, "Invalid `serviceTier`: expected a string, got 5."],
+    [{ budget, serviceTier: 5 }, 'Invalid `serviceTier`: expected a string in lower case, such as "default", got 5.'],
     [{ budget, fetch: "x" }, 'Invalid `fetch`: expected a function, got "x".'],
     [{ budget, subject: { user: "ada" } }, "Unknown option `subject.user`. Did you mean `userId`?"],
   ])("are checked (%#)", (options, message) => {

@@ -3,7 +3,7 @@ import { type GuardAttempt, type GuardOptions, guardFetch } from "../../src/inde
 
 export const CHAT_URL = "https://api.openai.com/v1/chat/completions"
 
-/** A chat call that costs little: gpt-4o-mini, $0.15 and $0.60 per million tokens. */
+/** A cheap chat call: gpt-4o-mini, $0.15 and $0.60 per million tokens. */
 export const CALL = {
   model: "gpt-4o-mini",
   messages: [{ role: "user", content: "Hi" }],
@@ -33,7 +33,7 @@ export function json(body: unknown, init: ResponseInit = {}): Response {
 const chunk = (fields: object) =>
   `data: ${JSON.stringify({ id: "chatcmpl-1", model: "gpt-4o-mini", choices: [], ...fields })}\n\n`
 
-/** The events of a streamed answer, the usage before the last. */
+/** The events of a streamed answer, with the usage before the last one. */
 export const EVENTS: readonly string[] = [
   chunk({ choices: [{ index: 0, delta: { role: "assistant", content: "Hel" }, finish_reason: null }] }),
   chunk({ choices: [{ index: 0, delta: { content: "lo" }, finish_reason: null }] }),
@@ -54,7 +54,7 @@ export interface Sent {
   init: RequestInit
 }
 
-/** A guard over an inner fetch that a test writes. */
+/** A guard over an inner fetch that the test defines. */
 export function guardOver(
   answer: (sent: Sent) => Response | Promise<Response>,
   options: Partial<GuardOptions> & { limit?: Limit["limit"] } = {},

@@ -74,7 +74,12 @@ describe("the bound of a response at xAI", () => {
 
 it("reads the usage inside an error", async () => {
   const guard = guardOver(() => json({ error: { message: "no", usage: COMPLETION.usage } }, { status: 429 }))
-  const body = { model: "gpt-4o-mini", messages: [{ role: "user", content: "Hi" }], max_tokens: 100 }
+  const body = {
+    model: "gpt-4o-mini",
+    messages: [{ role: "user", content: "Hi" }],
+    max_tokens: 100,
+    service_tier: "default",
+  }
   await guard.fetch("https://api.openai.com/v1/chat/completions", { method: "POST", body: JSON.stringify(body) })
   expect(guard.attempts[0]).toMatchObject({ costNanoUsd: 9_000, costSource: "table", inDoubt: false })
 })

@@ -1,4 +1,5 @@
 import { Readable } from "node:stream"
+import { inspect } from "node:util"
 import { describe, expect, it } from "vitest"
 import { readCall } from "../../src/fetch/read-call"
 
@@ -130,5 +131,19 @@ describe("readCall", () => {
 
   it("rejects a URL that is not absolute, as fetch does", async () => {
     await expect(readCall("/v1/models")).rejects.toBeInstanceOf(TypeError)
+  })
+
+  const KEY = "sk-planted-0123456789"
+
+  it.each<[string, Parameters<typeof readCall>]>([
+    ["a URL without a scheme", [`models/m:generateContent?key=${KEY}`]],
+    ["a URL with an invalid host", [`https://[::1/?key=${KEY}`]],
+    ["a value with a line break", [URL_TEXT, { headers: { authorization: `Bearer ${KEY}\n${KEY}` } }]],
+    ["a value that is not Latin-1", [URL_TEXT, { headers: { authorization: `Bearer ${KEY}–` } }]],
+    ["a name with a space", [URL_TEXT, { headers: [[`x ${KEY}`, "a"]] }]],
+  ])("does not show a key in the error of %s", async (_name, call) => {
+    const error = await readCall(...call).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(TypeError)
+    expect(inspect(error, { depth: 12, showHidden: true })).not.toContain("planted")
   })
 })

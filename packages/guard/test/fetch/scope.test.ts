@@ -258,7 +258,7 @@ describe("withBudget", () => {
     [{ limit: { usd: -1 } }, "Invalid `limit.usd`"],
     [{ limit: { dollars: 1 } }, "Unknown option `limit.dollars`."],
     [{ subject: { user: "ada" } }, "Unknown option `subject.user`. Did you mean `userId`?"],
-    [{ budget: {} }, "Invalid `budget`: expected a budget of `createBudget`, got an object."],
+    [{ budget: {} }, "Invalid `budget`: expected a budget from `createBudget`, got an object."],
   ])("checks its options (%#)", (options, message) => {
     expect(() => withBudget(options as never, () => {})).toThrow(message)
   })

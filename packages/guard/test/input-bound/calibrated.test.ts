@@ -28,7 +28,7 @@ describe("a class of calls", () => {
     expect(classes.bound("k", 1_000)).toBe(1_116)
   })
 
-  it("starts anew after a ratio above the margin, which shows that something has changed", () => {
+  it("starts over after a ratio above the margin, which shows that something has changed", () => {
     const classes = new RatioClasses()
     for (let report = 0; report < MIN_REPORTS; report++) classes.add("k", 1)
     classes.add("k", 1.09)
@@ -101,7 +101,7 @@ describe("the class of a call", () => {
       "tools that the provider runs",
       { ...user(english), tools: [{ type: "web_search_20250305", name: "web_search", max_uses: 1 }] },
     ],
-  ])("is another one with %s", (_name, body) => {
+  ])("is a different one with %s", (_name, body) => {
     expect(kind(body)).not.toBe(kind(user(english)))
   })
 })

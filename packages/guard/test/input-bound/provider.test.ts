@@ -242,7 +242,7 @@ describe("an unchanged prefix", () => {
     ["a tool", { tools: [{ name: "f", input_schema: { type: "object" } }] }],
     ["the model", { model: "claude-opus-4-5" }],
     ["an earlier turn", { messages: [turn("user", `${PROMPT}!`), turn("assistant", "Paris"), turn("user", "Thanks")] }],
-  ])("is another one with a change of %s", async (_name, change) => {
+  ])("is a different one with a change of %s", async (_name, change) => {
     const { call, counts } = counting(counted(2_900))
     await call()
     await call({ ...CALL, ...change })

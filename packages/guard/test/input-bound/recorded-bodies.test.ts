@@ -78,7 +78,7 @@ describe("calibrated bounds", () => {
   })
 })
 
-it("lets more calls run at once on one budget", async () => {
+it("lets more calls run concurrently on one budget", async () => {
   const [agent] = AGENT_RUN
   const hardPlayer = new CallPlayer(server, ANTHROPIC, "hard")
   await hardPlayer.play(agent!)

@@ -30,7 +30,7 @@ const VALUES = TABLES.flatMap(({ body, rows }) =>
   [body, ...rows.map((row) => row.body)].flatMap((each) => Object.values(each)),
 )
 
-/** A value of an example, changed at some place. */
+/** An example value, changed somewhere. */
 const changed = fc
   .tuple(fc.constantFrom(...VALUES), fc.nat(), fc.jsonValue({ maxDepth: 2 }))
   .map(([value, seed, other]) => change(structuredClone(value), seed, other))

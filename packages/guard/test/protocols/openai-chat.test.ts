@@ -120,7 +120,7 @@ describe("usage is requested in streams", () => {
     expect(sent.stream_options).toEqual(isRequested ? { include_usage: true } : undefined)
   })
 
-  it("keeps the caller's other options, and leaves a call without a stream as it is", () => {
+  it("keeps the caller's other options, and leaves a call without a stream unchanged", () => {
     const stream_options = { include_obfuscation: false, include_usage: false }
     expect(pricedChat({ model: "gpt-4o-mini", stream: true, stream_options }).bodyToSend({}).stream_options).toEqual({
       include_obfuscation: false,

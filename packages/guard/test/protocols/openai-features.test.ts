@@ -81,7 +81,7 @@ describe("calls that run no model", () => {
   })
 })
 
-/** Every field of the code has a row. */
+/** Every field in the code has a row. */
 describe("completeness", () => {
   const shownIn = (tables: readonly FeatureTable[]) =>
     new Set(tables.flatMap(({ body, rows }) => [body, ...rows.map((row) => row.body)].flatMap(Object.keys)))

@@ -13,7 +13,7 @@ import { callTo, context } from "./features/feature"
 
 const require = createRequire(import.meta.url)
 
-/** The types of one major version of OpenAI's SDK, as text. */
+/** The source of the types of one major version of OpenAI's SDK. */
 function typesOf(sdk: string, file: string): string {
   return readFileSync(join(dirname(require.resolve(sdk)), "resources", `${file}.d.ts`), "utf8")
 }
@@ -52,7 +52,7 @@ function knownIn(...tables: readonly BodyFields[]): Set<string> {
   )
 }
 
-/** What the SDK can send is decided by name, so that a new version shows what is new. */
+/** Everything that the SDK can send is listed by name, so a new version shows what is new. */
 describe.each(["openai", "openai7"])("the types of %s", (sdk) => {
   it("have no field of a chat completion without a rule", () => {
     const known = knownIn(CHAT_FIELDS)

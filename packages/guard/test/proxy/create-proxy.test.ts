@@ -25,7 +25,7 @@ interface World {
   budget: ReturnType<typeof createBudget>
 }
 
-/** A proxy over an inner fetch that a test writes. */
+/** A proxy over an inner fetch that the test defines. */
 function proxyOver(
   answer: (sent: Sent) => Response | Promise<Response> = () => json(COMPLETION),
   options: Partial<ProxyOptions> = {},
@@ -247,7 +247,7 @@ describe("headers", () => {
     }
   })
 
-  it("tell what a call cost and what remains", async () => {
+  it("say what a call cost and what remains", async () => {
     const { call, attempts } = proxyOver()
     const first = await call(CHAT)
     expect(first.headers.get("x-p2-cost-usd")).toBe("0.000009")
@@ -258,7 +258,7 @@ describe("headers", () => {
     expect([...free.headers.keys()].filter((name) => name.startsWith("x-p2"))).toEqual([])
   })
 
-  it("tell of a denial that it cost nothing", async () => {
+  it("say that a denial cost nothing", async () => {
     const budget = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: "0.00001" }] })
     const { call, sent } = proxyOver(undefined, { budget })
     const response = await call(CHAT)
@@ -337,7 +337,7 @@ describe("callers", () => {
     expect((await call(CHAT, { headers: { "x-p2-usr": "eve" } })).status).toBe(400)
   })
 
-  it("spend a budget of their own", async () => {
+  it("spend their own budget", async () => {
     const own = createBudget({ store: memoryStore(), limits: [{ scope: "total", limit: "0.00001" }] })
     const { call, attempts } = proxyOver(undefined, {
       authenticate: (token) => (token === TOKEN ? { budget: own } : {}),
@@ -350,7 +350,7 @@ describe("callers", () => {
     ])
   })
 
-  it("use the models of their list only", async () => {
+  it("use only the models in their list", async () => {
     const { call, sent } = proxyOver(() => json({}, { status: 400 }), {
       authenticate: acceptToken(TOKEN, { models: ["gpt-4o-mini", "gemini-2.5-flash", "mini"] }),
     })
@@ -384,7 +384,7 @@ describe("callers", () => {
     expect((await budget.status())[0]).toMatchObject({ reservedNanoUsd: 0 })
   })
 
-  it("are inside of the scope of the handler", async () => {
+  it("are inside the handler's scope", async () => {
     const { call } = proxyOver()
     const responses = await withBudget({ limit: "0.00001" }, () => Promise.all([call(CHAT), call(CHAT)]))
     expect(responses.map(({ status }) => status)).toEqual([402, 402])

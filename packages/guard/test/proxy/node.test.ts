@@ -3,7 +3,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http"
 import { connect, type Socket } from "node:net"
 import { gzipSync } from "node:zlib"
 import { createBudget, memoryStore } from "@p2/budget"
-import { type Exchange, type ImitationServer, refusedURL, startImitationServer } from "@p2/local-provider"
+import { type Exchange, type MockServer, refusedURL, startMockServer } from "@p2/local-provider"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import type { GuardAttempt } from "../../src/index"
 import { acceptToken, createProxy, type ProxyOptions } from "../../src/proxy"
@@ -13,11 +13,11 @@ import { CALL, COMPLETION, COST, EVENTS } from "../fetch/guarded-server"
 const TOKEN = "token-0123456789abcdef"
 const CHAT = "/openai/v1/chat/completions"
 
-let upstream: ImitationServer
+let upstream: MockServer
 const servers: ProxyServer[] = []
 const sockets: Socket[] = []
 beforeAll(async () => {
-  upstream = await startImitationServer()
+  upstream = await startMockServer()
 })
 afterAll(() => upstream.close())
 beforeEach(() => upstream.answer(({ sendJson }) => sendJson(200, COMPLETION)))
@@ -143,7 +143,7 @@ describe("responses", () => {
     expect(await balance()).toEqual({ spent: 0, reserved: 0 })
   })
 
-  it("that break do so for their reader", async () => {
+  it("that break also break for their reader", async () => {
     upstream.answer(({ response }) => {
       response.writeHead(200, { "content-type": "text/event-stream" }).write(EVENTS[0])
       setImmediate(() => response.destroy())

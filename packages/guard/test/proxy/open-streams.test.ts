@@ -47,14 +47,14 @@ function memoryInUse(): number {
   return heapUsed + external
 }
 
-/** How many bytes a reader gets. */
+/** How many bytes a reader receives. */
 async function readAll(response: IncomingMessage): Promise<number> {
   let bytes = 0
   for await (const chunk of response) bytes += (chunk as Buffer).byteLength
   return bytes
 }
 
-it(`${STREAMS} streams with readers that do not read need bounded memory, and are settled when the readers disconnect`, async () => {
+it(`${STREAMS} streams whose readers do not read need bounded memory, and are settled when the readers disconnect`, async () => {
   const upstream = createServer((request, response) => void request.resume().on("end", () => writeAll(response)))
   await new Promise<void>((resolve) => upstream.listen(0, "127.0.0.1", 4_096, resolve))
   const { port } = upstream.address() as AddressInfo

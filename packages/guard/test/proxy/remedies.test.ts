@@ -32,7 +32,7 @@ const OTHERS = [
   await rejectionOf("https://api.openai.com/v1/batches", BATCH),
 ]
 
-/** What only the developer of a guard can write. */
+/** Remedies that only the developer of a guard can apply. */
 const FOR_DEVELOPERS =
   /createPriceTable|`(unknownEndpoints|provider|deployments|max[A-Z]\w+|batchUpperBound|serviceTier|charge|unbilledStatuses)\b/
 

@@ -14,7 +14,7 @@ export function describeThroughProxy(provider: LocalProvider, integrations: read
     await Promise.all(opened.splice(0).map(({ server }) => server.close()))
   })
 
-  /** A proxy for an SDK that knows nothing of it but a base URL and a key. */
+  /** A proxy for an SDK that knows only a base URL and a key. */
   async function connect(limit: Limit["limit"], options: Partial<ProxyOptions> = {}) {
     const proxied = await proxyTo(provider, limit, options)
     opened.push(proxied)

@@ -1,7 +1,10 @@
 import { connect, type Integration } from "./integrations"
 import type { GuardedSDK } from "./sdk-cases"
 
-/** Statuses that LangChain and Google's SDKs treat otherwise: LangChain gives up after a 429, and Google does not bill a 500. */
+/**
+ * Statuses that LangChain and Google's SDKs treat differently: LangChain gives up after a 429, and Google does not bill
+ * a 500.
+ */
 function retriedBy(name: string): readonly [number, number] {
   if (name === "@langchain/openai") return [500, 503]
   return /google|gemini/i.test(name) ? [503, 429] : [500, 429]

@@ -187,7 +187,7 @@ const genai: Integration = (() => {
 
 const inputSchema = z.object({ city: z.string() })
 
-/** The AI SDK: `models` has the model of each connection. */
+/** The AI SDK: `models` contains the model of each connection. */
 function aiSdk(
   name: string,
   provider: Integration["provider"],
@@ -289,7 +289,7 @@ const agents: Integration = (() => {
         parameters: inputSchema,
         execute: async () => "sunny",
       })
-      // The imitation calls the tool at every turn, so that the run ends by its number of turns.
+      // The local provider calls the tool in every turn, so the run ends at its maximum number of turns.
       await runner(c)
         .run(agent([weather]), PROMPT, options(c))
         .catch((error: Error) => {

@@ -13,7 +13,7 @@ export interface Caller {
   steps?(): Promise<unknown>
 }
 
-/** What every guard gets. */
+/** Options of every guard. */
 export interface GuardedBy {
   budget: Budget
   onAttempt: (attempt: GuardAttempt) => void
@@ -22,9 +22,9 @@ export interface GuardedBy {
 /** An SDK under a guard. */
 export interface GuardedSDK {
   name: string
-  /** `onRequest` is called for each request of the SDK, before the budget is asked. */
+  /** `onRequest` is called for each request of the SDK, before the budget reserves. */
   connect(server: LocalProvider, guard: GuardedBy, onRequest: () => void): Caller
-  /** What it has besides plain calls. @defaultValue both */
+  /** What it supports in addition to plain calls. @defaultValue both */
   has?: readonly ("stream" | "steps")[]
   /** False: the endpoint reports no usage, so the upper bound is charged. @defaultValue true */
   isReported?: boolean | undefined
@@ -158,7 +158,7 @@ export function describeSDKs(server: LocalProvider, sdks: readonly GuardedSDK[])
       expect(await spentAndReserved(budget)).toEqual({ spent: 0, reserved: 0 })
     })
 
-    it("admits as many of 40 calls at once as the budget can pay", async () => {
+    it("admits as many of 40 concurrent calls as the budget can pay", async () => {
       const probe = open(sdk, ENOUGH)
       await probe.caller.call()
       const bound = probe.attempts[0]!.reservedNanoUsd

@@ -77,7 +77,7 @@ test("only events with nothing but usage are hidden, and the meter sees them", (
   )
 })
 
-test("a line end that is cut in two stays with its event", () => {
+test("a line end that is split stays with its event", () => {
   const ping = 'data: {"type":"ping"}\r\n\r\n'
   expect(pass(encode(ping + USAGE), [ping.length - 1], true).passed.toString()).toBe(ping)
   const hidden = USAGE.replaceAll("\n", "\r\n")
@@ -102,7 +102,7 @@ test("the meter gets names, JSON and text unchanged", () => {
   ])
 })
 
-test("a keep-alive comment is passed on at once", () => {
+test("a keep-alive comment is passed on immediately", () => {
   const observer = new EventObserver(recordingMeter().meter, { hidesUsage: true })
   expect(Buffer.from(observer.add(encode(": wait\n\n"))).toString()).toBe(": wait\n\n")
 })

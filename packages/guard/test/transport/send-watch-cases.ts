@@ -82,7 +82,7 @@ const status = (code: number): Behavior => ({
     void response.writeHead(code, { location: `${server.url}/elsewhere`, "retry-after": "0" }).end("{}"),
 })
 
-/** What a moment has to work with. */
+/** What a case can use. */
 interface Setting {
   transport: Transport
   open: OpenTransport
@@ -90,7 +90,7 @@ interface Setting {
   proxy: ConnectProxy
 }
 
-/** How a call goes, and what is proven of it if the transport reports its requests; undefined: either. */
+/** The course of a call, and what is proven if the transport reports its requests; undefined: either. */
 interface Moment {
   name: string
   expected: "not-sent" | "maybe-sent" | undefined
@@ -272,7 +272,7 @@ export function describeTransports(transports: readonly Transport[]): void {
       const open = transport.open({ ca: certificate.cert, proxyUrl: proxy.url })
       try {
         const { id, proof } = await moment.run({ transport, open, server, proxy })
-        // What is still on its way would arrive now.
+        // Requests that are still in transit would arrive now.
         await soon()
         const received = server.count(id)
         if (received > 0) expect(proof).toBe("maybe-sent")

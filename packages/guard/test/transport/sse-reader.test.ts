@@ -81,7 +81,7 @@ describe("an event that lost bytes is reported as an event that is not JSON, nev
       for (let to = from + 1; to <= lineLength; to++) {
         if (to - from === lineLength) continue
         const events = damaged(from, to)
-        // A cut may take a whole member of the JSON, or join characters to the same JSON.
+        // A cut may remove a whole member of the JSON, or leave equivalent JSON.
         const isIntact = events.length === 3 && isJson(events[1]!)
         const isBroken = events.length === 3 && !isJson(events[1]!)
         expect(isIntact || isBroken, second.slice(0, from) + second.slice(to)).toBe(true)

@@ -20,7 +20,7 @@ export interface ClaudeAnswer {
 /** Tokens of the results of one search, which become input. */
 const TOKENS_PER_SEARCH_RESULT = 1500
 
-/** Generates the answer of a request. Each pass before a search has `max_tokens` for itself. */
+/** Generates the answer to a request. Each pass before a search has `max_tokens` for itself. */
 export function answerClaude(
   request: ClaudeRequest,
   model: ClaudeModel,

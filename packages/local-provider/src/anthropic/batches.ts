@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { textsOf } from "../batches/texts"
+import { inputStrings } from "../batches/input-strings"
 import { readBody, remember, type ServerContext } from "../server-context"
 import { densestNormalizedCount, usualCount } from "../text-count"
 import { findClaude } from "./rates"
@@ -8,7 +8,7 @@ import type { StoredMessageBatch } from "./stored-batch"
 
 type Fields = Record<string, unknown>
 
-/** Answers a request of the Message Batches API. A batch ends with its second poll. False: there is no such batch. */
+/** Answers a request to the Message Batches API. A batch ends with its second poll. False: there is no such batch. */
 export async function handleMessageBatches(
   context: ServerContext,
   request: IncomingMessage,
@@ -68,7 +68,7 @@ function run({ ledger }: ServerContext, { fault }: StoredMessageBatch, params: F
   if (text.includes("fail this call"))
     return { type: "errored", error: { type: "error", error: { type: "api_error" } } }
   const count = fault.densestTokens ? densestNormalizedCount : usualCount
-  const input = textsOf(params).reduce((sum, each) => sum + count(each) + 3, 3)
+  const input = inputStrings(params).reduce((sum, each) => sum + count(each) + 3, 3)
   const output = fault.fillOutput ? Number(params.max_tokens) : Math.min(Number(params.max_tokens), 12)
   const id = `msg_${randomBytes(12).toString("hex")}`
   ledger.billUnits(

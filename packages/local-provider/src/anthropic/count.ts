@@ -13,7 +13,7 @@ const TOOL_PROMPT = { auto: 496, any: 588 }
 /** The newest models have other numbers; 804 is the highest of the table. */
 const TOOL_PROMPT_4_7 = { auto: 675, any: 804 }
 
-/** Tokens of tools that Anthropic defines, from the pages of these tools (2026-11-23). */
+/** Tokens of tools that Anthropic defines, from these tools' documentation (2026-11-23). */
 const DEFINED_TOOLS: readonly (readonly [prefix: string, tokens: number])[] = [
   ["bash_", 325],
   ["text_editor_", 700],

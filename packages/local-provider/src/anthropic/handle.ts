@@ -26,7 +26,7 @@ const ERROR_TYPES: Readonly<Record<number, string>> = {
   529: "overloaded_error",
 }
 
-/** Answers a request of Anthropic's Messages API. @param path the path without the prefix of the API */
+/** Answers a request to Anthropic's Messages API. @param path the path without the prefix of the API */
 export async function handleAnthropic(
   context: ServerContext,
   request: IncomingMessage,

@@ -80,7 +80,7 @@ export function clientTools(request: ClaudeRequest): Record<string, unknown>[] {
   return (request.tools ?? []).filter((tool) => tool.input_schema !== undefined)
 }
 
-/** The most searches that the request allows; 0 without the tool. */
+/** Maximum number of searches that the request allows; 0 without the tool. */
 export function maxSearches(request: ClaudeRequest): number {
   const tool = (request.tools ?? []).find(({ type }) => typeof type === "string" && type.startsWith("web_search_"))
   return tool === undefined ? 0 : Number(tool.max_uses ?? 5)

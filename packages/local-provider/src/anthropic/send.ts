@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http"
 import { piecesOf } from "../completion"
 import type { Fault } from "../faults"
-import { closed, flushed, wait } from "../interruption"
+import { closed, untilFlushed, wait } from "../interruption"
 import type { BilledCall, ProviderLedger } from "../ledger"
 import type { ClaudeAnswer } from "./answer"
 import type { Block, ClaudeRequest } from "./request"
@@ -35,7 +35,7 @@ export async function sendMessage(response: ServerResponse, call: ClaudeCall): P
   if (fault.cut === "body" || fault.stall === "body") {
     response.write(text.slice(0, Math.floor(text.length / 2)))
     if (fault.stall === "body") return closed(response)
-    await flushed(response)
+    await untilFlushed(response)
     return void response.destroy()
   }
   line.reported = !fault.noUsage && fault.errorInBody === undefined
@@ -56,7 +56,7 @@ export async function sendEvents(response: ServerResponse, call: ClaudeCall): Pr
   if (fault.errorInBody !== undefined) return endWithError(response, call)
   let sent = 0
   for (const [index, block] of answer.content.entries()) {
-    event(response, "content_block_start", { index, content_block: emptied(block) })
+    event(response, "content_block_start", { index, content_block: emptyBlock(block) })
     for (const delta of deltasOf(block)) {
       if (await interrupted(response, call, sent)) return
       event(response, "content_block_delta", { index, delta })
@@ -103,8 +103,8 @@ function headersOf({ line, fault }: ClaudeCall, type: string): Record<string, st
   return { "content-type": type, "request-id": `req_${line.id}`, ...fault.headers }
 }
 
-/** A block as it starts in a stream: without what the deltas carry. */
-function emptied(block: Block): Block {
+/** A block as it starts in a stream: without what the deltas contain. */
+function emptyBlock(block: Block): Block {
   if (block.type === "text") return { ...block, text: "" }
   if (block.type === "thinking") return { ...block, thinking: "", signature: "" }
   return block.type.endsWith("tool_use") ? { ...block, input: {} } : block
@@ -125,7 +125,7 @@ function deltasOf(block: Block): Record<string, unknown>[] {
 async function interrupted(response: ServerResponse, { fault }: ClaudeCall, index: number): Promise<boolean> {
   if (index !== (fault.afterChunks ?? 1)) return false
   if (fault.cut === "stream" || fault.cut === "body") {
-    await flushed(response)
+    await untilFlushed(response)
     response.destroy()
     return true
   }

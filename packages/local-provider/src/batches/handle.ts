@@ -6,20 +6,20 @@ import { readMediaRequest } from "../media/fields"
 import { countText } from "../models"
 import { EMBEDDING_RATES, findResponsesModel } from "../responses/rates"
 import { readBody, remember, type ServerContext } from "../server-context"
+import { inputStrings } from "./input-strings"
 import type { StoredBatch } from "./stored-batch"
-import { textsOf } from "./texts"
 
 type SendError = (status: number, error: Record<string, unknown>, headers?: Record<string, string>) => void
 type Fields = Record<string, unknown>
 
 const HANDLED = /^\/(files|batches)(\/|$)/
 
-/** Whether the path is that of a file or of a batch. */
+/** Whether the path belongs to a file or a batch. */
 export function isBatchPath(path: string): boolean {
   return HANDLED.test(path)
 }
 
-/** Answers a request of the Files or of the Batch API. A batch ends with its second poll. */
+/** Answers a request to the Files or Batch API. A batch ends with its second poll. */
 export async function handleBatches(
   context: ServerContext,
   request: IncomingMessage,
@@ -97,7 +97,7 @@ function advance(context: ServerContext, batch: StoredBatch): void {
   context.files.set(batch.outputFileId, output.map((line) => `${JSON.stringify(line)}\n`).join(""))
 }
 
-/** Runs a call at half the price. Undefined: it failed, and is in the file of errors. */
+/** Runs a call at half the price. Undefined: it failed, and is in the error file. */
 function run({ ledger }: ServerContext, { fault, request }: StoredBatch, line: Fields): Fields | undefined {
   const body = line.body as Fields
   const model = String(body.model)
@@ -106,7 +106,7 @@ function run({ ledger }: ServerContext, { fault, request }: StoredBatch, line: F
   const rates = findResponsesModel(model)?.tiers.default
   const input = isEmbedding
     ? countTokens(String(body.input), { encoding: "cl100k_base" })
-    : textsOf(body).reduce((sum, text) => sum + countText(text) + 3, 3)
+    : inputStrings(body).reduce((sum, text) => sum + countText(text) + 3, 3)
   const limit = Number(body.max_completion_tokens ?? body.max_output_tokens ?? 500)
   const output = isEmbedding ? 0 : fault.fillOutput ? limit : Math.min(limit, 12)
   const units: BilledUnits[] = isEmbedding

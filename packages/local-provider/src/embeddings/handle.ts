@@ -8,7 +8,7 @@ import { readBody, remember, type ServerContext } from "../server-context"
 
 type SendError = (status: number, error: Record<string, unknown>, headers?: Record<string, string>) => void
 
-/** Answers a request of the embeddings API. */
+/** Answers a request to the embeddings API. */
 export async function handleEmbeddings(
   context: ServerContext,
   request: IncomingMessage,

@@ -22,7 +22,7 @@ export interface GeminiAnswer {
   searches: number
 }
 
-/** Generates the answer of a request. Thoughts and the answer share `maxOutputTokens`. */
+/** Generates the answer to a request. Thoughts and the answer share `maxOutputTokens`. */
 export function answerGemini(
   request: GeminiRequest,
   model: GeminiModel,

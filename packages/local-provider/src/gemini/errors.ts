@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http"
 
-/** Google's names of statuses: https://ai.google.dev/gemini-api/docs/troubleshooting (2026-10-07). */
+/** Google's status names: https://ai.google.dev/gemini-api/docs/troubleshooting (2026-10-07). */
 export const STATUS_NAMES: Readonly<Record<number, string>> = {
   400: "INVALID_ARGUMENT",
   401: "UNAUTHENTICATED",

@@ -14,10 +14,10 @@ import { findGemini, GEMINI_MODELS, type GeminiModel } from "./rates"
 import { type Content, camelCase, type GeminiRequest, partsOf, readGeminiRequest } from "./request"
 import { type Delivery, sendGemini } from "./send"
 
-/** `…/models/{model}:{method}`, of the Gemini API and of Vertex AI. */
+/** `…/models/{model}:{method}`, of the Gemini API and Vertex AI. */
 const METHOD = /^\/v1(?:beta\d?)?\/(?:projects\/[^/]+\/locations\/[^/]+\/publishers\/google\/)?models\/([^/:]+):(\w+)$/
 
-/** One call of a method of a model. */
+/** One call of a model's method. */
 interface MethodCall {
   context: ServerContext
   request: IncomingMessage
@@ -27,7 +27,7 @@ interface MethodCall {
   text: string
 }
 
-/** Answers a request of the Gemini API. @param url its path is without the prefix of the API */
+/** Answers a request to the Gemini API. @param url its path is without the prefix of the API */
 export async function handleGemini(
   context: ServerContext,
   request: IncomingMessage,

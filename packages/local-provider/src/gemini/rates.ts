@@ -24,7 +24,7 @@ function rates(input: number, output: number, cacheRead: number, audioInput = in
   return { input: pico(input), output: pico(output), cacheRead: pico(cacheRead), audioInput: pico(audioInput) }
 }
 
-/** $35 for 1,000 requests that searched, of Gemini 2.5 and older; $14 for 1,000 queries of Gemini 3. */
+/** $35 per 1,000 requests that searched, for Gemini 2.5 and older; $14 per 1,000 queries for Gemini 3. */
 const PER_REQUEST = { picoUsd: 35_000_000_000, per: "request" } as const
 const PER_QUERY = { picoUsd: 14_000_000_000, per: "query" } as const
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http"
 import { piecesOf } from "../completion"
 import type { Fault } from "../faults"
-import { closed, flushed, wait } from "../interruption"
+import { closed, untilFlushed, wait } from "../interruption"
 import type { BilledCall, ProviderLedger } from "../ledger"
 import type { GeminiAnswer } from "./answer"
 import { totalInput } from "./count"
@@ -40,7 +40,7 @@ async function sendBody(response: ServerResponse, call: GeminiCall): Promise<voi
   if (fault.cut === "body" || fault.stall === "body") {
     response.write(text.slice(0, Math.floor(text.length / 2)))
     if (fault.stall === "body") return closed(response)
-    await flushed(response)
+    await untilFlushed(response)
     return void response.destroy()
   }
   line.reported = !fault.noUsage
@@ -134,7 +134,7 @@ function headersOf(fault: Fault, type: string): Record<string, string> {
 /** Whether a stall or a cut ends the answer here. */
 async function interrupted(response: ServerResponse, { fault }: GeminiCall): Promise<boolean> {
   if (fault.cut === "stream" || fault.cut === "body") {
-    await flushed(response)
+    await untilFlushed(response)
     response.destroy()
     return true
   }

@@ -48,7 +48,7 @@ export function answerImages({ fields, files }: MediaRequest, fault: Fault): Med
   }
 }
 
-/** With `auto` the model chooses: the best image if the fault asks for the most output. */
+/** With `auto` the model chooses: the best image if the fault requests the maximum output. */
 function outputTokens(model: string, { size, quality }: Record<string, unknown>, { fillOutput }: Fault): number {
   const sizes = isOpen(size) ? OWN_SIZES : [String(size)]
   const qualities = isOpen(quality) ? ["low", "medium", "high"] : [String(quality)]
@@ -86,14 +86,14 @@ function bodyOf(tokens: Tokens, images: number, fault: Fault): Record<string, un
   return { created: 1, data, ...(!fault.noUsage && { usage: usageOf(tokens) }) }
 }
 
-interface Streamed {
+interface StreamedImages {
   images: number
   partials: number
   isEdit: boolean
   fault: Fault
 }
 
-function eventsOf(tokens: Tokens, { images, partials, isEdit, fault }: Streamed) {
+function eventsOf(tokens: Tokens, { images, partials, isEdit, fault }: StreamedImages) {
   const name = isEdit ? "image_edit" : "image_generation"
   return Array.from({ length: images }).flatMap(() => [
     ...Array.from({ length: partials }, (_, index) => ({

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { BadRequest } from "../chat-request"
 import type { Fault } from "../faults"
-import { closed, delayAnswer, flushed, wait } from "../interruption"
+import { closed, delayAnswer, untilFlushed, wait } from "../interruption"
 import type { BilledCall, BilledUnits } from "../ledger"
 import { remember, type ServerContext } from "../server-context"
 import { type MediaRequest, readMediaRequest } from "./fields"
@@ -82,7 +82,7 @@ async function sendMedia(
   for (const [index, piece] of pieces.entries()) {
     if (index >= (fault.afterChunks ?? 1) || index === pieces.length - 1) {
       if (fault.cut !== undefined) {
-        await flushed(response)
+        await untilFlushed(response)
         return void response.destroy()
       }
       if (fault.stall !== undefined) return closed(response)

@@ -3,13 +3,15 @@ import { densestCount, usualCount } from "../text-count"
 import type { MediaRequest } from "./fields"
 import { BadRequest, type MediaAnswer } from "./send"
 
-/** Pico-USD for each character, or for each token of text and audio. https://developers.openai.com/api/docs/pricing (2026-11-05) */
+/**
+ * Pico-USD per character, or per token of text and audio. https://developers.openai.com/api/docs/pricing (2026-11-05)
+ */
 const BY_CHARACTER: Readonly<Record<string, number>> = { "tts-1": 15_000_000, "tts-1-hd": 30_000_000 }
 const BY_TOKEN = { text: 600_000, audio: 12_000_000 }
 
 /** The API rejects a longer text. */
 const MAX_CHARACTERS = 4_096
-/** The most tokens of audio that the imitation generates. */
+/** Maximum audio tokens that the local provider generates. */
 export const MAX_SPEECH_TOKENS = 5_000
 
 const CHUNKS = 6
@@ -18,7 +20,7 @@ const CHUNKS = 6
 export function answerSpeech({ fields }: MediaRequest, fault: Fault): MediaAnswer {
   const model = String(fields.model)
   const text = String(fields.input)
-  // No page says whether a character is a code point: code units are the more expensive reading.
+  // No documentation says whether a character is a code point: code units are the more expensive reading.
   const characters = text.length
   if ([...text].length > MAX_CHARACTERS) throw new BadRequest("The text is too long.")
   const rate = BY_CHARACTER[model]

@@ -3,9 +3,9 @@ import { densestCount, usualCount } from "../text-count"
 import { isTrue, type MediaRequest } from "./fields"
 import { BadRequest, type MediaAnswer } from "./send"
 
-/** Pico-USD for each second. https://developers.openai.com/api/docs/pricing (2026-11-05) */
+/** Pico-USD per second. https://developers.openai.com/api/docs/pricing (2026-11-05) */
 const BY_SECOND: Readonly<Record<string, number>> = { "whisper-1": 100_000_000, "gpt-transcribe": 75_000_000 }
-/** Pico-USD for each token of text, of audio and of the transcript. */
+/** Pico-USD per token of text, audio and transcript. */
 const BY_TOKEN: Readonly<Record<string, { text: number; audio: number; output: number }>> = {
   "gpt-4o-transcribe": { text: 2_500_000, audio: 6_000_000, output: 10_000_000 },
   "gpt-4o-mini-transcribe": { text: 1_250_000, audio: 3_000_000, output: 5_000_000 },
@@ -15,7 +15,10 @@ const TOKENS_PER_SECOND = 10
 const CONTEXT_WINDOW = 16_000
 const MAX_OUTPUT_TOKENS = 2_000
 
-/** Transcribes or translates audio. WAV has the length of its bytes; other files have the length in their name, such as `30.mp3`. */
+/**
+ * Transcribes or translates audio. The length of WAV follows from its bytes; other files have it in their name, such as
+ * `30.mp3`.
+ */
 export function answerTranscription({ fields, files }: MediaRequest, fault: Fault, head: Uint8Array): MediaAnswer {
   const model = String(fields.model)
   const [audio] = files

@@ -96,7 +96,7 @@ function partTokens(part: Fields, model: string): number {
     case "image_url":
       return (part.image_url as Fields).detail === "low" ? 85 : largestImage(model)
     case "input_audio":
-      // Ten tokens for each second at 16 kHz and 16 bits.
+      // Ten tokens per second at 16 kHz and 16 bits.
       return Math.ceil(String((part.input_audio as Fields).data).length / 42_667) * 10
     case "file":
       return 2_000 * Math.max(1, Math.ceil(JSON.stringify(part).length / 50_000))

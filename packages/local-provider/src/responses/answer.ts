@@ -29,7 +29,7 @@ const TOKENS_PER_RESULT: Readonly<Record<string, number>> = {
   code_interpreter: 300,
 }
 
-/** Generates the answer of a request whose first prompt has this many tokens. */
+/** Generates the answer to a request whose first prompt has this many tokens. */
 export function answerResponses(
   request: ResponsesRequest,
   model: ResponsesModel,

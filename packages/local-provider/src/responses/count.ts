@@ -38,8 +38,8 @@ function itemTokens(item: Item, model: string): number {
 }
 
 /**
- * The largest image of each family: https://developers.openai.com/api/docs/guides/images-vision (2026-11-23). A file has
- * 2,000 tokens for each 50,000 characters.
+ * The largest image of each family: https://developers.openai.com/api/docs/guides/images-vision (2026-11-23). A file
+ * has 2,000 tokens per 50,000 characters.
  */
 function partTokens(part: Item, model: string): number {
   if (part.type === "input_image") return part.detail === "low" ? 75 : largestImage(model)

@@ -107,8 +107,8 @@ async function create(
 }
 
 /**
- * For these models, search results are billed as a fixed number of tokens in addition to the reported input; from the
- * page of the prices.
+ * For these models, search results are billed as a fixed number of tokens in addition to the reported input, according
+ * to the pricing page.
  */
 const FIXED_SEARCH = { models: /^gpt-4(o|\.1)-mini/, tokens: 8_000 }
 

@@ -43,7 +43,7 @@ export function readResponsesRequest(text: string): ResponsesRequest {
   return request
 }
 
-/** The items of the input; a string is one message of the user. */
+/** The input items; a string is one user message. */
 export function itemsOf({ input }: ResponsesRequest): Item[] {
   return typeof input === "string" ? [{ type: "message", role: "user", content: input }] : input
 }
@@ -54,7 +54,7 @@ export function partsOf(content: unknown): Item[] {
   return Array.isArray(content) ? (content as Item[]) : []
 }
 
-/** The text of the user, which the answer is about. */
+/** The user's text, which the answer is about. */
 export function promptOf(request: ResponsesRequest): string {
   const users = itemsOf(request).filter(({ role }) => role === "user")
   const texts = users.flatMap(({ content }) => partsOf(content).map(({ text }) => text))

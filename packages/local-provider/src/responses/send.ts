@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http"
 import { piecesOf } from "../completion"
 import type { Fault } from "../faults"
-import { closed, flushed, wait } from "../interruption"
+import { closed, untilFlushed, wait } from "../interruption"
 import type { BilledCall, ProviderLedger } from "../ledger"
 import { type ResponsesAnswer, textOf } from "./answer"
 import type { Item, ResponsesRequest } from "./request"
@@ -38,7 +38,7 @@ export async function sendResponse(response: ServerResponse, call: ResponsesCall
   if (fault.cut === "body" || fault.stall === "body") {
     response.write(text.slice(0, Math.floor(text.length / 2)))
     if (fault.stall === "body") return closed(response)
-    await flushed(response)
+    await untilFlushed(response)
     return void response.destroy()
   }
   line.reported = isReported(fault)
@@ -145,7 +145,7 @@ function headersOf({ line, fault }: ResponsesCall, type: string): Record<string,
   return { "content-type": type, "x-request-id": `req_${line.id}`, ...fault.headers }
 }
 
-/** An item as it starts in a stream: without what the deltas carry. */
+/** An item as it starts in a stream: without what the deltas contain. */
 function emptied(item: Item): Item {
   if (item.type === "function_call") return { ...item, arguments: "", status: "in_progress" }
   if (item.type === "custom_tool_call") return { ...item, input: "", status: "in_progress" }
@@ -183,7 +183,7 @@ function partOf(item: Item): Item {
 async function interrupted(response: ServerResponse, { fault }: ResponsesCall, index: number): Promise<boolean> {
   if (index !== (fault.afterChunks ?? 1)) return false
   if (fault.cut === "stream" || fault.cut === "body") {
-    await flushed(response)
+    await untilFlushed(response)
     response.destroy()
     return true
   }

@@ -72,7 +72,7 @@ function overriddenRow(key, entry, before) {
     maxInput: entry.maxInput,
     maxOutput: entry.maxOutput,
   }
-  // A package that states a higher price than every sheet of the page raises the bound.
+  // A package that states a higher price than all of the page's sheets raises the bound.
   for (const sheet of before?.sheets ?? []) {
     const differences = sheets.map((own) => compare(own, sheet))
     const isHigher = differences.every((found) => found.some((each) => each.olderRate > each.newerRate))
@@ -105,7 +105,7 @@ function ratesFrom(entry) {
   return rates
 }
 
-/** Multiplies the rates of tokens by a fraction, rounded up to a pico-USD. Rates per piece stay. */
+/** Multiplies the rates of tokens by a fraction, rounded up to a pico-USD. Rates per piece stay unchanged. */
 function scaled(sheet, [numerator, denominator], keep = []) {
   const tiers = sheet.tiers.map(({ fromInputTokens, rates }) => ({
     fromInputTokens,
@@ -163,7 +163,7 @@ function addOpenRouterSearch(row) {
   row.from = withSource(row.from, OPENROUTER_SEARCH)
 }
 
-/** Changes the rates of every tier of every sheet. */
+/** Changes the rates of every tier in every sheet. */
 function changeRates(row, change) {
   row.sheets = row.sheets.map((sheet) => ({
     ...sheet,

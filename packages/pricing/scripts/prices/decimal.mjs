@@ -2,7 +2,9 @@
 
 const DECIMAL = /^(-?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/
 
-/** Digits and exponent of a decimal, rounded half up to 12 significant digits: float noise of the sources ends there. */
+/**
+ * Digits and exponent of a decimal, rounded half up to 12 significant digits, which removes the sources' float noise.
+ */
 function cleaned(text) {
   const match = DECIMAL.exec(text)
   if (match === null) throw new Error(`Expected a decimal number, got ${JSON.stringify(text)}.`)

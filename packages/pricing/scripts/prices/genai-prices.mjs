@@ -9,7 +9,7 @@ import { thresholdOf } from "./thresholds.mjs"
 const require = createRequire(import.meta.url)
 const { findProvider, TieredPrices } = require("@pydantic/genai-prices")
 
-/** Its version and the day of its publication on npm. */
+/** Its version, and the day it was published on npm. */
 export const GENAI_PRICES = { version: "0.1.8", day: "2026-09-23", license: "MIT" }
 
 /** Its provider ids, and ours. */
@@ -107,7 +107,7 @@ function addModel(rows, unpriced, provider, model) {
   const list = Array.isArray(model.prices) ? model.prices : [{ prices: model.prices }]
   const sheets = withEnds(list.map((each) => sheetOf(each, names)))
   for (const name of names) {
-    // It lists the models of other vendors on Google's Vertex under Google itself.
+    // It lists other vendors' models on Vertex AI under Google itself.
     if (provider === "google" && /^(claude|llama|mistral|codestral|jamba)/.test(name)) provider = "google-vertex"
     const key = `${provider}/${name}`
     if (sheets.some((sheet) => sheet === undefined)) unpriced.push(key)
@@ -138,7 +138,7 @@ function sheetOf({ constraint, prices }, names) {
   const starts = new Set([0])
   for (const [key, value] of Object.entries(prices)) {
     if (value === undefined || value === null) continue
-    // The hours of a transcription are those of its input.
+    // Transcription prices per hour apply to the input.
     if (key === "audio_hours" && value === prices.input_audio_hours) continue
     if (KINDS[key] === undefined) {
       if (HARMLESS.has(key)) continue

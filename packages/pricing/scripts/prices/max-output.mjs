@@ -4,8 +4,8 @@ import { identityOf, withoutVersionDay } from "./model-identity.mjs"
 
 /**
  * Gives rows without a maximum the one that is listed for the same model elsewhere: that of a first party, otherwise the highest of all sellers,
- * because a smaller one would shorten answers that this seller may allow. The result never exceeds the row's own context window. A bound
- * does not rely on it: see `maxOutputBasis` in src/table/price-row.ts.
+ * because a smaller one would truncate answers that this seller may allow. The result never exceeds the row's own
+ * context window. A bound does not rely on it: see `maxOutputBasis` in src/table/price-row.ts.
  *
  * @param rows all rows, changed in place
  * @param others more rows that state limits, such as those at price 0

@@ -106,7 +106,7 @@ function filled(sheet) {
   return { tiers: sheet.tiers.map((tier) => ({ ...tier, rates: fill(tier.rates) })) }
 }
 
-/** The sheet that holds on a day; sheets for hours of the day do not count. */
+/** The sheet that is valid on a day, ignoring sheets for hours of the day. */
 function standingSheet(row, today) {
   return row.sheets.filter((sheet) => sheet.window === undefined && (sheet.from ?? "") <= today).at(-1)
 }
@@ -117,7 +117,7 @@ function withExtras(sheet, other) {
   const tiers = sheet.tiers.map((tier) => {
     const old = ratesFor(other, tier.fromInputTokens)
     const extra = Object.fromEntries(Object.entries(old).filter(([kind]) => tier.rates[kind] === undefined))
-    // A cache rate that belongs to another input rate would be a third price.
+    // A cache rate that belongs to a different input rate would create a third price.
     if (old.input !== tier.rates.input)
       for (const kind of ["cacheRead", "cacheWrite", "cacheWrite1h"]) delete extra[kind]
     return { ...tier, rates: { ...tier.rates, ...extra } }

@@ -1,6 +1,8 @@
 // Decides which names of different sellers are the same model. Used for limits only, never for a price.
 
-/** Spellings of sellers, in the order in which they are removed. None of them makes two models of one family equal. */
+/**
+ * Sellers' spellings, in the order in which they are removed. Removing them never makes two models of one family equal.
+ */
 const SPELLINGS = [
   // Bedrock's regions, and its vendors before the name.
   [/^(global|regional|us|eu|apac|au|jp|us-gov)\./, ""],
@@ -8,7 +10,7 @@ const SPELLINGS = [
     /^(ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshotai?|nvidia|openai|qwen|writer|zai)\./,
     "",
   ],
-  // Bedrock's and Vertex' versions of a deployment.
+  // Deployment versions of Bedrock and Vertex AI.
   [/[-@]v\d+:\d+$/, ""],
   [/:\d+$/, ""],
   // Words that describe how the model is served.

@@ -1,10 +1,11 @@
-// Prices that the packages lack: what is billed by the piece, fine-tuned and old models, and prices that may come at any time. Kept by
-// hand, as overrides.mjs: each entry has the URL where it was read and the day. USD per million tokens or per piece, as strings.
+// Prices that the packages lack: what is billed per unit, fine-tuned and old models, and prices that may come at any
+// time. Kept by hand, as overrides.mjs: each entry has the URL where it was read and the day. USD per million tokens or
+// per piece, as strings.
 
 const OPENAI_MODELS = "https://developers.openai.com/api/docs/models"
 /** A price map that many tools read; MIT license. */
 const LITELLM = "https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json"
-/** The day on which the stored copies of pages without a day were read. */
+/** The day on which the stored copies of undated pages were read. */
 const READ = "2026-11-30"
 
 /** A model whose tokens have no price. */
@@ -15,11 +16,11 @@ function byPiece(rates, entry) {
 /** OpenAI's price list of 2023-12-25. DALL·E is shut down; the prices are for old bills. */
 const DALL_E = { url: "https://github.com/kevinhermawan/Canvas/blob/main/model-info.json", day: "2023-12-25" }
 
-/** Complete prices of models that are billed by the piece, or free. */
+/** Complete prices of models that are billed per unit, or free. */
 export const PIECE_PRICES = {
   "openai/tts-1": byPiece({ character: "0.000015" }, { url: `${OPENAI_MODELS}/tts-1`, day: READ }),
   "openai/tts-1-hd": byPiece({ character: "0.00003" }, { url: `${OPENAI_MODELS}/tts-1`, day: READ }),
-  // Names without quality and size have the most expensive price; names with them follow LiteLLM.
+  // Names without quality and size have the highest price; names with them follow LiteLLM.
   "openai/dall-e-3": byPiece({ image: "0.12" }, DALL_E),
   "openai/standard/1024-x-1024/dall-e-3": byPiece({ image: "0.04" }, DALL_E),
   "openai/standard/1024-x-1792/dall-e-3": byPiece({ image: "0.08" }, DALL_E),
@@ -93,7 +94,7 @@ const GEMINI_PRICING = "https://ai.google.dev/gemini-api/docs/pricing"
 const CLAUDE_PRICING = "https://platform.claude.com/docs/en/about-claude/pricing"
 
 /**
- * Tools that a provider runs and bills by the piece, for rows that lack the rate.
+ * Tools that a provider runs and bills per unit, for rows that lack the rate.
  *
  * - OpenAI: a container of 1 GB costs $0.03 in 20 minutes; 4, 16 and 64 GB cost 4, 16 and 64 times as much.
  * - Anthropic: a container costs $0.05 an hour, and a request has at most one.
@@ -127,8 +128,9 @@ export const HOSTED_TOOLS = [
 export const IMAGES_AS_OUTPUT = /^(azure|openai)\/gpt-image-(1|1-mini|2)(-20\d\d-\d\d-\d\d)?$/
 
 /**
- * A promotion that its seller guarantees until a day only: from then on the list price may hold at any time, so a bound uses it.
- * The promotion has 4 / 20 USD, the list 5 / 30; a row whose output is not five times its input does not have the promotion.
+ * A promotion that its seller guarantees only until a certain day: from then on the list price may apply at any time,
+ * so a bound uses it. The promotion has 4 / 20 USD, the list 5 / 30; a row whose output is not five times its input
+ * does not have the promotion.
  */
 export const GUARANTEED_UNTIL = {
   names: /(^|[/.])gpt-5\.6-sol([:-](batch|fast))?$/,

@@ -15,10 +15,13 @@ const GEMINI_PRICING = "https://ai.google.dev/gemini-api/docs/pricing"
 const PERPLEXITY_PRICING = "https://docs.perplexity.ai/getting-started/pricing"
 const XAI_PRICING = "https://docs.x.ai/developers/pricing"
 
-/** The day on which the stored copies of pages without a day were read. */
+/** The day on which the stored copies of undated pages were read. */
 const READ = "2026-11-27"
 
-/** DeepSeek raised prices and began peak hours at this moment. https://docs.apiyi.com/en/news/deepseek-price-increase-2026-08.md */
+/**
+ * DeepSeek raised its prices and introduced peak hours at this moment.
+ * https://docs.apiyi.com/en/news/deepseek-price-increase-2026-08.md
+ */
 const DEEPSEEK_PEAK_FROM = "2026-08-16T16:00Z"
 /** From this moment on, weekends have no peak hours: 2026-08-23 in Beijing. https://github.com/xyzs996/llm-api-pricing/discussions/44 */
 const DEEPSEEK_WEEKDAYS_FROM = "2026-08-22T16:00Z"
@@ -386,9 +389,10 @@ export const PROMOTION = {
 export const NOT_SOLD = { names: /^openai\/gpt-oss-/, url: OPENAI_PRICING, day: "2026-11-05" }
 
 /**
- * The input from which the higher rates hold, for every seller of the model. The packages write the same rule as different numbers.
- * xAI writes "≥ 200k tokens". Google writes "prompts > 200k". OpenAI's pages write "more than 272K", the older package
- * counts from 272,000: the more expensive reading of the token in between is taken. No other vendor has a tier at 272,000.
+ * The input from which the higher rates apply, for every seller of the model. The packages write the same rule as
+ * different numbers. xAI writes "≥ 200k tokens". Google writes "prompts > 200k". OpenAI's pages write "more than 272K",
+ * the older package counts from 272,000: the more expensive reading of the token in between is taken. No other vendor
+ * has a tier at 272,000.
  */
 export const THRESHOLDS = [
   { names: /./, above: [271_999, 272_000], from: 272_000, url: GPT_6_2_SOL, day: "2026-11-23" },
@@ -414,7 +418,7 @@ export const LONG_CONTEXT = {
   day: "2026-11-30",
 }
 
-/** Providers whose models run on the user's own machine. They are not billed, so every name is free. */
+/** Providers whose models run on the user's own machine. They bill nothing, so every name is free. */
 export const FREE_PROVIDERS = ["ollama", "lmstudio"]
 
 /** Ids at price 0 whose seller calls them free. Others at price 0 are subscriptions, trials or gaps, and stay unpriced. */

@@ -30,7 +30,8 @@ export function readPiAi() {
     const models = Object.values(parseJsonNumbersAsText(readFileSync(join(folder, file), "utf8"))).flatMap(
       Object.values,
     )
-    // A chat row wins over a classifier of the same id, which has another price for another endpoint.
+    // A chat row takes precedence over a classifier with the same id, which has a different price for a different
+    // endpoint.
     models.sort((a, b) => Number(b.type === "chat") - Number(a.type === "chat"))
     for (const model of models) addModel(rows, zero, provider, model)
   }

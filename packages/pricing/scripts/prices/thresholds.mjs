@@ -1,4 +1,4 @@
-// Finds the input from which a context tier holds.
+// Finds the input from which a context tier applies.
 import { THRESHOLDS } from "./overrides.mjs"
 
 /** The first number of input tokens of a tier that begins above `above` in a source. */

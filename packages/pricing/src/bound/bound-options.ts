@@ -22,7 +22,10 @@ export interface BoundOptions {
   outputImages?: number | undefined
   /** Maximum seconds of audio, for models that are billed by the second. @defaultValue none: an error for such models */
   audioSeconds?: number | undefined
-  /** Maximum characters of text to speak, for models that are billed by the character. @defaultValue none: an error for such models */
+  /**
+   * Maximum characters of text to speak, for models that are billed per character. @defaultValue none: an error for
+   * such models
+   */
   inputCharacters?: number | undefined
   /**
    * Service tier in the request. **If it is absent or `"auto"`, the bound assumes the most expensive listed tier**, because a

@@ -34,7 +34,7 @@ interface BoundCase {
   readonly output: WorstRate
 }
 
-/** Computes the most that a call can cost by a row: the maximum over all cases that may apply. */
+/** Computes the most that a call can cost at a row's prices: the maximum over all cases that may apply. */
 export function boundByRow(priced: PricedRow, options: BoundOptions): Bound {
   const { row } = priced
   const cases = boundCases(priced, options)
@@ -147,7 +147,7 @@ interface BoundCall {
   readonly pieces: readonly PieceCount[]
 }
 
-/** A kind that is billed by the piece, with the maximum number of pieces. */
+/** A kind that is billed per unit, with the maximum number of pieces. */
 type PieceCount = readonly [kind: RateKind, count: number]
 
 function boundCase(tier: PricedTier, call: BoundCall): BoundCase {

@@ -21,8 +21,8 @@ export interface PriceOptions {
 /** Options of `costOf`. */
 export interface CostOptions extends PriceOptions {
   /**
-   * Region that processed the call, as the provider names it: `"eu"` for `https://eu.api.openai.com`, the
-   * `inference_geo` of Anthropic's usage. A region without a listed price is an error. @defaultValue "global"
+   * Region that processed the call, as the provider names it: `"eu"` for `https://eu.api.openai.com`, `inference_geo`
+   * in Anthropic's usage. A region without a listed price is an error. @defaultValue "global"
    */
   region?: string | undefined
   /** Whether the call used a key of your own at OpenRouter, which adds a fee. @defaultValue false */

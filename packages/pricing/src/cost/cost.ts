@@ -4,7 +4,7 @@ import type { RateKind } from "../table/rates"
 /** One line of a bill. It amounts to `count × picoUsdPerUnit` pico-USD. */
 export interface CostLine {
   readonly kind: RateKind
-  /** Tokens, or pieces for the kinds that are billed by the piece. */
+  /** Tokens, or pieces for the kinds that are billed per unit. */
   readonly count: number
   /** Pico-USD (1e-12 USD) per token or piece. */
   readonly picoUsdPerUnit: number
@@ -21,8 +21,8 @@ export interface PriceTier {
 }
 
 /**
- * The actual or maximum cost of a call. `@p2/budget` accepts it as an amount: `nanoUsd` counts towards limits in dollars,
- * `tokens` towards limits in tokens.
+ * The actual or maximum cost of a call. `@p2/budget` accepts it as an amount: `nanoUsd` counts toward limits in dollars,
+ * `tokens` toward limits in tokens.
  */
 export interface Cost {
   /** Nano-USD (1e-9 USD), rounded up once from the exact sum. */
@@ -42,7 +42,7 @@ export interface Cost {
   readonly basis: "table" | "provider" | "custom"
   /** Nano-USD that the provider charged above (negative: below) the listed price. Only with basis `provider`. */
   readonly differenceNanoUsd?: number
-  /** The assumptions of the usage, if it had any: see `Usage.assumptions`. */
+  /** The assumptions made when the usage was read, if any: see `Usage.assumptions`. */
   readonly assumptions?: readonly string[]
 }
 

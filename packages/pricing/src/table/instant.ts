@@ -10,7 +10,7 @@ export type Instant = number | Date | string
 const MINUTE_MS = 60_000
 const DAY_MS = 86_400_000
 
-/** 2001-01-01. No model had a price before. Seconds that are passed as milliseconds are in January 1970. */
+/** 2001-01-01. No model had a price before. Seconds passed as milliseconds would be in January 1970. */
 const FIRST_MS = 978_307_200_000
 
 const ISO = /^(\d{4})-(\d{2})-(\d{2})(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/

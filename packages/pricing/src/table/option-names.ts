@@ -179,10 +179,16 @@ export const ENTRY_ADVICE: OptionAdvice = {
   inputPrice: INPUT,
   inputCost: INPUT,
   input_cost_per_token: INPUT,
+  inputPerMillion: INPUT,
+  inputPer1M: INPUT,
+  inputPer1K: INPUT,
   prompt: INPUT,
   outputPrice: OUTPUT,
   outputCost: OUTPUT,
   output_cost_per_token: OUTPUT,
+  outputPerMillion: OUTPUT,
+  outputPer1M: OUTPUT,
+  outputPer1K: OUTPUT,
   completion: OUTPUT,
 }
 

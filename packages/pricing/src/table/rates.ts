@@ -1,6 +1,6 @@
 /**
- * Everything that a provider bills, in the order of a bill. `request` and the kinds after it are billed by the piece, the others
- * by the token.
+ * Everything that a provider bills, in the order of a bill. `request` and the kinds after it are billed per unit, the
+ * others per token.
  */
 export const RATE_KINDS = [
   "input",
@@ -42,10 +42,10 @@ export type Rates = { readonly input: number; readonly output: number } & {
 
 const PER_PIECE = ["request", "search", "fileSearch", "codeSession", "image", "second", "character"] as const
 
-/** Kinds that are billed by the piece. */
+/** Kinds that are billed per unit. */
 export type PieceKind = (typeof PER_PIECE)[number]
 
-/** Whether a kind is billed by the piece. */
+/** Whether a kind is billed per unit. */
 export function isPerPiece(kind: RateKind): kind is PieceKind {
   return (PER_PIECE as readonly RateKind[]).includes(kind)
 }

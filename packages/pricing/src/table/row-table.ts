@@ -1,4 +1,4 @@
-import { LruMap, nearestIds, UnknownModelError, type Usage } from "@p2/core"
+import { InvalidArgumentError, LruMap, nearestIds, UnknownModelError, type Usage } from "@p2/core"
 import type { AffordOptions, BoundOptions } from "../bound/bound-options"
 import { affordableByRow, boundByRow } from "../bound/upper-bound"
 import type { Bound, Cost } from "../cost/cost"
@@ -55,6 +55,7 @@ export class RowTable implements PriceTable {
   }
 
   priceOf(model: string, options: PriceOptions = {}): Price {
+    checkModel(model)
     checkPriceOptions(options)
     const price = priceOfRow(this.#get(model), options)
     if (price === undefined) throw noPriceYet(model)
@@ -62,6 +63,7 @@ export class RowTable implements PriceTable {
   }
 
   costOf(model: string, usage: Usage, options: CostOptions = {}): Cost {
+    checkModel(model)
     checkCostArguments(usage, options)
     const priced = this.#find(model)
     if (priced !== undefined) return priceUsage(priced, usage, options)
@@ -70,11 +72,13 @@ export class RowTable implements PriceTable {
   }
 
   upperBound(model: string, options: BoundOptions): Bound {
+    checkModel(model)
     checkBoundOptions(options)
     return boundByRow(this.#get(model), options)
   }
 
   affordableOutputTokens(model: string, options: AffordOptions): number {
+    checkModel(model)
     checkAffordOptions(options)
     return affordableByRow(this.#get(model), options)
   }
@@ -96,13 +100,16 @@ export class RowTable implements PriceTable {
   }
 
   #unknown(model: string): UnknownModelError {
-    const id = String(model)
-    return new UnknownModelError(id, {
+    return new UnknownModelError(model, {
       what: "price",
-      nearest: nearestIds(id, this.#finder.names()),
-      remedy: remedyFor(id),
+      nearest: nearestIds(model, this.#finder.names()),
+      remedy: remedyFor(model),
     })
   }
+}
+
+function checkModel(model: unknown): void {
+  if (typeof model !== "string") throw new InvalidArgumentError("model", 'a model id such as "gpt-4o-mini"', model)
 }
 
 /** Adds the uplifts of a published row, which depend on its provider and name. Your own prices contain theirs. */

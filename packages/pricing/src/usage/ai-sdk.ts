@@ -9,10 +9,11 @@ const NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["ignoreFields", "cac
 /** Options of `usageFromAISDK`. */
 export interface AISDKUsageOptions extends UsageReadOptions {
   /**
-   * Where the flat usage of AI SDK 5 counts `cachedInputTokens`: its OpenAI provider counts them inside `inputTokens`, its
-   * Anthropic provider beside them. Later versions state it in the usage. @defaultValue "beside", the more expensive reading
+   * Whether `inputTokens` of AI SDK 5's flat usage includes `cachedInputTokens`: `"included"` with its OpenAI provider,
+   * `"separate"` with its Anthropic provider. Later versions state it in the usage.
+   * @defaultValue "separate", the more expensive reading
    */
-  cachedInputTokens?: "inside" | "beside" | undefined
+  cachedInputTokens?: "included" | "separate" | undefined
 }
 
 /**
@@ -27,9 +28,9 @@ export interface AISDKUsageOptions extends UsageReadOptions {
  * // { inputTokens: 100, outputTokens: 20, cacheReadTokens: 80, raw: … }
  */
 export function usageFromAISDK(usage: unknown, options: AISDKUsageOptions = {}): Usage {
-  const { cachedInputTokens = "beside" } = options
-  if (!["inside", "beside"].includes(cachedInputTokens))
-    throw new InvalidArgumentError("cachedInputTokens", '"inside" or "beside"', cachedInputTokens)
+  const { cachedInputTokens = "separate" } = options
+  if (!["included", "separate"].includes(cachedInputTokens))
+    throw new InvalidArgumentError("cachedInputTokens", '"included" or "separate"', cachedInputTokens)
   const read = (fields: UsageFields) => {
     const isNested = fields.isObject("inputTokens") || fields.isObject("outputTokens")
     const writeHour = hourWritesIn(fields)
@@ -84,7 +85,7 @@ function readNested(fields: UsageFields): Usage {
   })
 }
 
-function readFlat(fields: UsageFields, cachedPosition: "inside" | "beside"): Usage {
+function readFlat(fields: UsageFields, cacheCount: "included" | "separate"): Usage {
   if (fields.has("tokens") && !fields.has("inputTokens")) return usageOf(fields.required("tokens"), 0, {})
   const isVersion4 = fields.has("promptTokens")
   const details = fields.inner("inputTokenDetails")
@@ -93,19 +94,19 @@ function readFlat(fields: UsageFields, cachedPosition: "inside" | "beside"): Usa
   const write = details.count("cacheWriteTokens")
   const fresh = details.optional("noCacheTokens")
   const cached = Math.max(read, fields.count("cachedInputTokens"))
-  const isInside = read > 0 || fresh !== undefined || cachedPosition === "inside"
+  const isIncluded = read > 0 || fresh !== undefined || cacheCount === "included"
   const input = fields.required(isVersion4 ? "promptTokens" : "inputTokens")
   const output = fields.required(isVersion4 ? "completionTokens" : "outputTokens")
   const totals = inclusiveTotals({
     input: Math.max(input, fresh === undefined ? 0 : fresh + cached + write),
     output,
     total: fields.optional("totalTokens"),
-    cacheRead: { tokens: cached, isInside },
-    cacheWrite: { tokens: write, isInside: true },
+    cacheRead: { tokens: cached, isIncluded },
+    cacheWrite: { tokens: write, isIncluded: true },
     reasoning: outputDetails.count("reasoningTokens") || fields.count("reasoningTokens"),
     mediaInput: 0,
     mediaOutput: 0,
-    reasoningPosition: "inside",
+    reasoningCount: "included",
   })
   fields.ignore("reasoningTokens")
   return usageOf(totals.inputTokens, totals.outputTokens, {

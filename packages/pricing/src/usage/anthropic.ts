@@ -120,7 +120,7 @@ export function mergeAnthropicUsage(usages: readonly unknown[]): Record<string, 
   return usages.filter(isRecord).reduce((before, after) => mergeRecords(before, after, 0), {})
 }
 
-/** Usage is nested two deep. A limit keeps a hostile response from overflowing the stack. */
+/** Usage is nested two levels deep. A limit keeps a hostile response from overflowing the stack. */
 const MAX_DEPTH = 8
 
 function mergeRecords(

@@ -14,7 +14,7 @@ export interface GeminiSearches {
   webSearches?: number | undefined
 }
 
-/** How the modalities of Gemini are billed: text, images and video have one price, audio has another. */
+/** How Gemini's modalities are billed: text, images and video have one price, audio has another. */
 const MODALITIES: Readonly<Record<string, "text" | "image" | "audio">> = {
   MODALITY_UNSPECIFIED: "text",
   TEXT: "text",
@@ -25,9 +25,9 @@ const MODALITIES: Readonly<Record<string, "text" | "image" | "audio">> = {
 }
 
 /**
- * Reads `usageMetadata` of Gemini. The candidates do not include thoughts, and the prompt does not include tool results, so both
- * are added; the prompt includes cached tokens. A blocked call has no candidates, which counts as 0. Tokens that only the total
- * contains are counted as thoughts.
+ * Reads Gemini's `usageMetadata`. The candidates do not include thoughts, and the prompt does not include tool results,
+ * so both are added; the prompt includes cached tokens. A blocked call has no candidates, which counts as 0. Tokens
+ * that only the total contains are counted as thoughts.
  *
  * @throws InvalidArgumentError if `promptTokenCount` is missing or a count is not an integer, UnknownUsageError for an
  * unknown field or modality
@@ -38,7 +38,7 @@ export function usageFromGemini(usageMetadata: unknown, options: UsageReadOption
   return readStrictly(usageMetadata, options, read, { path: "usageMetadata", names: NAMES })
 }
 
-/** Reads `usageMetadata` of Gemini for a meter. Each chunk of a stream has that of the whole call so far. */
+/** Reads Gemini's `usageMetadata` for a meter. Each chunk of a stream has the usage of the whole call so far. */
 export function readGeminiUsage(usageMetadata: unknown, searches: GeminiSearches = {}): UsageReading {
   return readForMeter(usageMetadata, undefined, (fields) => readGemini(fields, searches))
 }

@@ -28,12 +28,12 @@ function readLangChain(fields: UsageFields): Usage {
     input: fields.required("input_tokens"),
     output: fields.required("output_tokens"),
     total: fields.optional("total_tokens"),
-    cacheRead: { tokens: cacheRead, isInside: true },
-    cacheWrite: { tokens: cacheWrite, isInside: true },
+    cacheRead: { tokens: cacheRead, isIncluded: true },
+    cacheWrite: { tokens: cacheWrite, isIncluded: true },
     reasoning: output.count("reasoning"),
     mediaInput: audioInput + imageInput,
     mediaOutput: audioOutput + imageOutput,
-    reasoningPosition: "inside",
+    reasoningCount: "included",
   })
   return usageOf(totals.inputTokens, totals.outputTokens, {
     cacheReadTokens: cacheRead,

@@ -32,12 +32,12 @@ function readAgents(fields: UsageFields): Usage {
     input: fields.required(name("inputTokens", "input_tokens")),
     output: fields.required(name("outputTokens", "output_tokens")),
     total: fields.optional(name("totalTokens", "total_tokens")),
-    cacheRead: { tokens: cacheRead, isInside: true },
-    cacheWrite: { tokens: cacheWrite, isInside: true },
+    cacheRead: { tokens: cacheRead, isIncluded: true },
+    cacheWrite: { tokens: cacheWrite, isIncluded: true },
     reasoning: sumOf(output, "reasoning_tokens", "reasoningTokens"),
     mediaInput: audioInput,
     mediaOutput: audioOutput,
-    reasoningPosition: "inside",
+    reasoningCount: "included",
   })
   for (const each of [...input, ...output]) each.ignore("text_tokens", "textTokens")
   return usageOf(totals.inputTokens, totals.outputTokens, {

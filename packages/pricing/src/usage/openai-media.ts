@@ -75,7 +75,7 @@ function readTranscription(fields: UsageFields): Usage {
 }
 
 /**
- * Reads `usage` of OpenAI's speech, which the event `speech.audio.done` has. For models that are billed by the character
+ * Reads `usage` of OpenAI's speech, which the event `speech.audio.done` has. For models that are billed per character
  * (`tts-1`), pass `{ inputTokens: 0, outputTokens: 0, inputCharacters: text.length }` to `costOf`.
  *
  * @throws InvalidArgumentError, UnknownUsageError

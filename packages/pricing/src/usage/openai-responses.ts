@@ -46,7 +46,7 @@ export function readOpenAIResponsesUsage(
 function readResponses(fields: UsageFields, toolCalls: HostedToolCalls): Usage {
   const input = fields.inner("input_tokens_details").ignore("text_tokens")
   const output = fields.inner("output_tokens_details").ignore("text_tokens")
-  // Perplexity uses the names of Anthropic and counts them inside the input.
+  // Perplexity uses Anthropic's names and includes them in the input.
   const cacheRead = input.firstCount("cached_tokens", "cache_read_input_tokens")
   const writeDetails = [input.inner("cache_creation"), input.inner("cache_creation_token_details")]
   // OpenAI's writes are for 30 minutes or for 12 hours. The price table has the longer time under the rate for one hour.
@@ -71,12 +71,12 @@ function readResponses(fields: UsageFields, toolCalls: HostedToolCalls): Usage {
     input: fields.required("input_tokens"),
     output: fields.required("output_tokens"),
     total: fields.optional("total_tokens"),
-    cacheRead: { tokens: cacheRead, isInside: true },
-    cacheWrite: { tokens: cacheWrite, isInside: true },
+    cacheRead: { tokens: cacheRead, isIncluded: true },
+    cacheWrite: { tokens: cacheWrite, isIncluded: true },
     reasoning: output.firstCount("reasoning_tokens", "thinking_tokens"),
     mediaInput: audioInput + imageInput,
     mediaOutput: audioOutput + imageOutput,
-    reasoningPosition: "inside",
+    reasoningCount: "included",
   })
   return usageOf(totals.inputTokens, totals.outputTokens, {
     cacheReadTokens: cacheRead,

@@ -3,7 +3,7 @@ import { usageFromOpenAIChat } from "./openai-chat"
 import type { UsageReadOptions } from "./usage-fields"
 
 /**
- * Reads `usage` of OpenRouter, which is OpenAI's chat usage plus searches.
+ * Reads OpenRouter's `usage`, which is OpenAI's chat usage plus searches.
  *
  * @throws InvalidArgumentError if a total is missing or a count is not an integer, UnknownUsageError for an unknown field
  * @see https://openrouter.ai/docs/guides/administration/usage-accounting

@@ -19,7 +19,7 @@ export interface ReportedUsage {
  *
  * - `exact`: every field is understood. An ambiguous shape took the more expensive reading, named in `usage.assumptions`.
  * - `lower-bound`: a field is unknown or invalid, as `problem` says. The call used at least `usage`, which has every other count.
- * - `none`: the value has no counts.
+ * - `none`: the value has no count above 0 and no cost. A server that does not know a usage reports zeros: no call uses nothing.
  */
 export type UsageReading =
   | ({ status: "exact" } & ReportedUsage)
@@ -53,9 +53,11 @@ export function readForMeter(value: unknown, cost: ReportedCost | undefined, rea
   const usage: Usage = { raw: boundedRaw(value), ...read(fields) }
   fields.finish()
   const problem = fields.problems.find((each) => cost === undefined || !UnknownUsageError.isInstance(each))
-  if (problem === undefined) return { status: "exact", usage, cost }
   const hasCounts = USAGE_COUNTS.some((count) => (usage[count] ?? 0) > 0)
-  return hasCounts ? { status: "lower-bound", usage, cost, problem: problem.message } : { status: "none" }
+  if (problem === undefined && (hasCounts || cost !== undefined)) return { status: "exact", usage, cost }
+  return problem !== undefined && hasCounts
+    ? { status: "lower-bound", usage, cost, problem: problem.message }
+    : { status: "none" }
 }
 
 /**

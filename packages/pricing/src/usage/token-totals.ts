@@ -1,4 +1,4 @@
-/** The counts of one call. Which of them include others may be unknown. */
+/** The counts of one call. Whether one count includes another may be unknown. */
 export interface OpenCounts {
   /** The provider's count of the input or prompt. */
   readonly input: number
@@ -13,14 +13,14 @@ export interface OpenCounts {
   readonly mediaInput: number
   /** Audio plus image tokens of the output. */
   readonly mediaOutput: number
-  /** Whether the documented output count includes reasoning: `inside` (OpenAI) or `beside` (xAI). */
-  readonly reasoningPosition: "inside" | "beside"
+  /** Whether the documented output count includes reasoning: `included` (OpenAI) or `separate` (xAI). */
+  readonly reasoningCount: "included" | "separate"
 }
 
 /** Cached tokens, and whether the documented input count includes them. */
 export interface CacheCount {
   readonly tokens: number
-  readonly isInside: boolean
+  readonly isIncluded: boolean
 }
 
 /** Totals that contain all their parts. */
@@ -44,47 +44,47 @@ export interface InclusiveTotals {
 export function inclusiveTotals(counts: OpenCounts): InclusiveTotals {
   const assumptions: string[] = []
   const excess = Math.max((counts.total ?? 0) - counts.input - counts.output, 0)
-  const beside = besideInput(counts, excess, assumptions)
-  let inputTokens = counts.input + beside.tokens
+  const separate = separateCacheTokens(counts, excess, assumptions)
+  let inputTokens = counts.input + separate.tokens
   if (counts.mediaInput > inputTokens) {
     assumptions.push("audio and image tokens exceed the input, so they were counted in addition to it")
     inputTokens += counts.mediaInput
   }
-  const rest = excess - beside.explained
+  const rest = excess - separate.inTotal
   const { outputTokens, reasoningTokens } = outputTotals(counts, rest, assumptions)
   return { inputTokens, outputTokens, reasoningTokens, assumptions }
 }
 
-interface BesideInput {
+interface SeparateCacheTokens {
   /** Cached tokens that the provider's input count does not include. */
   readonly tokens: number
   /** The part of `tokens` that the provider's total includes. */
-  readonly explained: number
+  readonly inTotal: number
 }
 
-function besideInput(counts: OpenCounts, excess: number, assumptions: string[]): BesideInput {
+function separateCacheTokens(counts: OpenCounts, excess: number, assumptions: string[]): SeparateCacheTokens {
   const caches = [counts.cacheRead, counts.cacheWrite].filter(({ tokens }) => tokens > 0)
-  if (caches.length === 0) return { tokens: 0, explained: 0 }
-  const isReasoning = counts.reasoningPosition === "beside" && excess === counts.reasoning
-  const inTotal = excess === 0 || isReasoning ? undefined : explainedBy(caches, excess, counts.reasoning)
-  const open = inTotal === undefined ? caches : caches.filter((cache) => !inTotal.includes(cache))
-  const outside = open.filter(({ isInside }) => !isInside)
-  let tokens = sum(inTotal ?? []) + sum(outside)
-  let explained = sum(inTotal ?? [])
+  if (caches.length === 0) return { tokens: 0, inTotal: 0 }
+  const isReasoning = counts.reasoningCount === "separate" && excess === counts.reasoning
+  const matching = excess === 0 || isReasoning ? undefined : explainedBy(caches, excess, counts.reasoning)
+  const open = matching === undefined ? caches : caches.filter((cache) => !matching.includes(cache))
+  const separate = open.filter(({ isIncluded }) => !isIncluded)
+  let tokens = sum(matching ?? []) + sum(separate)
+  let inTotal = sum(matching ?? [])
   // Cache counts without an exact match may still be part of the excess, unless reasoning explains all of it.
-  const mayBeInTotal = (sumOfOpen: number) => excess - explained >= sumOfOpen && excess - explained !== counts.reasoning
+  const mayBeInTotal = (sumOfOpen: number) => excess - inTotal >= sumOfOpen && excess - inTotal !== counts.reasoning
   // Tokens that the documented input includes cannot exceed it.
-  const inside = sum(open.filter(({ isInside }) => isInside))
-  if (inside > counts.input) {
-    tokens += inside
+  const included = sum(open.filter(({ isIncluded }) => isIncluded))
+  if (included > counts.input) {
+    tokens += included
     assumptions.push("cached tokens exceed the input, so they were counted in addition to it")
-    if (mayBeInTotal(inside)) explained += inside
+    if (mayBeInTotal(included)) inTotal += included
   }
-  if (outside.length > 0) {
-    if (mayBeInTotal(sum(outside))) explained += sum(outside)
+  if (separate.length > 0) {
+    if (mayBeInTotal(sum(separate))) inTotal += sum(separate)
     else assumptions.push("cached tokens may be part of the input or not, so they were counted in addition to it")
   }
-  return { tokens, explained }
+  return { tokens, inTotal }
 }
 
 /** Finds the cache counts whose sum, alone or with the reasoning, equals the excess of the total. */
@@ -102,7 +102,7 @@ function explainedBy(
 }
 
 function outputTotals(
-  { input, output, total, reasoning, mediaOutput, reasoningPosition }: OpenCounts,
+  { input, output, total, reasoning, mediaOutput, reasoningCount }: OpenCounts,
   rest: number,
   assumptions: string[],
 ): Pick<InclusiveTotals, "outputTokens" | "reasoningTokens"> {
@@ -113,7 +113,7 @@ function outputTotals(
     if (rest !== reasoning) assumptions.push("tokens that only the total contains were counted as reasoning")
     reasoningTokens = Math.max(reasoning, rest)
   }
-  const isContained = rest > 0 || reasoningPosition === "inside" || total === input + output
+  const isContained = rest > 0 || reasoningCount === "included" || total === input + output
   if (reasoningTokens > outputTokens || !isContained) outputTokens += reasoning
   if (reasoningTokens + mediaOutput > outputTokens) {
     assumptions.push("audio, image and reasoning tokens exceed the output, so they were counted in addition to it")

@@ -72,7 +72,7 @@ export class UsageFields {
   constructor(value: unknown, path = "usage", problems: UsageProblem[] = []) {
     this.problems = problems
     this.#path = path
-    const isObject = isRecord(value)
+    const isObject = isRecord(value) && !(value instanceof Promise)
     if (!isObject) problems.push(new InvalidArgumentError(path, "the provider's usage object", value))
     this.#fields = isObject ? value : {}
     this.#unread = new Set(Object.keys(this.#fields))
@@ -122,8 +122,8 @@ export class UsageFields {
 
   #number(name: string, isNumber: (value: unknown) => boolean, expected: string): number | undefined {
     const value = this.#fields[name]
-    if (value === undefined || value === null) return undefined
     this.#unread.delete(name)
+    if (value === undefined || value === null) return undefined
     if (isNumber(value) && (value as number) >= 0 && (value as number) <= MAX_COUNT) return value as number
     const range = isNumber(value) && (value as number) > 0 ? "of at most 10^12" : "of at least 0"
     this.problems.push(new InvalidArgumentError(`${this.#path}.${name}`, `${expected} ${range}`, value))

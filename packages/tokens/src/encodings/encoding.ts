@@ -10,7 +10,7 @@ export interface Encoding {
   readonly specialTokens: ReadonlyMap<string, number>
 }
 
-/** The symbol is shared by the ESM and CommonJS builds, so that each accepts the encodings of the other. */
+/** The symbol is shared by the ESM and CommonJS builds, so that each accepts the other's encodings. */
 const TOKENIZER = /* @__PURE__ */ Symbol.for("@p2/tokens/tokenizer")
 
 /** An encoding with its tokenizer, which is not part of the public type. */

@@ -7,7 +7,7 @@ import { familyOf } from "./model-families"
 import { NormalizedBytes } from "./normalized-bytes"
 import { ratioOfToken, ScriptRatio } from "./script-ratios"
 
-/** Counts as `tokens` of {@link estimateTokens} does. */
+/** Counts like `tokens` of {@link estimateTokens}. */
 export function estimateMeasure(model: string): TextMeasure {
   const family = familyOf(model)
   return {
@@ -40,7 +40,7 @@ export function estimateMeasure(model: string): TextMeasure {
   }
 }
 
-/** Counts as `upperBound` of {@link estimateTokens} does. */
+/** Counts like `upperBound` of {@link estimateTokens}. */
 export function upperBoundMeasure(model: string): TextMeasure {
   const family = familyOf(model)
   return {

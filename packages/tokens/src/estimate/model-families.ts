@@ -6,7 +6,7 @@ export interface ModelFamily {
   strength: number
   /** Unicode normalization before the text is split; undefined if there is none. */
   normalization: "NFC" | "NFKC" | undefined
-  /** The most tokens for one UTF-8 byte of the normalized text. */
+  /** Maximum tokens per UTF-8 byte of the normalized text. */
   tokensPerByte: number
 }
 

@@ -51,7 +51,7 @@ export class ScriptRatio {
     }
   }
 
-  /** 1 for an empty text. */
+  /** 1 for empty text. */
   get ratio(): number {
     let tokens = this.#otherUnits * OTHER.tokensPerUnit
     let claudeTokens = tokens * OTHER.ratio

@@ -57,6 +57,7 @@ const ONLY_INPUT = "Omit it: only input tokens are counted."
 const ADVICE = {
   prompt: 'Write `messages: [{ role: "user", content: prompt }]`.',
   input: "Write `messages`.",
+  contents: "Write `messages`.",
   system: 'Write `messages: [{ role: "system", content: system }, …]`.',
   response_format: "Did you mean `answerFormat`?",
   functions: "Did you mean `tools`?",
@@ -89,7 +90,7 @@ export function countRequestTokens(input: RequestTokensInput): RequestTokens {
   if (!Array.isArray(messages)) throw new InvalidArgumentError("messages", "an array of messages", messages)
   if (!Array.isArray(tools)) throw new InvalidArgumentError("tools", "an array of tools", tools)
   const parts: Counted[] = [RESPONSE_START, { tokens: 0, upperBound: templateMargin(model) }]
-  // `forEach` would skip holes.
+  // `forEach` would skip holes in the array.
   for (let index = 0; index < messages.length; index++)
     parts.push(...messageTokens(model, messages[index]! as Message, `messages[${index}]`))
   if (tools.length > 0) parts.push(toolTokens(model, tools))

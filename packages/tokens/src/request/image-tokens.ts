@@ -8,7 +8,7 @@ export function imageTokens(
   detail = "auto",
 ): { tokens: number; upperBound: number } {
   if (rule.kind === "tile") {
-    // With "auto" the provider chooses the detail, and "high" is the maximum.
+    // With "auto" the provider chooses the detail, at most "high".
     const tokens = detail === "low" ? rule.base : tileTokens(size, rule)
     return { tokens, upperBound: tokens }
   }

@@ -1,7 +1,7 @@
 /** Bytes of the header that are read. The format is in the first chunk of every usual file. */
 const HEADER_BYTES = 36
 
-/** 8 kHz, 8 bits, one channel. A lower rate would make seconds of silence of every byte. */
+/** 8 kHz, 8 bits, one channel. At a lower rate, every byte would be seconds of silence. */
 const MIN_RATE = 8_000
 /** 48 kHz, 16 bits, two channels. A higher rate would make the audio shorter. */
 const MAX_RATE = 192_000
@@ -31,7 +31,7 @@ export function wavBytesPerSecond(head: Uint8Array): number | undefined {
   return Math.min(bytesPerSecond, MAX_RATE)
 }
 
-/** {@link wavBytesPerSecond} of a file as base64. */
+/** {@link wavBytesPerSecond} for a base64-encoded file. */
 export function pcmBytesPerSecond(base64: string): number | undefined {
   const start = base64.slice(0, (HEADER_BYTES / 3) * 4)
   if (!/^[A-Za-z0-9+/]+$/.test(start)) return undefined

@@ -7,7 +7,7 @@ import { requestModel } from "./request-model"
 /** Options of {@link trimMessages}. */
 export interface TrimOptions<Input = Message> {
   model: string
-  /** The most input tokens that the messages may have, as `countRequestTokens` counts them. */
+  /** Maximum input tokens of the messages, as `countRequestTokens` counts them. */
   maxTokens: number
   /** Selects messages that are never dropped, in addition to system and developer messages. @defaultValue none */
   keep?: ((message: Input, index: number) => boolean) | undefined

@@ -35,7 +35,7 @@ export function countWithSpecialTokens(
 /** @throws InvalidArgumentError */
 export function checkText(text: unknown): asserts text is string {
   if (typeof text === "string") return
-  // The most common error is to pass messages.
+  // The most common mistake is to pass messages.
   const expected = Array.isArray(text) ? "a string (countRequestTokens() counts messages)" : "a string"
   throw new InvalidArgumentError("text", expected, text)
 }

@@ -2,10 +2,10 @@ import { type Encoding, tokenizerOf } from "../encodings/encoding"
 import { countText } from "./count-text"
 import { type CountBasis, createExactCounter, type TokenCounter } from "./token-counter"
 
-/** Counts tokens, and weighs them so that text can be cut at a limit. */
+/** Counts tokens, and weighs them so that text can be truncated at a limit. */
 export interface TextMeasure {
   readonly basis: CountBasis
-  /** Text is cut between tokens of this encoding. */
+  /** Text is split between tokens of this encoding. */
   readonly encoding: Encoding
   /** Tokens that are counted even for an empty string. */
   readonly addedTokens: number

@@ -1,7 +1,7 @@
 import { readFile, rename, writeFile } from "node:fs/promises"
 import { type Found, type Reads, type RecordKind, type Storage, StoreError, type Write } from "@p2/budget/store"
 
-/** One record of the file: partition, kind and key say which. */
+/** One record of the file, identified by partition, kind and key. */
 interface FileRecord extends Write {
   partition: string
   value: string
@@ -12,7 +12,7 @@ type FileState = Map<string, FileRecord>
 
 const recordId = (partition: string, kind: RecordKind, key: string) => JSON.stringify([partition, kind, key])
 
-/** Text records in one JSON file, which is read whole and replaced whole. For one process: nothing locks the file. */
+/** Text records in one JSON file, always read and replaced as a whole. For one process: nothing locks the file. */
 export function createJsonFileStorage(path: string, options: { now?: () => number } = {}): Storage {
   const { now = Date.now } = options
   let last: Promise<unknown> = Promise.resolve()
@@ -32,7 +32,7 @@ export function createJsonFileStorage(path: string, options: { now?: () => numbe
     }
   }
 
-  /** Writes beside the file and renames: a killed process leaves the old file or the new one, never half of it. */
+  /** Writes a temporary file and renames it: a killed process leaves the old file or the new one, never half of it. */
   async function save(state: FileState): Promise<void> {
     try {
       await writeFile(`${path}.new`, JSON.stringify([...state]))
@@ -120,7 +120,7 @@ function sortByTime(records: FileRecord[]): FileRecord[] {
   return records.sort((a, b) => compare([a.at!, a.key], [b.at!, b.key]))
 }
 
-/** By time, then by key. Keys are ASCII, so that the order of strings is the order of bytes. */
+/** By time, then by key. Keys are ASCII, so string order is byte order. */
 function compare(a: readonly [number, string], b: readonly [number, string]): number {
   return a[0] - b[0] || (a[1] < b[1] ? -1 : a[1] > b[1] ? 1 : 0)
 }

@@ -6,4 +6,4 @@
 local clock, before = readTime(KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[1])
 writeTime(KEYS[1], clock, 0)
-return { 'ok', text(clock), text(before or clock) }
+return { 'ok', clock, before or clock }

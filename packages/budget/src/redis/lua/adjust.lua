@@ -2,7 +2,7 @@
 -- KEYS: 1 adjustment, 2 counter, 3 time
 -- ARGV: 1 clock ('' the server's), 2 counter name, 3 kind, 4 delta, 5 retentionMs, 6 startsAt and
 --       7 endsAt ('' for null), 8 keep (see forgetTime)
--- Reply: ok, now, replayed, applied, { spent, reserved, granted, peakBefore, peak }. Or: mismatch | stale-window, now
+-- Reply: ok, now, replayed, applied, spent, reserved, granted, peakBefore, peak. Or: mismatch | stale-window, now
 --- @include "shared/records"
 -- Adjustments of counters without a window are kept at least this long.
 local ENDLESS_MS = 90 * 86400000
@@ -11,27 +11,26 @@ local startsAt, endsAt, keep = tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
 
 local clock, now, latest = readTime(KEYS[3], ARGV[1])
 if not now then return { 'corrupt', 'time' } end
-local counter = readCounter(KEYS[2], now)
+local counter, spent, _, granted = readCounter(KEYS[2], now)
 if not counter then return { 'corrupt', 'counter' } end
 local stored = read('HMGET', KEYS[1], 'counter', 'kind', 'delta', 'applied', 'forgetAt')
 if not stored then return { 'corrupt', 'adjustment' } end
 
-local granted, spent, peak = tonumber(counter[GRANTED]), tonumber(counter[SPENT]), tonumber(counter[PEAK])
+local peak = tonumber(counter[PEAK])
 local function reply(replayed, applied)
-  local change = { text(spent), counter[RESERVED], text(granted), counter[PEAK], text(peak) }
-  return { 'ok', text(now), replayed, text(applied), change }
+  return { 'ok', now, replayed, text(applied), text(spent), counter[RESERVED], text(granted), counter[PEAK], text(peak) }
 end
 
 local storedDelta, storedApplied, storedForgetAt = integer(stored[3]), integer(stored[4]), integer(stored[5])
 if stored[1] and stored[2] and storedDelta and storedApplied and storedForgetAt then
   if storedForgetAt > now then
-    if stored[1] ~= name or stored[2] ~= kind or storedDelta ~= delta then return { 'mismatch', text(now) } end
+    if stored[1] ~= name or stored[2] ~= kind or storedDelta ~= delta then return { 'mismatch', now } end
     return reply(1, storedApplied)
   end
 elseif redis.call('EXISTS', KEYS[1]) == 1 then
   return { 'corrupt', 'adjustment' }
 end
-if (startsAt and now < startsAt) or (endsAt and now >= endsAt) then return { 'stale-window', text(now) } end
+if (startsAt and now < startsAt) or (endsAt and now >= endsAt) then return { 'stale-window', now } end
 
 local applied
 if kind == 'granted' then

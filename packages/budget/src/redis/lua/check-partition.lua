@@ -5,4 +5,4 @@
 --- @include "shared/records"
 local clock, now, latest = readTime(KEYS[2], ARGV[1])
 if not now then return { 'corrupt', 'time' } end
-return { 'ok', text(clock), text(latest), redis.call('SRANDMEMBER', KEYS[1], ARGV[2]) }
+return { 'ok', clock, latest, redis.call('SRANDMEMBER', KEYS[1], ARGV[2]) }

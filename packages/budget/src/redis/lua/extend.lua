@@ -7,14 +7,14 @@ local clock, now = readTime(KEYS[3], ARGV[1])
 if not now then return { 'corrupt', 'time' } end
 local reservation = readReservation(KEYS[1], now)
 if not reservation then return { 'corrupt', 'reservation' } end
-if reservation.state == 'none' then return { 'unknown', text(now) } end
-if reservation.state ~= 'held' then return { reservation.state, text(now) } end
-if reservation.leaseEnd <= clock then return { 'expired', text(now) } end
+if reservation.state == 'none' then return { 'unknown', now } end
+if reservation.state ~= 'held' then return { reservation.state, now } end
+if reservation.leaseEnd <= clock then return { 'expired', now } end
 
-local leaseEnd = text(math.max(reservation.leaseEnd, clock + ARGV[3]))
-redis.call('HSET', KEYS[1], '@leaseEnd', leaseEnd)
-redis.call('ZADD', KEYS[2], leaseEnd, ARGV[2])
-local reply = { 'held', text(now), leaseEnd, reservation.fingerprint }
+local leaseEnd = math.max(reservation.leaseEnd, clock + ARGV[3])
+redis.call('HSET', KEYS[1], '@leaseEnd', text(leaseEnd))
+redis.call('ZADD', KEYS[2], text(leaseEnd), ARGV[2])
+local reply = { 'held', now, leaseEnd, reservation.fingerprint }
 for i, name in ipairs(reservation.names) do
   reply[4 + i] = { name, reservation.amounts[name], reservation.onExpire[name] }
 end

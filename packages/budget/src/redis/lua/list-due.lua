@@ -5,4 +5,4 @@
 --- @include "shared/records"
 local clock, now = readTime(KEYS[2], ARGV[1])
 if not now then return { 'corrupt', 'time' } end
-return { 'ok', text(now), redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(clock), 'LIMIT', 0, ARGV[2]) }
+return { 'ok', now, redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', text(clock), 'LIMIT', 0, ARGV[2]) }

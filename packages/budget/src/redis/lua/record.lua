@@ -16,4 +16,4 @@ elseif entry.state == 'recorded' then
   local more = limited(entry.count + count)
   writeEntry(KEYS[1], KEYS[2], key, entry.at, entryText(entry.at, 'recorded', 0, more, {}, json), now, ledgerRetentionMs)
 end
-return { 'ok', text(now) }
+return { 'ok', now }

@@ -3,8 +3,8 @@
 -- ARGV: 1 clock ('' the server's), 2 key, 3 fingerprint, 4 outcome, 5 revision, 6 expiresAt ('' for null), 7 retentionMs,
 --       8 ledgerRetentionMs (0: no ledger), 9 entry; the names of the counters; then per counter: amount (0 when released),
 --       reserved, keep (see forgetTime)
--- Reply: status, now, replayed, late, recovered, forgottenCounters, then per counter: { spent, reserved, granted,
---        peakBefore, peak }. Or: other-counters, now, names. Or: mismatch | forgotten, now
+-- Reply: status, now, replayed, late, recovered, forgottenCounters, then per counter: spent, reserved, granted, peakBefore,
+--        peak. Or: other-counters, now, names. Or: mismatch | forgotten, now
 --- @include "shared/resolve"
 local key, fingerprint, outcome, revision, expiresAt = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local retentionMs, ledgerRetentionMs, json = tonumber(ARGV[7]), tonumber(ARGV[8]), ARGV[9]
@@ -30,20 +30,20 @@ if isDamaged then
 end
 local state = reservation.state
 if state ~= 'none' then
-  if reservation.fingerprint ~= fingerprint then return { 'mismatch', text(now) } end
-  if (state == 'settled' or state == 'released') and state ~= outcome then return { 'mismatch', text(now) } end
-  if state == 'settled' and revision < reservation.revision then return { 'mismatch', text(now) } end
-  if not hasNames(reservation, names) then return { 'other-counters', text(now), reservation.names } end
+  if reservation.fingerprint ~= fingerprint then return { 'mismatch', now } end
+  if (state == 'settled' or state == 'released') and state ~= outcome then return { 'mismatch', now } end
+  if state == 'settled' and revision < reservation.revision then return { 'mismatch', now } end
+  if not hasNames(reservation, names) then return { 'other-counters', now, reservation.names } end
 end
 local counters = readCounters(now)
 if not counters then return { 'corrupt', 'counter' } end
 
 if state == 'released' or (state == 'settled' and revision == reservation.revision) then
-  local replay = { outcome, text(now), 1, 0, 0, 0 }
+  local replay = { outcome, now, 1, 0, 0, 0 }
   for i, counter in ipairs(counters) do
     local amount = requested(i)
-    if tonumber(amount) ~= tonumber(reservation.charges[names[i]]) then return { 'mismatch', text(now) } end
-    replay[6 + i] = unchanged(counter)
+    if tonumber(amount) ~= tonumber(reservation.charges[names[i]]) then return { 'mismatch', now } end
+    appendUnchanged(replay, counter)
   end
   return replay
 end
@@ -55,13 +55,13 @@ if ledgerRetentionMs > 0 then
 end
 if state == 'none' then
   -- A key without a reservation but with an entry was resolved and then forgotten.
-  if entry.state ~= 'none' and entry.state ~= 'recorded' then return { 'forgotten', text(now) } end
-  if outcome == 'settled' and expiresAt and now >= expiresAt + retentionMs then return { 'forgotten', text(now) } end
+  if entry.state ~= 'none' and entry.state ~= 'recorded' then return { 'forgotten', now } end
+  if outcome == 'settled' and expiresAt and now >= expiresAt + retentionMs then return { 'forgotten', now } end
   reservation = { amounts = {}, onExpire = {}, charges = {} }
 end
 
 local isLate, isRecovered = state == 'expired', isDamaged or (state == 'none' and outcome == 'settled')
-local reply = { outcome, text(now), 0, isLate and 1 or 0, isRecovered and 1 or 0, 0 }
+local reply = { outcome, now, 0, isLate and 1 or 0, isRecovered and 1 or 0, 0 }
 local leaseEnd = reservation.leaseEnd or expiresAt or now
 local forgetAt = math.max(leaseEnd, now) + retentionMs
 local fields, charges = {}, {}
@@ -76,11 +76,11 @@ for i, counter in ipairs(counters) do
   local isForgotten = counter.isNew and not isReserved and (isResolved or (counterForgetAt > 0 and counterForgetAt <= now))
   if isForgotten then
     reply[6] = reply[6] + 1
-    reply[6 + i] = unchanged(counter)
+    appendUnchanged(reply, counter)
   else
     local reservedBefore = state == 'held' and reserved or 0
     if counterForgetAt > 0 then counterForgetAt = math.max(counterForgetAt, forgetAt) end
-    reply[6 + i] = replaceCharge(i, counter, reservedBefore, charged, amount, counterForgetAt)
+    replaceCharge(reply, i, counter, reservedBefore, charged, amount, counterForgetAt)
   end
   fields[2 * i - 1], fields[2 * i] = name, reserved .. ' ' .. (reservation.onExpire[name] or '0') .. ' ' .. amount
   charges[i] = '"' .. name .. '":' .. amount

@@ -67,7 +67,7 @@ export const adjustmentCases = defineCases({ level: "contract", rule: "Adjustmen
     await t.expectCounters({ a: { reserved: 1 }, b: { reserved: 2 } })
   })
 
-  test("adjustments and reservations have keys of their own", async (t) => {
+  test("adjustments and reservations have separate keys", async (t) => {
     await t.reserve("same", [counter("a", 5)])
     await expectReply(t.tryAdjust("same", "a", "granted", 2), "ok", { applied: 2 })
     await expectReply(t.settle("same", [5]), "settled")
@@ -80,7 +80,7 @@ export const adjustmentCases = defineCases({ level: "contract", rule: "Adjustmen
         const name = `${kind}.${sign}`
         const changes = [LARGEST - 1, 1, 0]
         for (const [index, delta] of [LARGEST - 1, 5, 5].entries()) {
-          // + 0, because −0 is 0.
+          // `+ 0` turns −0 into 0.
           const applied = sign * changes[index]! + 0
           const adjust = () => t.tryAdjust(`${name}.${index}`, name, kind, sign * delta)
           await expectReply(adjust(), "ok", { applied })

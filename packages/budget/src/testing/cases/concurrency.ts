@@ -20,7 +20,7 @@ function tally(replies: readonly { status: string }[]): Record<string, number> {
 const reserveMany = (t: CaseContext, calls: number, counters: (index: number) => ReserveCounter[]) =>
   Promise.all(range(calls).map((index) => t.tryReserve(`r${index}`, counters(index))))
 
-/** Sends two calls at once, the first one first in every other round. */
+/** Sends two concurrent calls, the first one first in every other round. */
 function race<A, B>(round: number, first: () => Promise<A>, second: () => Promise<B>): Promise<[A, B]> {
   if (round % 2 === 0) return Promise.all([first(), second()])
   return Promise.all([second(), first()]).then(([b, a]) => [a, b])
@@ -123,14 +123,14 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
     await t.expectCounters({ a: { spent } })
   })
 
-  test("a hundred corrections at once add up, each once", async (t) => {
+  test("a hundred concurrent corrections add up, each once", async (t) => {
     const amounts = range(100).map((index) => 1 + (index % 50))
     const replies = await Promise.all(amounts.map((amount) => t.tryAdjust(`a${amount}`, "a", "spent", amount)))
     equal(tally(replies), { ok: 50, "ok, replayed": 50 }, "replies")
     await t.expectCounters({ a: { spent: (50 * 51) / 2 } })
   })
 
-  test("many partitions at once stay apart", async (t) => {
+  test("concurrent calls to many partitions stay apart", async (t) => {
     const lanes = range(20).map((index) => ({ other: t.inPartition(`p${index}`), limit: 1 + (index % 7) }))
     const calls = lanes.map(({ other, limit }) => reserveMany(other, 10, () => [counter("a", 1, limit)]))
     equal((await Promise.all(calls)).map(admitted), valuesOf(lanes, "limit"), "admitted")
@@ -194,7 +194,7 @@ export const concurrencyCases = defineCases({ level: "concurrency", rule: "trans
 
   // ── Leases that end meanwhile ──
 
-  test("one lease expired by many callers at once is charged once", { needs: ["clock"] }, async (t) => {
+  test("one lease expired by many concurrent callers is charged once", { needs: ["clock"] }, async (t) => {
     for (const index of range(12)) await t.reserve(`r${index}`, [counter("a", 10, null, { onExpire: 1 })])
     await t.clock.advance(LEASE_MS)
     const expires = range(60).map((index) => t.expire(`r${index % 12}`))

@@ -92,7 +92,7 @@ function withoutZeros(entry: { charges: Record<string, number> }): object {
   return { ...entry, charges: Object.fromEntries(charges) }
 }
 
-/** Chooses calls that often affect each other: few keys, few counters, tight limits, leases that end in between. */
+/** Chooses calls that often affect each other: few keys, few counters, tight limits, short leases. */
 class Program {
   day = "day.0"
   #reservations: { request: ReserveRequest; expiresAt: number }[] = []

@@ -253,7 +253,7 @@ const totalCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledge
     await expectTotals({ succeeded: 1, released: 1, costNanoUsd: 7, tokens: { inputTokens: 12 } }, "one was released")
   })
 
-  test("totals group by user, client, model, provider, status and tag; entries without a value are a group of their own", async (t) => {
+  test("totals group by user, client, model, provider, status and tag; entries without a value form their own group", async (t) => {
     await t.spend("r1", 1, { userId: "u1", ...team("x"), provider: "p" })
     await t.spend("r2", 2, { userId: "u2", ...team("y"), clientId: undefined })
     await t.spend("r3", 4, { userId: undefined, tags: undefined, model: "m2", status: "failed" })
@@ -318,7 +318,7 @@ const totalCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledge
     await t.expectSums(["a"])
   })
 
-  test("sums stop at the largest number, upwards and downwards", async (t) => {
+  test("sums saturate at the largest number, in both directions", async (t) => {
     const settle = async (key: string, entry: UsageEntry) => {
       await t.reserve(key, [])
       await t.settle(key, [], { entry })

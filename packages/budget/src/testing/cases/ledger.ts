@@ -316,7 +316,7 @@ const sumCases = defineCases({ level: "ledger", rule: "Ledger", needs: ["ledger"
     await t.expectSums(["a"])
   })
 
-  test("several writers at once: every entry is there, and the sums agree", async (t) => {
+  test("several concurrent writers: every entry is there, and the sums agree", async (t) => {
     const writers = range(8).map(async (writer) => {
       for (const index of range(25)) {
         await t.spend(`w${writer}.${index}`, writer + index, { userId: `u${writer}` }, `c.${index % 3}`)

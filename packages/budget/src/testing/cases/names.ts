@@ -68,7 +68,7 @@ export const nameCases = defineCases({ level: "contract", rule: "Storage" }, (te
       Array.from({ length: random.integer(1, 3) }, () => random.pick([...alphabet])).join("")
     const expected = new Map<string, { at: CaseContext; name: string; reserved: number }>()
     for (let round = 0; round < 150; round++) {
-      // Few partitions and few characters, so that names that a store merges do occur together.
+      // Few partitions and characters, so that names that a faulty store merges occur together.
       const at = t.inPartition(random.pick(["a", "A", "a:", "a.b", ":"]))
       const name = randomName("aA:|.-")
       const amount = random.integer(1, 1_000)
@@ -113,7 +113,7 @@ export const amountCases = defineCases({ level: "contract", rule: "Windows and l
     await expectReply(t.tryReserve("r2", [counter("a", 1, LARGEST)]), "exceeded: 0")
   })
 
-  test("spent stops at 2^53 − 1", { rule: "States" }, async (t) => {
+  test("spent saturates at 2^53 − 1", { rule: "States" }, async (t) => {
     for (const key of ["r1", "r2"]) await t.reserve(key, [counter("a", 1)])
     await expectReply(t.settle("r1", [LARGEST]), "settled")
     const full = { spent: LARGEST, peakBefore: LARGEST, peak: LARGEST }
@@ -123,7 +123,7 @@ export const amountCases = defineCases({ level: "contract", rule: "Windows and l
   })
 
   test("sums of small charges are exact", { rule: "States" }, async (t) => {
-    // $0.10, $0.20 and a third of a dollar in nano-USD: sums that fractions of dollars lose.
+    // $0.10, $0.20 and a third of a dollar in nano-USD: sums that are inexact in fractions of dollars.
     const amounts = [100_000_000, 200_000_000, 333_333_333, 1, 7]
     for (let round = 0; round < 50; round++)
       await t.charge(`r${round}`, [counter("a", 1_000_000_000)], [amounts[round % amounts.length]!])

@@ -71,7 +71,7 @@ export const processCases = defineCases({ level: "processes", rule: "transaction
         const scopes = ["total", `user:${index % 3}`, `client:${lane}`]
         const counters = scopes.map((name) => counter(name, 100_000_000, 5_000_000_000))
         const reply = await at.tryReserve(key, counters)
-        // Some are sent again, one after another: the budget never sends a key twice at once.
+        // Some are sent again, one after another: the budget never sends the same key concurrently.
         const copies = index % 10 === 0 ? random.integer(0, 4) : 0
         for (let copy = 0; copy < copies; copy++) await at.tryReserve(key)
         return reply.status

@@ -44,7 +44,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
     await t.expectCounters({ long: {} }, "shortly after keepMs ended")
   })
 
-  test("a counter without a window is kept for ever, unless keepMs limits it", async (t) => {
+  test("a counter without a window is kept forever, unless keepMs limits it", async (t) => {
     const idle = counter("idle", 5, null, { keepMs: 3 * t.retentionMs })
     await t.charge("r1", [counter("forever", 5), idle], [5, 5])
     await t.clock.advance(2 * t.retentionMs)
@@ -58,7 +58,7 @@ export const retentionCases = defineCases({ level: "time", rule: "What is kept",
   })
 
   test("keepMs may be sixty days", async (t) => {
-    // More milliseconds than 32 bits hold.
+    // More milliseconds than fit into 32 bits.
     await t.charge("r1", [counter("idle", 5, null, { keepMs: 60 * DAY_MS })], [5])
     await t.advanceAndWrite(59 * DAY_MS)
     await t.expectCounters({ idle: { spent: 5 } }, "after 59 days")

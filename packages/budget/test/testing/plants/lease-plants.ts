@@ -137,7 +137,7 @@ export const leasePlants = [
     },
   }),
   plant("an expiry of what was settled meanwhile", ["a settle that meets the expiry of its lease"], staleExpire),
-  plant("an expiry that two callers may do", ["one lease expired by many callers"], staleExpire),
+  plant("an expiry that two callers may do", ["one lease expired by many concurrent callers"], staleExpire),
   plant("extend that revives", ["a key that is held, lease ended: extend"], {
     async extend(base, request) {
       const reservation = this.state.get(request.partition)?.reservations.get(request.key)
@@ -204,7 +204,7 @@ const withWindow = (change: (counter: CounterRef, now: number) => CounterRef): C
   windowIsOpen: (base, counter, now) => base(change(counter, now), now),
 })
 
-/** Windows, wrong clocks, and how long things are kept. */
+/** Windows, wrong clocks, and retention. */
 export const timePlants = [
   plant("the caller's clock", ["every reply carries the store's time", "a lease lasts until its end"], {
     clock: () => Date.now(),
@@ -385,10 +385,10 @@ export const timePlants = [
     counterForgetAt: (base, ref, now) => ref.endsAt ?? base(ref, now),
     resolvedUntil: () => 0,
   }),
-  plant("idle counters kept for ever", ["a counter without a window is kept for ever", "keepMs may be sixty days"], {
+  plant("idle counters kept forever", ["a counter without a window is kept forever", "keepMs may be sixty days"], {
     counterForgetAt: (base, ref, now) => base({ ...ref, keepMs: null }, now),
   }),
-  plant("endless counters forgotten after a month", ["a counter without a window is kept for ever"], {
+  plant("endless counters forgotten after a month", ["a counter without a window is kept forever"], {
     counterForgetAt: (base, ref, now) => base({ ...ref, keepMs: ref.keepMs ?? 7 * DAY_MS }, now),
   }),
   plant("idle times in 32 bits", ["keepMs may be sixty days"], {

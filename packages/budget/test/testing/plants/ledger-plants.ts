@@ -370,7 +370,7 @@ export const ledgerPlants: Plant[] = [
   ),
   ledgerPlant(
     "sums in single precision",
-    ["sums stop at the largest number"],
+    ["sums saturate at the largest number"],
     withSums((row) => ({ ...row, differenceNanoUsd: Math.fround(row.differenceNanoUsd) })),
   ),
   ledgerPlant(
@@ -477,7 +477,7 @@ export const ledgerPlants: Plant[] = [
       return base(request)
     },
   })),
-  ledgerPlant("entries kept for ever", ["the ledger's retention removes entries"], {
+  ledgerPlant("entries kept forever", ["the ledger's retention removes entries"], {
     entryAt: (_base, partition, key) => partition.entries.get(key),
   }),
 ]

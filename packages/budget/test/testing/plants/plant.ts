@@ -9,7 +9,7 @@ export type Change<Owner> = {
     ? (this: Owner, base: (...request: Request) => Reply, ...request: Request) => Reply
     : never
 }
-/** A change, or a function that makes one for a store, with state of its own. */
+/** A change, or a function that makes one for a store, with its own state. */
 type Changes<Owner> = Change<Owner> | ((store: ModelStore) => Change<Owner>)
 
 /** A store that breaks one rule, and the cases that must find it. */
@@ -27,7 +27,7 @@ export const plant = (name: string, caughtBy: readonly string[], changes: Change
 
 type PartitionRequest = { partition: string; key?: string }
 
-/** The correct store with one member changed, in the way in which others are. */
+/** The correct store with one member changed, like the others. */
 export const memberPlant = (
   name: string,
   caughtBy: readonly string[],
@@ -66,7 +66,7 @@ function apply<Owner extends object>(owner: Owner, change: Change<Owner>): void 
   }
 }
 
-/** The correct store behind a connection of which some members are wrong. */
+/** The correct store behind a connection with some faulty members. */
 export const connectionPlant = (
   name: string,
   caughtBy: readonly string[],

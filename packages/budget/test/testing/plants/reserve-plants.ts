@@ -109,7 +109,7 @@ export const reservePlants = [
   plant("fourteen digits", ["large amounts keep every digit", "amounts near 2^53"], {
     sum: (_base, a, b) => Number((a + b).toPrecision(14)),
   }),
-  plant("sums beyond the largest number", ["spent stops at 2^53 − 1"], { sum: (_base, a, b) => a + b }),
+  plant("sums beyond the largest number", ["spent saturates at 2^53 − 1"], { sum: (_base, a, b) => a + b }),
   plant("a limit beyond the largest number", ["a grant on top of the largest limit"], {
     fits(_base, partition, counter, now) {
       const { spent, reserved, granted } = this.stateOf(partition, counter.name, now)
@@ -182,7 +182,7 @@ export const reservePlants = [
   plant("partitions without case", ["names that look alike are different keys"], {
     partition: (base, name) => base(name.toLowerCase()),
   }),
-  plant("one partition for all", ["partitions do not see each other", "many partitions at once"], {
+  plant("one partition for all", ["partitions do not see each other", "concurrent calls to many partitions"], {
     partition: (base) => base("all"),
     read: async (base, request) => base({ ...request, partition: "all" }),
   }),

@@ -360,7 +360,7 @@ export const settlePlants = [
       return (endsAt ?? now) + this.capabilities.retentionMs
     },
   }),
-  plant("one table of keys for reservations and adjustments", ["adjustments and reservations have keys of their own"], {
+  plant("one table of keys for reservations and adjustments", ["adjustments and reservations have separate keys"], {
     async adjust(base, request) {
       const partition = this.partition(request.partition)
       if (!partition.reservations.has(request.key)) return base(request)

@@ -6,7 +6,7 @@ import { Money } from "./money"
 const NAMES = { model: "Model", user: "User", client: "Client", tag: "Tag" } as const
 const FEW = 8
 
-/** Who and what spent most. */
+/** Who and what spent the most. */
 export function Breakdown({ totals }: { totals: TotalsView | undefined }) {
   const [chosen, setChosen] = useState("Model")
   const [isOpen, setIsOpen] = useState(false)

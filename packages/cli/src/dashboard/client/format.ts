@@ -58,7 +58,7 @@ export function duration(durationMs: number): string {
   return durationMs < 60_000 ? `${(durationMs / 1_000).toFixed(1)} s` : coarse(durationMs)
 }
 
-/** Such as "3 h 20 min". */
+/** For example "3 h 20 min". */
 export function coarse(durationMs: number): string {
   const minutes = Math.max(1, Math.ceil(durationMs / 60_000))
   if (minutes < 60) return `${minutes} min`
@@ -77,7 +77,7 @@ const SCOPES: Readonly<Record<string, string>> = {
   request: "Request",
 }
 
-/** What a limit limits: its name, and what kind of thing that is. */
+/** What a limit applies to: its name and its kind. */
 export function limitTitle({ scope, tag, value }: LimitView): { name: string; kind: string } {
   const kind = scope === "tag" ? (tag ?? "Tag") : (SCOPES[scope] ?? scope)
   return value === null ? { name: kind, kind: "" } : { name: value, kind }

@@ -1,6 +1,6 @@
 /**
- * The language of the browser; `en-US` instead of an invalid tag, such as the `en-US@posix` of a Chromium in the POSIX locale.
- * uPlot reads `navigator.language` when it loads and fails on such a tag, so that is replaced too.
+ * The language of the browser; `en-US` instead of an invalid tag, such as `en-US@posix`, which Chromium reports in the
+ * POSIX locale. uPlot reads `navigator.language` when it loads and fails on such a tag, so that is replaced too.
  */
 function usableLocale(): string {
   const { language } = navigator

@@ -1,6 +1,6 @@
 import { dollarParts } from "./format"
 
-/** Exact dollars; the digits after the cents are muted. */
+/** Exact dollars; digits after the cents are muted. */
 export function Money({ nanoUsd }: { nanoUsd: number }) {
   const [main, rest] = dollarParts(nanoUsd)
   return (

@@ -37,7 +37,7 @@ export function useLive(base: string, range: Range): LiveState {
       source = undefined
     }
     const onError = async () => {
-      // Tries itself again unless the server answered with an error.
+      // Reconnects by itself unless the server answered with an error.
       if (source?.readyState !== EventSource.CLOSED) return update({ connection: "lost" })
       close()
       const connection = await reasonOf(base)

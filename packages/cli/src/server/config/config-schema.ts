@@ -25,7 +25,7 @@ const amount = z.custom<Limit["limit"]>(
   },
 )
 
-/** The budget checks which periods there are. */
+/** The budget validates the period. */
 const period = z.custom<WindowPeriod>((value) => typeof value === "string", {
   error: '"total", "hour", "day", "week", "month" or a length such as "90m"',
 })
@@ -132,7 +132,7 @@ export const serveConfig = z.strictObject(
 
 export type ServeConfig = z.output<typeof serveConfig>
 
-/** The fields of each part of the configuration, by the name of the part; `""`: those of the file. */
+/** The fields of each part of the configuration, by the part's name; `""` is the top level. */
 export const FIELDS: Readonly<Record<string, readonly string[]>> = {
   "": Object.keys(serveConfig.shape),
   limits: Object.keys(limit.shape),

@@ -1,6 +1,6 @@
 import type { Limit, Subject } from "@p2/budget"
 
-/** A limit that counts by a field which a subject lacks: every call of that subject would be rejected. */
+/** A limit that counts by a field that a subject lacks: every call of that subject would be rejected. */
 export interface MissingScope {
   /** The position of the limit. */
   index: number

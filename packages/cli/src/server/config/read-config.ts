@@ -25,7 +25,7 @@ export async function readConfig(path: string): Promise<ServeConfig> {
   return parseConfig(source, path)
 }
 
-/** @param path for messages, and the place to which a relative path of the store refers */
+/** @param path for messages, and the base of a relative store path */
 export function parseConfig(source: string, path: string): ServeConfig {
   const errors: ParseError[] = []
   const value: unknown = parse(source, errors, { allowTrailingComma: true })
@@ -79,7 +79,7 @@ function rejectSecrets(value: unknown, path: string): void {
 
 interface FoundString {
   place: string
-  /** The last name in the path of a place. */
+  /** The last name in a field's path. */
   name: string
   text: string
 }
@@ -117,7 +117,7 @@ function describeIssue(issue: z.core.$ZodIssue, value: unknown): string {
   return `${subject} expected ${issue.message}, got ${describeValue(SHOWN.test(place) ? received : hideString(received))}.`
 }
 
-/** Places whose strings are never secret. */
+/** Fields whose strings are never secret. */
 const SHOWN = /(^|\.)(per|scope|clampTo|wait|grace|limit|timeZone|serverError|abort|listen|expires)$/
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -173,7 +173,7 @@ function checkRules(config: ServeConfig, path: string): void {
     )
 }
 
-/** Every caller must have what the limits count by. */
+/** Every caller must have the fields that limits count by. */
 function checkOwners(config: ServeConfig, path: string): void {
   const { anonymous } = config
   const owners = configKeys(config).map((record, index) => ({ place: `keys[${index}]`, subject: subjectOf(record) }))

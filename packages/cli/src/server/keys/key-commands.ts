@@ -143,7 +143,7 @@ async function withOpenKeys<T>(address: string, work: (keys: KeyStore) => Promis
   }
 }
 
-/** A key that lacks what a limit counts by would be of no use. @throws InvalidArgumentError */
+/** A key that lacks a field that a limit counts by would be useless. @throws InvalidArgumentError */
 function checkOwner(record: KeyRecord, limits: readonly Limit[]): void {
   const missing = missingScope(limits, subjectOf(record))
   if (missing === undefined) return

@@ -6,7 +6,10 @@ import { hashKey, isKeyForm, type KeyRecord, keyState } from "./virtual-key"
 export const LOOK_UP_TIMEOUT_MS = 2_000
 /** How long an instance caches a key. */
 const CACHE_MS = 1_000
-/** Maximum number of cached keys. Unknown keys are cached too, so that a program with a wrong key does not read the database for each call. */
+/**
+ * Maximum number of cached keys. Unknown keys are cached too, so that a program with a wrong key does not cause a
+ * database read per call.
+ */
 const MAX_CACHED = 10_000
 
 /** Finds active keys. Rejects if the database fails, so that no call is admitted. */

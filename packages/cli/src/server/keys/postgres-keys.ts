@@ -5,8 +5,8 @@ import { type KeyStore, keyStoreFailure, readRecord, sortRecords } from "./key-s
 
 const TABLE = "p2_budget.p2_keys"
 /**
- * Processes that start at the same time create the table one after another. If it exists, nothing is created, which a
- * user of the database may not be allowed to do.
+ * Processes that start at the same time create the table one after another. If it exists, nothing is created, because
+ * the database user may not be allowed to create tables.
  */
 const CREATE = `DO $$ BEGIN
   IF to_regclass('${TABLE}') IS NULL THEN

@@ -2,7 +2,7 @@ import { Redis } from "ioredis"
 import { LOOK_UP_TIMEOUT_MS } from "./key-lookup"
 import { type KeyStore, keyStoreFailure, readRecord, sortRecords } from "./key-store"
 
-/** A hash: field is the hash of a virtual key, value its record. */
+/** A Redis hash: each field is the hash of a virtual key, its value the record. */
 const NAME = "p2:keys"
 
 /** Sets `revokedAt` once. KEYS: the hash. ARGV: the field, the record with `revokedAt`, the record that was read. */
@@ -10,7 +10,7 @@ const REPLACE = `if redis.call("HGET", KEYS[1], ARGV[1]) ~= ARGV[3] then return 
 redis.call("HSET", KEYS[1], ARGV[1], ARGV[2])
 return 1`
 
-/** The hash `p2:keys` on the server of the store. It has no time to live. */
+/** The hash `p2:keys` on the server of the store. It never expires. */
 export function openRedisKeys(address: string): KeyStore {
   const client = new Redis(address, {
     lazyConnect: true,
@@ -33,7 +33,7 @@ export function openRedisKeys(address: string): KeyStore {
     },
     list: async () => sortRecords(await list()),
     revoke: async (id, now) => {
-      // A loop, because another command may revoke the same key meanwhile. A revoked key stays revoked.
+      // A loop, because another command may revoke the same key in the meantime. A revoked key stays revoked.
       for (;;) {
         const record = (await list()).find((each) => each.id === id)
         if (record === undefined) return false

@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url"
 import { type KeyStore, keyStoreFailure, readRecord, sortRecords } from "./key-store"
 import type { KeyRecord } from "./virtual-key"
 
-/** The part of a connection that the keys use; libsql and `node:sqlite` have it. */
+/** The part of a connection that the key store uses, common to libsql and `node:sqlite`. */
 interface Database {
   exec(sql: string): unknown
   prepare(sql: string): Statement

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import type { Limit, Subject } from "@p2/budget"
 
-/** A virtual key as it is stored: whose calls it opens, and what they may spend. The key itself is not stored. */
+/** A virtual key as it is stored: whose calls it authorizes, and what they may spend. The key itself is not stored. */
 export interface KeyRecord {
   /** Names the key in commands, logs and the ledger (tag `key`). Not secret. */
   id: string
@@ -36,7 +36,7 @@ export function createKey(): string {
   return `p2k_${randomBytes(32).toString("base64url")}`
 }
 
-/** A new id of a key: 60 random bits. */
+/** A new key id: 60 random bits. */
 export function createKeyId(): string {
   return `k${randomBytes(8).toString("hex").slice(0, 15)}`
 }
@@ -48,14 +48,14 @@ export function isKeyForm(token: string): boolean {
 
 /**
  * The hash under which a key is stored and found. One round of SHA-256 without a salt is right here, unlike for a password: 256
- * random bits cannot be guessed, and a slow hash would delay every call. An index that compares hashes reveals by its time at
- * most a part of a hash, from which no key can be computed.
+ * random bits cannot be guessed, and a slow hash would delay every call. The timing of an index lookup reveals at most
+ * part of a hash, from which no key can be computed.
  */
 export function hashKey(key: string): string {
   return createHash("sha256").update(key).digest("hex")
 }
 
-/** The limits of a key, as the budget takes them. */
+/** The limits of a key, as the budget accepts them. */
 export function limitsOf({ limits = [] }: KeyRecord): Limit[] {
   return limits.map((limit) => ({ ...limit, scope: { tag: KEY_TAG } }))
 }
@@ -65,7 +65,7 @@ export function subjectOf({ id, userId, clientId, tags }: KeyRecord): Subject {
   return { userId, clientId, tags: { ...tags, [KEY_TAG]: id } }
 }
 
-/** Whether a key opens calls now. */
+/** Whether a key authorizes calls now. */
 export function keyState(record: KeyRecord, now: number): "active" | "revoked" | "expired" {
   if (record.revokedAt !== null) return "revoked"
   return record.expiresAt !== null && record.expiresAt <= now ? "expired" : "active"

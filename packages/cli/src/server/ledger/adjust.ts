@@ -32,7 +32,7 @@ export async function adjust(command: "top-up" | "reset", given: AdjustArguments
   const scope = readScope(given.scope)
   const subject = readSubject(given)
   checkSubject(scope, subject)
-  // An empty variable of a script would be one key for all of its top-ups.
+  // A script's empty variable would be one key for all of its top-ups.
   checkPresent({ "idempotency-key": given.idempotencyKey })
   const change = async (ledger: OpenLedger) => {
     const limits = await limitsOfScope(ledger, given, scope, subject)

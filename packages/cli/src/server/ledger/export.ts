@@ -22,7 +22,7 @@ export async function exportLedger(given: ExportArguments, stdout: Writable = pr
   const filter = { ...readFilter(given, now), ...to }
   await withLedger(given, async ({ budget }) => {
     const lines = format === "csv" ? csvLines(budget.usage.export(filter)) : jsonLines(budget.usage.export(filter))
-    // Only the user can read the file, because the ledger contains who called what.
+    // Only the user can read the file, because the ledger shows who called what.
     const target = output === undefined ? stdout : createWriteStream(output, { mode: 0o600, flags: "wx" })
     await pipeline(Readable.from(lines), target, { end: output !== undefined }).catch((error: unknown) => {
       // The reader of the output closed it, as `head` does.

@@ -160,7 +160,7 @@ function limitOf({ limit, granted }: StatusRow): number | null {
   return limit === null ? null : limit + granted
 }
 
-/** Whole cents where that is exact enough to read; `--json` has the exact amounts. */
+/** Rounded to cents for readability; `--json` has the exact amounts. */
 function formatAmount(amount: number | null, unit: LimitStatus["unit"]): string {
   if (amount === null) return "-"
   if (unit !== "usd") return `${formatCount(amount)} ${unit}`

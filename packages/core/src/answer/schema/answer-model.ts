@@ -8,7 +8,9 @@ import type { ZodSchema } from "./zod-schema"
  */
 export type AnswerModel<Answer = unknown> = ZodAnswerModel<Answer> | StandardAnswerModel<Answer>
 
-/** Declares only the part of Zod that p2 reads, because the types of two releases of Zod are not assignable to each other. */
+/**
+ * Declares only the part of Zod that p2 reads, because the types of two Zod releases are not assignable to each other.
+ */
 interface ZodAnswerModel<Answer> {
   readonly _zod: { readonly output: Answer; readonly def: { readonly type: string } }
 }

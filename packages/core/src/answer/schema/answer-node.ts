@@ -78,7 +78,7 @@ export function present(node: AnswerNode): AnswerNode {
 }
 
 /** Wraps a node whose value the schema's code converts. */
-export function hidden(inner: AnswerNode): AnswerNode {
+export function hideValue(inner: AnswerNode): AnswerNode {
   return { kind: "union", options: [inner], hidden: true }
 }
 

@@ -1,4 +1,4 @@
-import { type AnswerNode, type Fields, hidden, type Leaf, type Union, unionOf } from "./answer-node"
+import { type AnswerNode, type Fields, hideValue, type Leaf, type Union, unionOf } from "./answer-node"
 import { isNumeric, sentence } from "./read-leaf"
 
 /** Maximum number of option pairs: an intersection of unions has the product of their options. */
@@ -28,7 +28,7 @@ function optionsIn(node: AnswerNode): number {
 function distribute(union: Union, combine: (option: AnswerNode) => AnswerNode | undefined): AnswerNode | undefined {
   const both = union.options.map(combine).filter((option) => option !== undefined)
   if (both.length === 0) return undefined
-  return union.hidden ? hidden(unionOf(both)) : unionOf(both)
+  return union.hidden ? hideValue(unionOf(both)) : unionOf(both)
 }
 
 function combineFields(a: Fields, b: Fields): AnswerNode | undefined {

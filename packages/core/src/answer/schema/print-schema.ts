@@ -50,7 +50,7 @@ export class SchemaPrinter {
   }
 
   #body(node: AnswerNode, level: number, path: string): JsonSchema {
-    return described(this.#bare(node, level, path), node.note)
+    return withNote(this.#bare(node, level, path), node.note)
   }
 
   #bare(node: AnswerNode, level: number, path: string): JsonSchema {
@@ -98,7 +98,7 @@ export class SchemaPrinter {
 }
 
 /** Strict mode allows no other keyword in an object with `$ref`, so a description wraps it. */
-function described(json: JsonSchema, note: string | undefined): JsonSchema {
+function withNote(json: JsonSchema, note: string | undefined): JsonSchema {
   if (note === undefined) return json
   if (json.$ref !== undefined) return { description: note, anyOf: [json] }
   return { ...json, description: sentence([note, json.description as string]) }

@@ -1,7 +1,7 @@
 import { isRecord } from "../../json"
 import { type AnswerIssue, UnsupportedSchemaError } from "../answer-errors"
 import { flattenIssues, MAX_ISSUES, MAX_MESSAGE } from "../flatten-issues"
-import type { AnswerForm, Checked } from "../parse-answer"
+import type { AnswerForm, CheckResult } from "../parse-answer"
 import type { AnswerSchema, StandardAnswerModel, StandardIssue, StandardResult } from "./answer-model"
 import type { AnswerNode, JsonSchema } from "./answer-node"
 import { JsonSchemaReader } from "./read-json-schema"
@@ -34,7 +34,7 @@ function readZod(schema: ZodSchema): ReadSchema {
   }
 }
 
-function checkedByZod(result: ZodResult): Checked {
+function checkedByZod(result: ZodResult): CheckResult {
   if (result.success) return { status: "valid", answer: result.data }
   return { status: "invalid", issues: flattenIssues(result.error.issues) }
 }
@@ -60,8 +60,8 @@ function readStandard({ "~standard": standard }: StandardAnswerModel<unknown>): 
 }
 
 /**
- * Valibot throws for the checks of a pipe that JSON Schema cannot express, such as `v.check`. Like the refinements of Zod they
- * are not sent, and the answer is checked by them.
+ * Valibot throws for the checks of a pipe that JSON Schema cannot express, such as `v.check`. Like Zod's refinements,
+ * they are not sent, but the answer is checked against them.
  */
 const VALIBOT_OPTIONS = {
   overrideAction: ({ jsonSchema, errors }: { jsonSchema: JsonSchema; errors: unknown }) =>
@@ -80,7 +80,7 @@ function jsonSchemaOf({ vendor, jsonSchema }: StandardAnswerModel<unknown>["~sta
   throw new UnsupportedSchemaError("answer", "this schema", "Its library returned no JSON Schema.")
 }
 
-function checkedByStandard(result: StandardResult): Checked {
+function checkedByStandard(result: StandardResult): CheckResult {
   if (result.issues === undefined) return { status: "valid", answer: result.value }
   return { status: "invalid", issues: result.issues.slice(0, MAX_ISSUES).map(issueOf) }
 }

@@ -104,7 +104,7 @@ export class JsonSchemaReader {
         return { kind: "leaf", json: { type } }
       case "number":
       case "integer":
-        return { kind: "leaf", json: { type, ...picked(schema, NUMBER_BOUNDS) } }
+        return { kind: "leaf", json: { type, ...pickKeywords(schema, NUMBER_BOUNDS) } }
       case "string":
         return stringOf(schema)
       case "array":
@@ -122,7 +122,7 @@ export class JsonSchemaReader {
     const rest = Array.isArray(items) ? additionalItems : items
     if (!Array.isArray(first)) {
       const list = plainList("array", this.read(items ?? true, `${path}[]`, depth))
-      Object.assign(list.json, picked(schema, ["minItems", "maxItems"]))
+      Object.assign(list.json, pickKeywords(schema, ["minItems", "maxItems"]))
       return { ...list, note: schema.uniqueItems === true ? "Distinct items." : undefined }
     }
     const fields = new Map<string, AnswerNode>(
@@ -179,7 +179,7 @@ function typeByKeywords(schema: JsonSchema): string | undefined {
 }
 
 /** The numeric keywords of a schema among these. */
-function picked(schema: JsonSchema, names: readonly string[]): JsonSchema {
+function pickKeywords(schema: JsonSchema, names: readonly string[]): JsonSchema {
   return Object.fromEntries(names.flatMap((name) => (typeof schema[name] === "number" ? [[name, schema[name]]] : [])))
 }
 

@@ -5,7 +5,7 @@ import {
   anyValue,
   entryOf,
   type Fields,
-  hidden,
+  hideValue,
   isOpen,
   type List,
   plainList,
@@ -110,7 +110,7 @@ export class SchemaReader {
       case "nonoptional":
         return present(inner())
       case "success":
-        return hidden(inner())
+        return hideValue(inner())
       case "catch":
       case "readonly":
       case "promise":
@@ -168,12 +168,12 @@ export class SchemaReader {
   /** The input schema is sent. `z.preprocess` and `z.unknown().pipe(…)` have none, so their output schema is sent. */
   #pipe(schema: ZodSchema, def: ZodDef): AnswerNode {
     const { in: source, out } = def
-    if (source._zod.def.type === "transform") return hidden(this.read(out))
+    if (source._zod.def.type === "transform") return hideValue(this.read(out))
     const words = stringboolWords(schema, def)
-    if (words !== undefined) return hidden({ kind: "leaf", json: { type: "string", enum: words } })
+    if (words !== undefined) return hideValue({ kind: "leaf", json: { type: "string", enum: words } })
     const input = this.read(source)
     this.hasAlternatives = true
-    if (def.transform !== undefined || out._zod.def.type === "transform") return hidden(input)
+    if (def.transform !== undefined || out._zod.def.type === "transform") return hideValue(input)
     return combineNodes(input, this.read(out)) ?? input
   }
 

@@ -5,7 +5,7 @@ import type { Rejection } from "../../protocols/protocol"
 import { rejected } from "../../protocols/rejection"
 import type { Fields } from "../specification"
 
-/** A file of a prompt, in the forms of the specifications v3 and v4. */
+/** A file in a prompt, in the form of specification v3 or v4. */
 type FileContent =
   | { status: "bytes"; base64: string }
   | { status: "text"; text: string }
@@ -63,10 +63,10 @@ function contentOf({ type, data, url }: Fields): FileContent | undefined {
   if (field === "stored") return { status: "stored" }
   if (field === "url") return { status: "url", url: String(url) }
   if (field === undefined && type !== "file" && type !== "reasoning-file") return undefined
-  if (!isRecord(data) || data instanceof URL || data instanceof Uint8Array) return untagged(data)
+  if (!isRecord(data) || data instanceof URL || data instanceof Uint8Array) return untaggedContent(data)
   switch (data.type) {
     case "data":
-      return untagged(data.data)
+      return untaggedContent(data.data)
     case "url":
       return { status: "url", url: String(data.originalUrl ?? data.url) }
     case "text":
@@ -78,7 +78,7 @@ function contentOf({ type, data, url }: Fields): FileContent | undefined {
   }
 }
 
-function untagged(data: unknown): FileContent | undefined {
+function untaggedContent(data: unknown): FileContent | undefined {
   if (data instanceof URL) return { status: "url", url: data.href }
   if (data instanceof Uint8Array) return { status: "bytes", base64: base64Of(data) }
   if (typeof data !== "string") return undefined
@@ -102,7 +102,7 @@ function textOf(base64: string): string {
   try {
     return new TextDecoder().decode(Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)))
   } catch {
-    // No base64: a provider may send the string as it is.
+    // Not base64: a provider may send the string unchanged.
     return base64
   }
 }

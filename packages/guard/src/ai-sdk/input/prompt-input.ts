@@ -47,7 +47,7 @@ function addMessage(input: CountableInput, { role, content }: Fields, path: stri
     const rejection = addPart(input, { shown, calls }, part, `${path}.content[${index}]`)
     if (rejection !== undefined) return rejection
   }
-  // The result of a tool may be an image, which only a message of the user may have here. Its tokens are the same.
+  // A tool's result may be an image, which only a user message may contain here. Its tokens are the same.
   if (shown.length > 0 || role === "user") input.messages.push({ role: "user", content: shown })
   if (calls.length > 0) input.messages.push({ role: "assistant", content: null, tool_calls: calls })
   return undefined
@@ -81,7 +81,7 @@ function addPart(input: CountableInput, parts: MessageParts, part: Fields, path:
       input.otherText.push(jsonOf(part))
       return undefined
     case "custom":
-      // Its content is in the options of a provider, which may refer to what the provider stores.
+      // Its content is in a provider's options, which may refer to what the provider stores.
       input.unseen.push(`\`${path}\``)
       input.modalities = undefined
       return undefined
@@ -149,7 +149,7 @@ function addFormat(input: CountableInput, format: unknown): void {
   }
 }
 
-/** The JSON of a value; of one that has none, an empty string. */
+/** The JSON of a value; an empty string if it has none. */
 export function jsonOf(value: unknown): string {
   return JSON.stringify(value) ?? ""
 }

@@ -36,7 +36,7 @@ const OPENAI: BodyFields = {
     },
     contextManagement: {
       because: "the model runs further passes to compact the conversation",
-      remedy: "Summarize in a call of its own.",
+      remedy: "Summarize in a separate call.",
     },
   },
 }
@@ -58,12 +58,12 @@ const ANTHROPIC: BodyFields = {
     container: { because: "it is billed by time", remedy: "Run code in a tool of your own." },
     compaction: {
       because: "no documented limit holds for the length of the summary",
-      remedy: "Summarize in a call of its own.",
+      remedy: "Summarize in a separate call.",
     },
     contextManagement: {
       when: (value) => JSON.stringify(value).includes("compact"),
       because: "a summary of any length is billed",
-      remedy: "Summarize in a call of its own.",
+      remedy: "Summarize in a separate call.",
     },
   },
 }
@@ -95,7 +95,7 @@ const NAMESPACES: Readonly<Record<string, BodyFields>> = {
   amazonBedrock: BEDROCK,
 }
 
-/** Options that change no cost at any provider of the AI SDK. */
+/** Options that change the cost at no AI SDK provider. */
 const ANYWHERE: BodyFields = {
   free: words(
     "frequencyPenalty logprobs parallelToolCalls presencePenalty reasoningEffort reasoningFormat seed strictJsonSchema structuredOutputs user",
@@ -119,7 +119,7 @@ interface FoundOptions {
 
 /**
  * Reads the options of providers in a call, its messages, parts and tools. An option that is not understood is rejected by
- * name, because a provider may send it as it is.
+ * name, because a provider may send it unchanged.
  */
 export function readProviderOptions(
   call: LanguageCall & { values?: unknown; files?: unknown },
@@ -147,7 +147,9 @@ export function readProviderOptions(
   }
 }
 
-/** The namespaces that each provider reads, the first one first. Every other provider reads that of its own name. */
+/**
+ * The namespaces that each provider reads, the first one first. Every other provider reads the one with its own name.
+ */
 const OWN_NAMESPACES: Readonly<Record<string, readonly string[]>> = {
   azure: ["azure", "openai"],
   gemini: ["google"],
@@ -242,7 +244,7 @@ function cacheWritesOf(found: readonly FoundOptions[]): "5m" | "any" | undefined
 }
 
 /**
- * The tokens of thinking that a provider adds to the output limit: those of Anthropic and Bedrock send the sum as
+ * The thinking tokens that a provider adds to the output limit: those of Anthropic and Bedrock send the sum as
  * `max_tokens`. The behavior of other providers is unknown.
  */
 function thinkingTokens(found: readonly FoundOptions[], reasoning: unknown, provider: string): number | "unknown" {

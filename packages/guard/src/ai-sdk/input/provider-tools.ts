@@ -14,9 +14,11 @@ import type { Fields } from "../specification"
 /** The tools of a call that its provider defines. Some of them the provider also runs. */
 export interface ProviderTools {
   status: "read"
-  /** The most passes of the model: more than 1 if the provider runs tools. Each has the whole context window as input. */
+  /**
+   * Maximum number of model passes: more than 1 if the provider runs tools. Each has the whole context window as input.
+   */
   passes: number
-  /** Passes that have the output limit each. */
+  /** Number of passes, each with its own output limit. */
   choices: number
   pieces: Pick<CallTerms["boundOptions"], "webSearches" | "fileSearches" | "codeInterpreterSessions">
 }

@@ -1,6 +1,7 @@
 import { isRecord } from "@p2/core"
 import { largerReading, type UsageReading } from "@p2/pricing/usage"
 import type { Meter, MeterReading, ReportedError } from "../../protocols/meter"
+import { coversContent, reportedIn } from "../../protocols/reported-usage"
 import type { Fields } from "../specification"
 import { readModelUsage, type UsageContext } from "./usage-readings"
 
@@ -59,8 +60,9 @@ export class LanguageMeter implements Pick<Meter, "read"> {
 
   read(): MeterReading {
     const usage = this.#usage
-    const isExact = usage.status === "exact" && this.#state === "complete"
-    const reported = usage.status === "none" ? undefined : { usage: usage.usage, cost: usage.cost }
+    const reported = reportedIn(usage)
+    const isExact =
+      usage.status === "exact" && this.#state === "complete" && coversContent(usage.usage, this.#receivedBytes > 0)
     const error: ReportedError | undefined =
       this.#state === "broken" ? { status: undefined, code: undefined, message: undefined } : undefined
     return {
@@ -75,7 +77,7 @@ export class LanguageMeter implements Pick<Meter, "read"> {
     }
   }
 
-  /** The usage of an answer that broke may be that of its beginning, so it is only a lower bound. */
+  /** The usage of a broken answer may cover only its beginning, so it is only a lower bound. */
   #finish({ finishReason, usage, providerMetadata }: Fields): void {
     this.#serviceTier = tierOf(providerMetadata) ?? this.#serviceTier
     const reading = readModelUsage(usage, this.#context)
@@ -89,7 +91,7 @@ export class LanguageMeter implements Pick<Meter, "read"> {
     if (typeof response.id === "string") this.#generationId = response.id
   }
 
-  /** No token of an output has less than one byte. */
+  /** Every output token has at least one byte. */
   #addOutput(part: unknown): void {
     if (!isRecord(part)) return
     const { delta, text, input } = part
@@ -123,12 +125,10 @@ export class ResultMeter implements Pick<Meter, "read"> {
   }
 
   read(): MeterReading {
-    const { status } = this.#reading
-    const reported =
-      this.#reading.status === "none" ? undefined : { usage: this.#reading.usage, cost: this.#reading.cost }
+    const reported = reportedIn(this.#reading)
     return {
       state: "complete",
-      usage: status === "exact" ? reported : undefined,
+      usage: this.#reading.status === "exact" ? reported : undefined,
       usageLowerBound: reported,
       receivedOutputTokens: 0,
       model: undefined,

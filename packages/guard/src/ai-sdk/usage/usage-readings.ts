@@ -24,7 +24,7 @@ export interface UsageContext {
 }
 
 /**
- * Reads a usage of the AI SDK. Its `raw` usage, if it has a known form, has more details: one-hour cache writes, audio,
+ * Reads an AI SDK usage. Its `raw` usage, if its form is known, has more details: one-hour cache writes, audio,
  * searches, and reported costs. Among the readings that the usage allows, the most expensive one is taken.
  */
 export function readModelUsage(usage: unknown, context: UsageContext): UsageReading {
@@ -44,7 +44,7 @@ export function readModelUsage(usage: unknown, context: UsageContext): UsageRead
   return { status: "lower-bound", ...dearest, problem: lowerBound }
 }
 
-/** The usage by the names of the AI SDK. Undefined: its totals are missing, or no token is counted. */
+/** The usage under the AI SDK's names. Undefined: its totals are missing, or no token is counted. */
 function readSdkUsage(usage: unknown): Usage | undefined {
   try {
     const read = usageFromAISDK(usage)
@@ -55,7 +55,7 @@ function readSdkUsage(usage: unknown): Usage | undefined {
   }
 }
 
-/** The usage by the names of the provider's API. Undefined: the form is unknown. */
+/** The usage under the names of the provider's API. Undefined: the form is unknown. */
 function readRawUsage(raw: unknown, { provider, boundOptions }: CallTerms): UsageReading | undefined {
   if (!isRecord(raw)) return undefined
   const { webSearches, fileSearches, codeInterpreterSessions } = boundOptions
@@ -70,7 +70,8 @@ function readRawUsage(raw: unknown, { provider, boundOptions }: CallTerms): Usag
 }
 
 /**
- * Adds the pieces that the AI SDK does not count: the most that the call allows. The raw usage of Anthropic counts its searches.
+ * Adds the pieces that the AI SDK does not count: the most that the call allows. Anthropic's raw usage counts its
+ * searches.
  */
 function withPieces(usage: Usage, { boundOptions }: CallTerms, isRead: boolean): Usage {
   if (isRead) return usage
@@ -99,9 +100,7 @@ function hourWrites({ usage, cost }: ReportedUsage): ReportedUsage[] {
   return [{ usage: { ...others, cacheWrite1hTokens: cacheWrite1hTokens + cacheWriteTokens }, cost }]
 }
 
-/**
- * A usage without details may be of every modality that the call allows, and its cache writes may be one-hour writes.
- */
+/** A usage without details may be of any modality that the call allows, and its cache writes may be one-hour writes. */
 function dearerReadings(reading: ReportedUsage, { described }: UsageContext): ReportedUsage[] {
   const { cacheWrites, inputModalities, outputModalities } = described.boundOptions
   const { usage, cost } = reading

@@ -103,9 +103,9 @@ export function allowedInDoubt(
     const [own, ...probes] = countedWindows(tag)
     const doubtful = status.inDoubtNanoUsd[index]!
     const steps = STEPS.slice(0, probes.length + 1)
-    const step = steps.find((each) => doubtful + boundNanoUsd <= allowed(each, nanoUsd, boundNanoUsd))
+    const step = steps.find((each) => doubtful + boundNanoUsd <= allowedNanoUsd(each, nanoUsd, boundNanoUsd))
     if (step !== undefined) {
-      const share = limitOf(tag, own, allowed(step, nanoUsd, boundNanoUsd))
+      const share = limitOf(tag, own, allowedNanoUsd(step, nanoUsd, boundNanoUsd))
       return step.every === undefined ? [share] : [share, limitOf(tag, { per: step.every }, boundNanoUsd)]
     }
     const every = beyondShares(limit, { doubtful, failedProbes: status.failedProbes[index]!, boundNanoUsd })
@@ -134,7 +134,11 @@ function beyondShares(
   return hourly[Math.min(Math.max(0, failedProbes - 1), hourly.length - 1)]
 }
 
-function allowed({ percent, calls }: (typeof STEPS)[number], limitNanoUsd: NanoUsd, boundNanoUsd: NanoUsd): NanoUsd {
+function allowedNanoUsd(
+  { percent, calls }: (typeof STEPS)[number],
+  limitNanoUsd: NanoUsd,
+  boundNanoUsd: NanoUsd,
+): NanoUsd {
   const share = Math.floor((limitNanoUsd / 100) * percent)
   return Math.max(share, boundNanoUsd, Math.min(calls * boundNanoUsd, Math.floor(limitNanoUsd / 2)))
 }

@@ -66,8 +66,8 @@ export interface CircuitPass {
 }
 
 /**
- * The circuit breaker of a store: one circuit for each provider and model. What is in doubt is counted in a partition of its
- * own in the same store, so that all processes share it.
+ * The circuit breaker of a store: one circuit for each provider and model. What is in doubt is counted in a separate
+ * partition of the same store, so that all processes share it.
  */
 export class Circuits {
   readonly #now: () => number

@@ -19,7 +19,7 @@ import { repeatedName } from "./repeated-name"
 /** Calls that are described before other work gets a turn. */
 const CALLS_PER_TURN = 50
 
-/** The upper bound of the calls in a file, each at the price of a batch. `url` is that of the upload. */
+/** The upper bound of the calls in a file, each at the batch price. `url` is the URL of the upload. */
 export async function boundOfFile(
   guard: Guard,
   file: Blob,
@@ -58,7 +58,7 @@ function callOf(line: string, { origin }: URL, headers: Headers): ProviderCall |
       "invalid-body",
       'Expected JSON such as { "method": "POST", "url": "/v1/chat/completions", "body": {} }.',
     )
-  // The file is sent as it is, and parsers disagree which of two values counts.
+  // The file is sent unchanged, and parsers disagree about which of two values counts.
   const repeated = repeatedName(line)
   if (repeated !== undefined)
     return rejected("invalid-body", `The field ${shownField(repeated)} occurs twice in one object. Send it once.`)
@@ -76,10 +76,7 @@ function callOf(line: string, { origin }: URL, headers: Headers): ProviderCall |
 function boundOfCall(guard: Guard, call: ProviderCall, endpoint: string | undefined): BatchBound | Rejection {
   const { pathname } = call.url
   if (endpoint !== undefined && endpoint !== pathname)
-    return rejected(
-      "invalid-body",
-      "A batch has one endpoint. Send the calls of each endpoint in a batch of their own.",
-    )
+    return rejected("invalid-body", "A batch has one endpoint. Send the calls of each endpoint in a separate batch.")
   // What the guard adds to a separate call is not in the file.
   const described = describeCall(call, { ...guard, serviceTier: undefined, maxToolCalls: undefined })
   if (described.status === "rejected") return described

@@ -73,7 +73,7 @@ function add(output: BatchOutput, { costNanoUsd, leastNanoUsd, inputTokens, outp
   output.model ??= model
 }
 
-/** The cost of the call in a line, at the price of a batch. */
+/** The cost of the call in a line, at the batch price. */
 function costOfLine(
   guard: Guard,
   seller: { provider: string; region: string | undefined },

@@ -2,7 +2,7 @@ import type { Subject } from "@p2/budget"
 import type { BatchPoll } from "../../protocols/protocol"
 import type { ReadCall } from "../read-call"
 
-/** A poll, and its caller. */
+/** A poll and its caller. */
 export interface PolledBatch {
   read: Extract<ReadCall, { status: "read" }>
   headers: Headers

@@ -12,8 +12,8 @@ export interface ScopeOptions {
    */
   budget?: Budget | undefined
   /**
-   * One more limit, for everything that is spent inside: dollars such as `"0.50"`, or `{ usd, tokens, requests }`. Each store
-   * counts it by itself: calls inside that use budgets of two stores can each spend it.
+   * One more limit, for everything that is spent inside: dollars such as `"0.50"`, or `{ usd, tokens, requests }`. Each
+   * store counts it separately: calls inside that use budgets of two stores can each spend it.
    */
   limit?: Parameters<Budget["child"]>[0]["limit"] | undefined
   /** Completes the subject of the guard and of the surrounding scope, and overrides their fields. Tags are merged. */
@@ -35,7 +35,11 @@ interface ScopeStorage {
 export const SUBJECT_NAMES: ReadonlySet<string> = new Set(["requestId", "userId", "clientId", "model", "tags"])
 const SCOPE_NAMES: ReadonlySet<string> = new Set(["budget", "limit", "subject"])
 
-const ADVICE = { user: "Did you mean `subject: { userId }`?", userId: "Did you mean `subject: { userId }`?" }
+const ADVICE = {
+  maxBudget: "Did you mean `limit`?",
+  user: "Did you mean `subject: { userId }`?",
+  userId: "Did you mean `subject: { userId }`?",
+}
 
 /** One storage per process: the ESM and the CommonJS copy of this package share it. */
 const STORAGE = Symbol.for("@p2/guard/scope")
@@ -55,13 +59,15 @@ const shared = globalThis as { [STORAGE]?: ScopeStorage }
  * await withBudget({ limit: "0.50", subject: { userId } }, () => agent.run(task))
  */
 export function withBudget<T>(options: ScopeOptions, fn: () => T): T {
+  if (typeof options !== "object" || typeof (options as Partial<Budget> | null)?.reserve === "function")
+    throw new InvalidArgumentError("options", 'an object such as { limit: "0.50" } or { budget }', options)
   checkOptions(options, SCOPE_NAMES, "options", ADVICE)
   const { budget, limit, subject } = options
   if (typeof fn !== "function") throw new InvalidArgumentError("fn", "a function, such as () => agent.run(task)", fn)
   if (budget === undefined && limit === undefined && subject === undefined)
     throw new InvalidArgumentError("options", "at least one of `budget`, `limit` and `subject`", options)
   if (budget !== undefined && typeof budget?.reserve !== "function")
-    throw new InvalidArgumentError("budget", "a budget of `createBudget`", budget)
+    throw new InvalidArgumentError("budget", "a budget from `createBudget`", budget)
   if (subject !== undefined) checkOptions(subject, SUBJECT_NAMES, "subject")
   if (limit !== undefined) checkLimit(limit)
   const storage = openStorage()
@@ -72,7 +78,7 @@ export function withBudget<T>(options: ScopeOptions, fn: () => T): T {
 
 let limitCheck: Budget | undefined
 
-/** A limit that a budget would reject when a call is made is rejected at once. */
+/** A limit that a budget would reject when a call is made is rejected immediately. */
 function checkLimit(limit: NonNullable<ScopeOptions["limit"]>): void {
   limitCheck ??= createBudget({ store: memoryStore(), limits: [] })
   limitCheck.child({ limit })

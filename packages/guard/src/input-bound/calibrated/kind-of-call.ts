@@ -4,8 +4,9 @@ import type { PricedCall, ProviderCall } from "../../protocols/protocol"
 import { words } from "../../protocols/variants/body-fields"
 
 /**
- * The class of a call, by what is known before it is sent: the model, the parts of the body, its size, how dense its text is, and its
- * script. A call of a new class is bounded by the hard rules, so that a change of what an application sends does not go unnoticed.
+ * The class of a call, by what is known before it is sent: the model, the parts of the body, its size, the density of
+ * its text, and its script. A call of a new class is bounded by the hard rules, so that a change of what an application
+ * sends does not go unnoticed.
  */
 export function kindOf({ body }: ProviderCall, { priceKey, input, boundOptions }: PricedCall): string {
   const value = body.kind === "json" ? body.value : {}

@@ -16,7 +16,7 @@ export interface CountRequest {
   appends: boolean
   /** A call of the same wire format that has only these turns. */
   callWith(turns: readonly unknown[]): ProviderCall
-  /** The field of the answer that has the count. */
+  /** The field of the answer that contains the count. */
   countField: string
 }
 

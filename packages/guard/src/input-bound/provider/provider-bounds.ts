@@ -7,7 +7,8 @@ import { requestCount } from "./request-count"
 
 /**
  * The margin on a count: 5 % and 64 tokens. OpenAI calls its counts exact, Anthropic an estimate from which the bill differs by a small
- * amount, and Google's own example is billed one token more; none gives a maximum. docs/input-bounds.md has the sources.
+ * amount, and Google's own example is billed one token more; none states a maximum. docs/input-bounds.md has the
+ * sources.
  */
 export function withMargin(count: number): number {
   return Math.ceil(count * 1.05) + 64

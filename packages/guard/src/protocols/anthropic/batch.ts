@@ -11,7 +11,7 @@ const COMPLETION_WINDOW_MS = 24 * 3_600_000
 
 type Describe = (call: ProviderCall, context: ProtocolContext) => CallDescription | undefined
 
-/** Describes the start of a message batch: its bound is the sum of those of its calls, at the price of a batch. */
+/** Describes the start of a message batch: its bound is the sum of those of its calls, at the batch price. */
 export function describeMessageBatch(
   call: ProviderCall,
   context: ProtocolContext,

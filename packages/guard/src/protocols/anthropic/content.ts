@@ -18,7 +18,7 @@ import { inlineToolParts } from "./tools"
 /** Tokens that a message and its role may add. */
 const MESSAGE = tokensPart(4, 8)
 
-/** Blocks whose JSON is at least as long as what the model gets of them. */
+/** Blocks whose JSON is at least as long as what the model sees of them. */
 const JSON_BLOCKS = words(
   "thinking redacted_thinking connector_text tool_use server_tool_use mcp_tool_use mcp_tool_listing web_search_tool_result advisor_tool_result code_execution_tool_result bash_code_execution_tool_result text_editor_code_execution_tool_result tool_search_tool_result tool_reference compaction fallback browser_state tool_removal",
 )
@@ -101,7 +101,7 @@ function documentParts(block: Record<string, unknown>, path: string, depth: numb
   return [unseenPart("a document as a file")]
 }
 
-/** A reference to a tool of the call costs its JSON at most; a definition costs a tool. */
+/** A reference to one of the call's tools costs at most its JSON; a definition costs as much as a tool. */
 function additionParts(tool: unknown): PromptPart[] {
   return isRecord(tool) && tool.definition !== undefined ? inlineToolParts(tool.definition) : jsonPart(tool)
 }

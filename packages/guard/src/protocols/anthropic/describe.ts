@@ -17,7 +17,7 @@ import { type ClaudeTools, readTools } from "./tools"
 
 type Body = Readonly<Record<string, unknown>>
 
-/** Describes a call of Anthropic's Messages API, also at gateways and on Vertex AI. */
+/** Describes a call to Anthropic's Messages API, also at gateways and on Vertex AI. */
 export function describeAnthropic(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   const target = targetOf(call, context)
   if (target.status === "other") return undefined
@@ -124,7 +124,7 @@ function hasSkills(container: unknown): boolean {
   return isRecord(container) && container.skills !== undefined
 }
 
-/** Whether Anthropic adds input that its token counting does not know. */
+/** Whether Anthropic adds input that its token counting does not include. */
 function addsToPrompt({ thread, container }: Body): boolean {
   return continuesThread(thread) || hasSkills(container)
 }

@@ -24,7 +24,7 @@ export const MESSAGE_FIELDS: BodyFields = {
     },
     compaction: {
       because: "no documented limit holds for the length of the summary",
-      remedy: "Ask for a summary in a call of its own, with `max_tokens`.",
+      remedy: "Ask for a summary in a separate call, with `max_tokens`.",
     },
   },
 }
@@ -76,7 +76,7 @@ export function checkContextManagement(value: unknown, inputUpperBound: number):
       return unbounded(
         "`compact_20260112` in `context_management`",
         `the input may have ${inputUpperBound} tokens, and from ${trigger} on a summary of any length is billed`,
-        "Raise `trigger.value`, or summarize in a call of its own, with `max_tokens`.",
+        "Raise `trigger.value`, or summarize in a separate call, with `max_tokens`.",
       )
   }
   return undefined

@@ -3,7 +3,7 @@ import { mergeAnthropicUsage } from "@p2/pricing"
 import { type ReportedUsage, readAnthropicUsage, type UsageReading } from "@p2/pricing/usage"
 import { createTokenCounter, type TokenCounter } from "@p2/tokens"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
-import { coversContent } from "../zero-usage"
+import { coversContent, reportedIn, usageInError } from "../reported-usage"
 
 /** More than any answer has: the tokens of thinking that is not shown are unknown until the end. */
 const HIDDEN_TOKENS = 2_000_000
@@ -94,8 +94,7 @@ export class MessageMeter implements Meter {
       default:
         // Anthropic adds types of events. An error or a body of another format is not such an event.
         if (typeof data.type === "string" && !isRecord(data.error)) break
-        this.#state = "broken"
-        this.#error = errorOf(data.error)
+        this.#addError(data)
     }
   }
 
@@ -109,8 +108,19 @@ export class MessageMeter implements Meter {
     this.#state = "complete"
   }
 
+  /** A usage in the error itself is that of the whole call. */
+  #addError(body: Record<string, unknown>): void {
+    this.#state = "broken"
+    this.#error = errorOf(body.error)
+    const usage = usageInError(body)
+    if (usage === undefined || readAnthropicUsage(usage).status === "none" || !this.#countsOutput(usage)) return
+    this.#hasStopped = true
+    this.#isUsageLast = true
+    this.#addUsage(usage)
+  }
+
   /** The usage of `message_start` has the first output token only, so the end must count the output itself. */
-  #countsOutput({ output_tokens: tokens }: Record<string, unknown>): boolean {
+  #countsOutput({ output_tokens: tokens }: Readonly<Record<string, unknown>>): boolean {
     return typeof tokens === "number" && (tokens > 0 || !this.#hasContent)
   }
 
@@ -133,9 +143,10 @@ export class MessageMeter implements Meter {
  * together with a web tool. A call without one is rejected.
  */
 function usageOf(reading: UsageReading | undefined): ReportedUsage | undefined {
-  if (reading === undefined || reading.status === "none") return undefined
-  const { codeInterpreterSessions: _, ...usage } = reading.usage
-  return { usage: { ...usage, serviceTier: usage.serviceTier === "fast" ? "fast" : "default" }, cost: reading.cost }
+  const reported = reading && reportedIn(reading)
+  if (reported === undefined) return undefined
+  const { codeInterpreterSessions: _, ...usage } = reported.usage
+  return { usage: { ...usage, serviceTier: usage.serviceTier === "fast" ? "fast" : "default" }, cost: reported.cost }
 }
 
 function errorOf(error: unknown): ReportedError | undefined {

@@ -4,8 +4,8 @@ import { unknownWindow } from "../rejection"
 import type { ClaudeTools } from "./tools"
 
 /**
- * The most passes of the model in one call with tools that Anthropic runs. Each pass is billed, and each has `max_tokens` for
- * itself.
+ * Maximum number of model passes in one call with tools that Anthropic runs. Each pass is billed, and each has
+ * `max_tokens` for itself.
  * @see https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons#pause-turn (as of 2026-10)
  */
 const MAX_PASSES = 10

@@ -21,7 +21,7 @@ export type MessagesTarget =
 
 const FREE: MessagesTarget = { status: "decided", description: { status: "free" } }
 
-/** `…/locations/{region}/publishers/anthropic/models/{model}:rawPredict` of Vertex AI. */
+/** Vertex AI's `…/locations/{region}/publishers/anthropic/models/{model}:rawPredict`. */
 const VERTEX = /\/locations\/([\w-]+)\/publishers\/anthropic\/models\/([^/:]+):(?:streamR|r)awPredict$/
 
 /** Finds the meaning of a path. */

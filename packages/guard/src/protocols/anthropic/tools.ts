@@ -10,7 +10,7 @@ export interface ClaudeTools {
   parts: PromptPart[]
   /** Tools that Anthropic runs. `web`: their results become input. `search`: they only select other tools. */
   runs: ReadonlySet<"web" | "search">
-  /** The most web searches that are billed. */
+  /** Maximum number of billed web searches. */
   webSearches: number
 }
 
@@ -25,7 +25,8 @@ const INSTRUCTIONS = tokensPart(500, 1024)
 const MARKUP = tokensPart(12, 64)
 
 /**
- * Tools with a schema of Anthropic's that the caller runs, with their published tokens, and 1.5 times these in the bound.
+ * Tools with Anthropic's own schema that the caller runs, with their published tokens; the bound allows 1.5 times as
+ * many.
  * @see https://platform.claude.com/docs/en/about-claude/pricing#specific-tool-pricing (as of 2026-09)
  */
 const CLIENT_TOOLS: readonly (readonly [type: RegExp, tokens: number])[] = [

@@ -27,7 +27,7 @@ const PART_FIELDS: BodyFields = {
   ),
 }
 
-/** Whether a part may contain sound, which has its own rate. */
+/** Whether a part may contain audio, which has its own rate. */
 export type GeminiPart = PromptPart & { mayHaveAudio?: true }
 
 /** The parts of `contents`: contents, or one content. */

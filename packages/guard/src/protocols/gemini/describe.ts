@@ -15,7 +15,7 @@ import { readTools } from "./tools"
 
 type Body = Readonly<Record<string, unknown>>
 
-/** Describes a call of the Gemini API, also on Vertex AI. */
+/** Describes a call to the Gemini API, also on Vertex AI. */
 export function describeGemini(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   const target = targetOf(call, context)
   if (target.status !== "method") return target.status === "other" ? undefined : target.description
@@ -69,7 +69,7 @@ function describeContent(
     input: {
       estimate: prompt.estimate,
       upperBound: prompt.upperBound,
-      // No count includes cached contents and what Google's tools add.
+      // No count includes cached contents or what Google's tools add.
       prompt: prompt.isShown ? { isShown: true, passes: 1 } : undefined,
     },
     maxOutputTokens: limits.maxOutputTokens,
@@ -133,7 +133,7 @@ function withLimit(body: Body, config: Body, maxOutputTokens: number | undefined
 }
 
 /**
- * A header of Vertex AI selects the tier, in the Gemini API a field. The standard tier is the default.
+ * On Vertex AI a header selects the tier, in the Gemini API a field. The standard tier is the default.
  * @see https://cloud.google.com/vertex-ai/generative-ai/docs/priority-paygo (as of 2026-09)
  */
 function serviceTierOf({ headers }: ProviderCall, { serviceTier }: Body): string {

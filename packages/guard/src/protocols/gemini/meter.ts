@@ -1,8 +1,8 @@
-import { isRecord, type Usage } from "@p2/core"
+import { isRecord } from "@p2/core"
 import { largerReading, type ReportedUsage, readGeminiUsage, type UsageReading } from "@p2/pricing/usage"
 import { createTokenCounter, type TokenCounter } from "@p2/tokens"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
-import { coversContent } from "../zero-usage"
+import { coversContent, reportedIn, usageInError } from "../reported-usage"
 
 /** More than any answer has: the tokens of thoughts, media and calls are unknown until they are reported. */
 const HIDDEN_TOKENS = 2_000_000
@@ -53,7 +53,7 @@ export class ContentMeter implements Meter {
     const reported = this.#reported()
     return {
       state,
-      usage: state === "complete" && this.#isFinal() ? reported : undefined,
+      usage: (state === "complete" || this.#error !== undefined) && this.#isFinal() ? reported : undefined,
       usageLowerBound: reported,
       receivedOutputTokens: this.#receivedTokens(),
       model: this.#model,
@@ -76,8 +76,10 @@ export class ContentMeter implements Meter {
   }
 
   #addChunk(chunk: Record<string, unknown>): void {
-    const { candidates, promptFeedback, usageMetadata, error } = chunk
-    if (isRecord(error)) {
+    const { candidates, promptFeedback, usageMetadata = usageInError(chunk, "usageMetadata"), error } = chunk
+    if (isPresent(error)) {
+      // A usage before the error is not that of the whole call, unless the answer had ended.
+      if (this.#state() !== "complete") this.#isUsageLast = false
       this.#isBroken = true
       this.#error = errorOf(error)
     }
@@ -95,8 +97,9 @@ export class ContentMeter implements Meter {
   #addUsage(usageMetadata: Record<string, unknown>): void {
     // The count before continuations, which `promptTokenCount` includes.
     const { initialPromptTokenCount: _, ...counts } = usageMetadata
-    this.#reading = largerReading(this.#reading, readGeminiUsage(counts))
-    this.#isUsageLast = true
+    const reading = readGeminiUsage(counts)
+    this.#reading = largerReading(this.#reading, reading)
+    if (reading.status !== "none") this.#isUsageLast = true
     const { serviceTier, trafficType } = usageMetadata
     const named = textOf(serviceTier)
       ?.toLowerCase()
@@ -119,10 +122,9 @@ export class ContentMeter implements Meter {
   }
 
   #reported(): ReportedUsage | undefined {
-    if (this.#reading.status === "none") return undefined
-    const { cost } = this.#reading
-    const usage: Usage = this.#searched ? { ...this.#reading.usage, webSearches: 1 } : this.#reading.usage
-    return { usage, cost }
+    const reported = reportedIn(this.#reading)
+    if (reported === undefined || !this.#searched) return reported
+    return { ...reported, usage: { ...reported.usage, webSearches: 1 } }
   }
 
   /** Thoughts come before the text that has arrived, and each chunk reports them. An error body has no output. */
@@ -134,7 +136,8 @@ export class ContentMeter implements Meter {
   }
 }
 
-function errorOf({ code, status, message }: Record<string, unknown>): ReportedError {
+function errorOf(error: unknown): ReportedError {
+  const { code, status, message } = isRecord(error) ? error : { code: undefined, status: undefined, message: error }
   return { status: typeof code === "number" ? code : undefined, code: textOf(status), message: textOf(message) }
 }
 

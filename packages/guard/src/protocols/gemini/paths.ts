@@ -11,7 +11,7 @@ export type GeminiTarget =
       status: "method"
       model: string
       method: "generateContent" | "streamGenerateContent" | "embedContent" | "batchEmbedContents"
-      /** The answer comes as server-sent events, not as one JSON array. */
+      /** The answer arrives as server-sent events, not as one JSON array. */
       streamed: boolean
       /** The provider whose prices apply, if the host does not say. */
       seller?: { provider: string }
@@ -21,10 +21,10 @@ export type GeminiTarget =
 const OTHER: GeminiTarget = { status: "other" }
 const FREE: GeminiTarget = { status: "decided", description: { status: "free" } }
 
-/** `…/models/{model}:{method}`, with the location of Vertex AI. */
+/** `…/models/{model}:{method}`, with Vertex AI's location. */
 const METHOD = /^.*?(?:\/locations\/([\w-]+))?(\/publishers\/google)?\/models\/([^/:]+):(\w+)$/
 
-/** Hosts of Vertex AI: global, of a region, and of several regions. */
+/** Vertex AI hosts: global, regional and multi-regional. */
 const VERTEX_HOST = /^([a-z0-9-]+-)?aiplatform\.(\w+\.rep\.)?googleapis\.com$/
 
 /** Methods that are not billed by the tokens of one answer. */

@@ -10,7 +10,7 @@ import { camelKeys } from "./camel-keys"
 export interface GeminiTools {
   status: "read"
   parts: PromptPart[]
-  /** The most searches that are billed. */
+  /** Maximum number of billed searches. */
   webSearches: number
 }
 

@@ -9,10 +9,13 @@ import { SpeechMeter } from "./speech-meter"
 
 type Body = Readonly<Record<string, unknown>>
 
-/** Tokens of instructions that are not published. */
+/** Tokens of unpublished instructions. */
 const ADDED_TOKENS = 256
 
-/** Describes a call of OpenAI's speech API: its answer is an audio file, or a stream of events with `stream_format: "sse"`. */
+/**
+ * Describes a call to OpenAI's speech API: its answer is an audio file, or a stream of events with `stream_format:
+ * "sse"`.
+ */
 export function describeSpeech(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   if (call.method !== "POST" || !call.url.pathname.endsWith("/audio/speech")) return undefined
   const read = readJSONCall(call, context, "a speech call")

@@ -11,16 +11,19 @@ import { TranscriptionMeter } from "./transcription-meter"
 
 type Body = Readonly<Record<string, unknown>>
 
-/** The most tokens for each second of audio, as in `@p2/tokens`; OpenAI bills 10. */
+/** Maximum tokens per second of audio, as in `@p2/tokens`; OpenAI bills 10. */
 const TOKENS_PER_SECOND = 32
 const USUAL_TOKENS_PER_SECOND = 10
 /** Tokens of the instructions and of the markup around the audio, which are not published. */
 const ADDED_TOKENS = 256
 
-/** The most output tokens of a transcription: https://platform.openai.com/docs/models/gpt-4o-transcribe (as of 2026-11-30) */
+/**
+ * Maximum output tokens of a transcription: https://platform.openai.com/docs/models/gpt-4o-transcribe (as of
+ * 2026-11-30)
+ */
 const MAX_OUTPUT_TOKENS = 2_000
 
-/** Describes a call of OpenAI's transcriptions or translations. */
+/** Describes a call to OpenAI's transcription or translation API. */
 export function describeTranscription(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   if (call.method !== "POST" || !/\/audio\/(transcriptions|translations)$/.test(call.url.pathname)) return undefined
   const body = fieldsOfBody(call.body)

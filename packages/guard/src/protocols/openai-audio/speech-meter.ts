@@ -2,6 +2,7 @@ import { isRecord } from "@p2/core"
 import { readOpenAISpeechUsage, type UsageReading } from "@p2/pricing/usage"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { readReportedError, reportsError } from "../openai-chat/reported-error"
+import { reportedIn, usageInError } from "../reported-usage"
 
 export interface SpeechMeterOptions {
   /** Characters of the text, for a model that is billed by them; undefined: it is billed by tokens. */
@@ -9,12 +10,12 @@ export interface SpeechMeterOptions {
   maxOutputTokens: number
 }
 
-/** No page says whether a character is a code point. */
+/** No documentation says whether a character is a code point. */
 const ASSUMPTIONS = ["characters are UTF-16 code units"]
 
 /**
- * Reads the usage of speech. A file has none: a model that is billed by the character bills those of the text. Events end with
- * `speech.audio.done`, which has the tokens.
+ * Reads the usage of speech. A file has none: a model that is billed per character bills those of the text. Events end
+ * with `speech.audio.done`, which has the tokens.
  */
 export class SpeechMeter implements Meter {
   readonly #options: SpeechMeterOptions
@@ -35,6 +36,7 @@ export class SpeechMeter implements Meter {
     } else if (event === undefined || reportsError(data)) {
       this.#state = "broken"
       this.#error ??= readReportedError(data)
+      this.#addUsage(usageInError(data))
     } else this.#addEvent(data)
     return { usageOnly: false }
   }
@@ -43,7 +45,7 @@ export class SpeechMeter implements Meter {
 
   read(): MeterReading {
     const reading = this.#billed()
-    const reported = reading.status === "none" ? undefined : { usage: reading.usage, cost: reading.cost }
+    const reported = reportedIn(reading)
     return {
       state: this.#state,
       usage: this.#state === "complete" && reading.status === "exact" ? reported : undefined,
@@ -62,6 +64,10 @@ export class SpeechMeter implements Meter {
       return
     }
     this.#state = "complete"
+    this.#addUsage(usage)
+  }
+
+  #addUsage(usage: unknown): void {
     const reading: UsageReading = isRecord(usage) ? readOpenAISpeechUsage(usage) : { status: "none" }
     // No speech has zero tokens.
     if (reading.status !== "none" && reading.usage.outputTokens > 0) this.#reading = reading

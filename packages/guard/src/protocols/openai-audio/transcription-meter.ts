@@ -2,6 +2,7 @@ import { isRecord, type Usage } from "@p2/core"
 import { readOpenAITranscriptionUsage, type UsageReading } from "@p2/pricing/usage"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { readReportedError, reportsError } from "../openai-chat/reported-error"
+import { reportedIn, usageInError } from "../reported-usage"
 
 /** Reads the usage of a transcription: of one JSON body, of a body of text, which has none, or of the events of a stream. */
 export class TranscriptionMeter implements Meter {
@@ -19,7 +20,7 @@ export class TranscriptionMeter implements Meter {
 
   add({ event, data, text }: WireEvent): { usageOnly: boolean } {
     if (isRecord(data)) this.#addData(data, event === undefined)
-    // A body of text or subtitles, or JSON that was cut. Only its end proves that it is complete.
+    // A body of text or subtitles, or truncated JSON. Only its end proves that it is complete.
     else if (event === undefined) {
       this.#isText = true
       this.#receivedBytes += byteLength(text)
@@ -32,11 +33,10 @@ export class TranscriptionMeter implements Meter {
   }
 
   read(): MeterReading {
-    const reading = this.#reading
-    const reported = reading.status === "none" ? undefined : { usage: reading.usage, cost: reading.cost }
+    const reported = reportedIn(this.#reading)
     return {
       state: this.#state,
-      usage: this.#state === "complete" && reading.status === "exact" ? reported : undefined,
+      usage: this.#state !== "open" && this.#reading.status === "exact" ? reported : undefined,
       usageLowerBound: reported,
       receivedOutputTokens: this.#receivedBytes,
       model: undefined,
@@ -55,6 +55,7 @@ export class TranscriptionMeter implements Meter {
     } else if (isBody || reportsError(data)) {
       this.#state = "broken"
       this.#error ??= readReportedError(data)
+      this.#reading = this.#usageOf({ usage: usageInError(data) })
     } else if (typeof data.delta === "string") this.#receivedBytes += byteLength(data.delta)
   }
 

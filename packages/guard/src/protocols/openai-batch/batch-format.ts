@@ -30,7 +30,7 @@ export const OPENAI_BATCHES: BatchFormat = {
   },
 }
 
-/** The reader of the answers of an endpoint of OpenAI. */
+/** The reader for the answers of an OpenAI endpoint. */
 function meterOf(endpoint: unknown): Meter | undefined {
   switch (endpoint) {
     case "/v1/chat/completions":

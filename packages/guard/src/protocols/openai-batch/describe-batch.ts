@@ -15,7 +15,7 @@ export const BATCH_FIELDS: BodyFields = {
 /** The path of uploads, and not of the files of a vector store or a container. */
 const FILES = /(^|\/v1)\/files$/
 
-/** Describes a call of OpenAI's Batch API, and the upload of a file for it. */
+/** Describes a call to OpenAI's Batch API, and the upload of a file for it. */
 export function describeBatch(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   const { method, url, body } = call
   if (providerOf(url, context)?.name !== "openai") return undefined
@@ -32,7 +32,7 @@ export function describeBatch(call: ProviderCall, context: ProtocolContext): Cal
 /** Undefined: the file is for another purpose. */
 function describeUpload(body: ProviderCall["body"]): CallDescription | undefined {
   if (body.kind !== "form" || body.fields.purpose !== "batch") return undefined
-  // Servers disagree which one of several files counts.
+  // Servers disagree about which of several files counts.
   return isFile(body.fields.file) ? { status: "batch-upload" } : invalidBody("file", "one file")
 }
 

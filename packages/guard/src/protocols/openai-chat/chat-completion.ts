@@ -2,7 +2,7 @@ import { isRecord } from "@p2/core"
 import { largerReading, type ReportedUsage, readOpenAIChatUsage, type UsageReading } from "@p2/pricing/usage"
 import { shownIdentifier } from "../../transport/provider-reply"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
-import { coversContent } from "../zero-usage"
+import { coversContent, reportedIn } from "../reported-usage"
 import { type AnswerEnd, endOf } from "./finish-reasons"
 import { Reasoning } from "./reasoning"
 import { readReportedError, reportsError } from "./reported-error"
@@ -10,8 +10,8 @@ import { type CalledTool, isBlank, ToolCalls } from "./tool-calls"
 
 /**
  * Reads a chat completion from one JSON body or from the events of a stream: the answer, how it ended, and the usage. An
- * event that cannot be parsed, that reports an error, or that is of another format breaks the answer for good; its usage is
- * still read.
+ * event that cannot be parsed, that reports an error, or that has another format breaks the answer permanently; its
+ * usage is still read.
  */
 export class ChatCompletion implements Meter {
   readonly #provider: string
@@ -84,7 +84,7 @@ export class ChatCompletion implements Meter {
     return this.#reasoning.fields
   }
 
-  /** The strings that may be the answer, the likeliest first: arguments of tool calls, content, empty arguments. */
+  /** The strings that may be the answer, the most likely first: arguments of tool calls, content, empty arguments. */
   get texts(): readonly string[] {
     const blank = this.#calls.arguments.filter(isBlank)
     const filled = this.#calls.arguments.filter((text) => !isBlank(text))
@@ -96,7 +96,7 @@ export class ChatCompletion implements Meter {
     return this.#errorBody
   }
 
-  /** Whether the body is an HTML page: it comes from another server than the intended one. */
+  /** Whether the body is an HTML page, which comes from a server other than the intended one. */
   get isWebPage(): boolean {
     return typeof this.#errorBody === "string" && this.#errorBody.trimStart().startsWith("<")
   }
@@ -116,7 +116,7 @@ export class ChatCompletion implements Meter {
       this.#break(data === undefined ? text : data)
       return nothing
     }
-    if (isError || reportsError(body)) this.#break(body)
+    if (isError || reportsError(body)) this.#break(body, readReportedError(body))
     return this.#addBody(body, { isWhole: event === undefined })
   }
 
@@ -170,8 +170,8 @@ export class ChatCompletion implements Meter {
       if (isAnswer) this.#addMessage(message, { isWhole: !hasDelta })
     }
     if (!isAnswer) return
-    const inner = isRecord(message) ? message.error : undefined
-    if ([choice.error, inner].some((error) => reportsError({ error }))) this.#break(choice)
+    const failed = [choice, message].find((each) => isRecord(each) && reportsError({ error: each.error }))
+    if (failed !== undefined) this.#break(choice, readReportedError(failed))
     const reason = finishReasonIn(choice, message) ?? statedReason(body)
     // A whole body whose choice has no message has no answer. It does not count as an empty answer, which would be
     // repaired.
@@ -213,11 +213,7 @@ export class ChatCompletion implements Meter {
 
   /** Adds the usages of an event, and returns whether there were any. */
   #addUsage(values: readonly unknown[]): boolean {
-    const isError = this.#error !== undefined && !this.#hasContent
-    const readings = values
-      .filter(isRecord)
-      .map((value) => readOpenAIChatUsage(value, this.#provider))
-      .filter((reading) => !(isError && isPlaceholder(reading)))
+    const readings = values.filter(isRecord).map((value) => readOpenAIChatUsage(value, this.#provider))
     const reported = readings.filter(({ status }) => status !== "none")
     if (reported.length === 0) return readings.length > 0
     this.#reading = reported.reduce(largerReading, this.#reading)
@@ -233,24 +229,19 @@ export class ChatCompletion implements Meter {
     return coversContent(reading.usage, this.#hasContent) ? reportedIn(reading) : undefined
   }
 
-  #break(body: unknown): void {
+  /** @param error what the body reports; a body that reports none has no code, whatever its fields are */
+  #break(body: unknown, error: ReportedError = withoutCode(readReportedError(body))): void {
     this.#isBroken = true
     // A usage before the error is not that of the whole call.
     if (!this.#isComplete) this.#isUsageFinal = false
     if (this.#error !== undefined) return
-    this.#error = readReportedError(body)
+    this.#error = error
     this.#errorBody = body
   }
 }
 
-/** Zero tokens in an error: every prompt has tokens, so the server does not know them. */
-function isPlaceholder(reading: UsageReading): boolean {
-  if (reading.status === "none" || reading.cost !== undefined) return false
-  return reading.usage.inputTokens === 0 && reading.usage.outputTokens === 0
-}
-
-function reportedIn(reading: UsageReading): ReportedUsage | undefined {
-  return reading.status === "none" ? undefined : { usage: reading.usage, cost: reading.cost }
+function withoutCode({ message }: ReportedError): ReportedError {
+  return { status: undefined, code: undefined, message }
 }
 
 function isDoneMark(value: unknown): boolean {
@@ -262,7 +253,7 @@ function isErrorEvent(event: string): boolean {
   return /error|exception/i.test(event)
 }
 
-/** Events that say that the connection is alive: `event: ping`, `{"type":"ping"}`. */
+/** Keep-alive events: `event: ping`, `{"type":"ping"}`. */
 function isKeepAlive(event: string, data: unknown): boolean {
   if (isRecord(data) && reportsError(data)) return false
   const isPing = /^(?:ping|heartbeat|keep-?alive)$/i
@@ -279,11 +270,11 @@ function groqUsage(body: Record<string, unknown>): unknown {
   return isRecord(body.x_groq) ? body.x_groq.usage : undefined
 }
 
-/** Fields of parts in the formats of OpenAI and Gemini. */
+/** Fields of parts in OpenAI's and Gemini's formats. */
 const PART_FIELDS =
   /^(?:type|text|json|refusal|(?:thought_?)?signature|thought|(?:inline|file)_?data|function_?(?:call|response)|executable_?code|code_?execution_?result|image_url|input_audio)$/i
 
-/** An answer that a server put into a list: one object that is not a part. */
+/** An answer that a server wrapped in a list: one object that is not a part. */
 function isListOfObject(content: unknown): content is [Record<string, unknown>] {
   if (!Array.isArray(content) || content.length !== 1 || !isRecord(content[0])) return false
   return !Object.keys(content[0]).some((name) => PART_FIELDS.test(name))
@@ -302,12 +293,12 @@ function indexOf(choice: Record<string, unknown>): number {
   return Number(choice.index ?? 0)
 }
 
-/** A short string from a provider: not empty, cut to 200 characters. */
+/** A short string from a provider: not empty, truncated to 200 characters. */
 function shortString(value: unknown): string | undefined {
   return typeof value === "string" && value !== "" ? value.slice(0, 200) : undefined
 }
 
-/** The finish reason of a choice: servers also put it into the message, or pass on the field of Anthropic or Gemini. */
+/** The finish reason of a choice: servers also put it into the message, or pass on Anthropic's or Gemini's field. */
 function finishReasonIn(choice: Record<string, unknown>, message: unknown): string | undefined {
   return statedReason(choice) ?? (isRecord(message) ? statedReason(message) : undefined)
 }
@@ -323,7 +314,7 @@ function statedReason({ finish_reason, finishReason, stop_reason }: Record<strin
  * there.
  */
 function shownReason(value: unknown): string | undefined {
-  // The nested form of the AI SDK and of Cohere: `{ "type": "length" }`.
+  // The nested form of the AI SDK and Cohere: `{ "type": "length" }`.
   const reason = isRecord(value) ? (value.unified ?? value.type ?? value.reason ?? value) : value
   if (reason === undefined || reason === null || reason === false) return undefined
   // Removes the detail, as in `content_filter: SAFETY`.

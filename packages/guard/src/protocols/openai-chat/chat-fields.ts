@@ -23,7 +23,7 @@ export const CHAT_FIELDS: BodyFields = {
   },
 }
 
-/** Perplexity's request fee contains one search: https://docs.perplexity.ai/docs/getting-started/pricing */
+/** Perplexity's request fee includes one search: https://docs.perplexity.ai/docs/getting-started/pricing */
 const PERPLEXITY: BodyFields = {
   free: /* @__PURE__ */ words(
     "disable_search enable_search_classifier image_domain_filter image_format_filter language_preference last_updated_after_filter last_updated_before_filter return_images return_related_questions search_after_date_filter search_before_date_filter search_domain_filter search_language_filter search_mode search_recency_filter stream_mode top_k",
@@ -39,7 +39,7 @@ const PERPLEXITY: BodyFields = {
 
 const SAMPLING = "min_p repetition_penalty top_k"
 
-/** Fields of other providers, by provider. A field of one provider is unknown at the others. */
+/** Fields of other providers, by provider. One provider's field is unknown at the others. */
 const VARIANTS: Readonly<Record<string, BodyFields>> = {
   openrouter: {
     // https://openrouter.ai/docs/api/api-reference/chat/send-chat-completion-request
@@ -81,7 +81,7 @@ const VARIANTS: Readonly<Record<string, BodyFields>> = {
     counted: /* @__PURE__ */ words("documents"),
     rejected: {
       compound_custom: {
-        because: "a compound system runs tools and models of its own choice",
+        because: "a compound system runs tools and models that it chooses",
         remedy: "Omit it, and use a plain model.",
       },
       search_settings: {

@@ -96,7 +96,7 @@ function addModality(input: CountableInput, type: string): void {
   if (type === "input_audio") input.modalities?.add("audio")
 }
 
-/** A call of a custom tool, in the form of a call of a function. */
+/** A custom tool call, in the form of a function call. */
 function countableCall(call: unknown): ToolCall {
   if (!isRecord(call) || !isRecord(call.custom)) return call as unknown as ToolCall
   const { custom, ...others } = call

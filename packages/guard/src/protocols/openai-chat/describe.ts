@@ -22,7 +22,7 @@ const MISTRAL_PROMPT_TOKENS = 1_024
 /** Results of xAI's live search if the call states none: https://docs.x.ai/docs/guides/live-search */
 const LIVE_SEARCH_RESULTS = 20
 
-/** Describes a chat completion of OpenAI, or of a provider with the same wire format. */
+/** Describes a chat completion at OpenAI, or at a provider with the same wire format. */
 export function describeChat(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   if (call.method !== "POST" || !call.url.pathname.endsWith("/chat/completions")) return undefined
   const read = readJSONCall(call, context, "a chat completion")
@@ -42,7 +42,7 @@ export function describeChat(call: ProviderCall, context: ProtocolContext): Call
   return describePriced({ call, body, model, input, variant, context })
 }
 
-/** The request fee of OpenAI's search models contains the one search of each request. */
+/** The request fee of OpenAI's search models includes each request's one search. */
 function withoutSearchOfFixedPrice(body: Body, { provider, price }: CalledModel): Body {
   if (provider.name !== "openai" || !((price.rates.request ?? 0) > 0)) return body
   const { web_search_options: _searched, ...rest } = body

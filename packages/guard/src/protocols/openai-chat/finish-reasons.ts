@@ -2,10 +2,10 @@
 export type AnswerEnd = "complete" | "truncated" | "filtered" | "failed"
 
 /**
- * The finish reasons with a known meaning, normalized by {@link endOf}. Every other reason is `failed`, because the answer
- * may be a part of one: `network_error` (Zhipu), `pause_turn` (Anthropic), `other`, `language`, `malformed_function_call`,
- * `unexpected_tool_call` (Gemini), `insufficient_system_resource` (DeepSeek), `time_limit`, `cancelled` (watsonx), `abort`
- * (vLLM), `error`.
+ * The finish reasons with a known meaning, normalized by {@link endOf}. Every other reason is `failed`, because the
+ * answer may be incomplete: `network_error` (Zhipu), `pause_turn` (Anthropic), `other`, `language`,
+ * `malformed_function_call`, `unexpected_tool_call` (Gemini), `insufficient_system_resource` (DeepSeek), `time_limit`,
+ * `cancelled` (watsonx), `abort` (vLLM), `error`.
  */
 const ENDS: Record<Exclude<AnswerEnd, "failed">, readonly string[]> = {
   complete: [
@@ -46,7 +46,7 @@ const ENDS: Record<Exclude<AnswerEnd, "failed">, readonly string[]> = {
     // xAI's gRPC API, whose names some gateways pass on: https://github.com/xai-org/xai-proto
     "reason_max_len",
     "reason_max_context",
-    // Named after the limit, by servers that pass on its name.
+    // The name of the limit, which some servers pass on.
     "max_length",
     "max_len",
     "context_length",

@@ -26,7 +26,7 @@ const TOKENS_PER_INPUT = 4
 /** Voyage puts a sentence of about ten tokens before each text: https://docs.voyageai.com/docs/embeddings */
 const TOKENS_OF_INPUT_TYPE = 32
 
-/** Describes a call of OpenAI's embeddings API, or of a provider with the same wire format. */
+/** Describes a call to OpenAI's embeddings API, or to a provider with the same wire format. */
 export function describeEmbeddings(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   if (call.method !== "POST" || !call.url.pathname.endsWith("/embeddings")) return undefined
   const read = readJSONCall(call, context, "an embeddings call")

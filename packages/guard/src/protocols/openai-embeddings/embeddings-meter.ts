@@ -2,6 +2,7 @@ import { isRecord } from "@p2/core"
 import { readOpenAIEmbeddingsUsage, type UsageReading } from "@p2/pricing/usage"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { readReportedError } from "../openai-chat/reported-error"
+import { reportedIn, usageInError } from "../reported-usage"
 
 /** Reads the usage of an embeddings call, which has one JSON body. */
 export class EmbeddingsMeter implements Meter {
@@ -16,7 +17,8 @@ export class EmbeddingsMeter implements Meter {
       return { usageOnly: false }
     }
     if (typeof data.model === "string") this.#model = data.model.slice(0, 200)
-    if (isRecord(data.usage)) this.#reading = readOpenAIEmbeddingsUsage(data.usage)
+    const usage = usageInError(data)
+    if (usage !== undefined) this.#reading = readOpenAIEmbeddingsUsage(usage)
     this.#state = Array.isArray(data.data) ? "complete" : "broken"
     if (this.#state === "broken") this.#error = readReportedError(data)
     return { usageOnly: false }
@@ -25,8 +27,7 @@ export class EmbeddingsMeter implements Meter {
   end(): void {}
 
   read(): MeterReading {
-    const reported =
-      this.#reading.status === "none" ? undefined : { usage: this.#reading.usage, cost: this.#reading.cost }
+    const reported = reportedIn(this.#reading)
     return {
       state: this.#state,
       // No input has zero tokens.

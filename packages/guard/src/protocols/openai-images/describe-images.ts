@@ -22,7 +22,7 @@ const MAX_IMAGES = 10
 const PROMPT_TOKENS = 64
 const TEXT_TOKENS_PER_IMAGE = 128
 
-/** Describes a call of OpenAI's Image API: generations, edits or variations. */
+/** Describes a call to OpenAI's Image API: generations, edits or variations. */
 export function describeImages(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   if (call.method !== "POST" || !/\/images\/(generations|edits|variations)$/.test(call.url.pathname)) return undefined
   const body = fieldsOfBody(call.body)
@@ -47,7 +47,7 @@ function describePriced(body: Body, model: CalledModel, context: ProtocolContext
   const isStreamed = isSwitchedOn(body.stream)
   return pricedCall(model, {
     priceKey: output.priceKey,
-    // Several images are billed like separate calls: https://community.openai.com/t/1382940 (as of 2026-06-12)
+    // Several images are billed as separate calls: https://community.openai.com/t/1382940 (as of 2026-06-12)
     input: { estimate: isByImage ? 0 : images * input.estimate, upperBound: isByImage ? 0 : images * input.upperBound },
     maxOutputTokens: output.tokens,
     // An image cannot be shortened.
@@ -70,7 +70,7 @@ interface ImageOutput {
   /** The id of the price: that of the size and quality, if it has one. */
   priceKey: string
   isByImage: boolean
-  /** The most output tokens of one image; 0: billed by the image. */
+  /** Maximum output tokens of one image; 0: billed per image. */
   tokens: number
 }
 

@@ -38,11 +38,11 @@ export interface ImageSettings {
   partialImages: number
   /** Fields whose effect on the tokens no source lists. */
   unlisted: string | undefined
-  /** The most output tokens of one image that the caller states. */
+  /** Maximum output tokens of one image, as the caller states. */
   maxImageTokens: number | undefined
 }
 
-/** The most output tokens of one image. */
+/** Maximum output tokens of one image. */
 export function imageTokens(settings: ImageSettings): { status: "bounded"; tokens: number } | Rejection {
   const { model, partialImages, unlisted, maxImageTokens } = settings
   const listed = unlisted === undefined ? listedTokens(settings) : undefined
@@ -88,7 +88,7 @@ function gptImage2Tokens(axis: number, edges: readonly [number, number] | "auto"
 }
 
 /**
- * The most input tokens of an image that is edited.
+ * Maximum input tokens of an image that is edited.
  *
  * - `gpt-image-1`, `-1-mini` and `-1.5`: 65, 129 for each tile of 512 × 512, of which a scaled image has at most four (eight, if
  *   scaling rounds its short side up), and 6,240 with `input_fidelity: "high"`:

@@ -2,13 +2,14 @@ import { addUsage, isRecord } from "@p2/core"
 import { readOpenAIImagesUsage, type UsageReading } from "@p2/pricing/usage"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { readReportedError, reportsError } from "../openai-chat/reported-error"
+import { reportedIn, usageInError } from "../reported-usage"
 
 export interface ImagesMeterOptions {
   /** The images that the call requests. */
   images: number
-  /** The most output tokens of the call: those of an image that has arrived are unknown until they are reported. */
+  /** Maximum output tokens of the call: those of an image that has arrived are unknown until they are reported. */
   maxOutputTokens: number
-  /** The model is billed by the image, and no usage is reported. */
+  /** The model is billed per image, and no usage is reported. */
   isByImage: boolean
 }
 
@@ -38,7 +39,7 @@ export class ImagesMeter implements Meter {
 
   read(): MeterReading {
     const reading = this.#reading
-    const reported = reading.status === "none" ? undefined : { usage: reading.usage, cost: reading.cost }
+    const reported = reportedIn(reading)
     const { images, maxOutputTokens } = this.#options
     const state = this.#isBroken ? "broken" : this.#finished >= images ? "complete" : "open"
     return {
@@ -57,12 +58,15 @@ export class ImagesMeter implements Meter {
   #fail(data: unknown): void {
     this.#isBroken = true
     this.#error ??= readReportedError(data)
+    const usage = isRecord(data) ? usageInError(data) : undefined
+    if (usage !== undefined) this.#reading = sumOf(this.#reading, readOpenAIImagesUsage(usage))
   }
 
   /** A body has all images. A provider may return fewer than were requested. */
-  #addBody({ data, usage, svg_usage: svgUsage }: Readonly<Record<string, unknown>>): void {
+  #addBody(body: Readonly<Record<string, unknown>>): void {
+    const { data, usage, svg_usage: svgUsage } = body
     if (!Array.isArray(data)) {
-      this.#isBroken = true
+      this.#fail(body)
       return
     }
     this.#hasImage = data.length > 0

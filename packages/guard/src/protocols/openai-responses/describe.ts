@@ -19,7 +19,7 @@ type Body = Readonly<Record<string, unknown>>
 /** https://platform.openai.com/docs/api-reference/responses/create: the API rejects a lower limit. */
 const MIN_OUTPUT_TOKENS = 16
 
-/** Describes a call of OpenAI's Responses API, or of a provider with the same wire format. */
+/** Describes a call to OpenAI's Responses API, or to a provider with the same wire format. */
 export function describeResponses(call: ProviderCall, context: ProtocolContext): CallDescription | undefined {
   const path = /\/responses(\/[^/]+)?(\/[^/]+)?$/.exec(call.url.pathname)
   if (path === null) return undefined

@@ -14,11 +14,14 @@ type Fields = Readonly<Record<string, unknown>>
  */
 const DEFINED_TOOL_TOKENS = 2_048
 
-/** The most results of one file search, and the most tokens of one: https://platform.openai.com/docs/api-reference/vector-stores */
+/**
+ * Maximum number of results of one file search, and maximum tokens of one result:
+ * https://platform.openai.com/docs/api-reference/vector-stores
+ */
 const MAX_FILE_RESULTS = 50
 const TOKENS_PER_FILE_RESULT = 4_096
 
-/** Tools that the caller runs, or that only say how a tool is called. */
+/** Tools that the caller runs, or that only control how a tool is called. */
 const CALLERS_TOOLS: ReadonlySet<string> = /* @__PURE__ */ new Set([
   "apply_patch",
   "computer",
@@ -29,17 +32,20 @@ const CALLERS_TOOLS: ReadonlySet<string> = /* @__PURE__ */ new Set([
 /** Items of the input that make further tools available. */
 const ITEMS_WITH_TOOLS: ReadonlySet<string> = /* @__PURE__ */ new Set(["additional_tools", "tool_search_output"])
 
-/** Models whose preview searches cost as much as others; for the rest a preview search costs 2.5 times as much. */
+/**
+ * Models whose preview searches cost the same as other searches; for the rest, a preview search costs 2.5 times as
+ * much.
+ */
 const REASONING_MODEL = /^(gpt-([5-9]|\d\d)(?![\w.-]*-chat)|o\d)/
 
 /** What the hosted tools of a response can do. */
 export interface HostedTools {
   status: "read"
-  /** The most calls of tools that the provider runs; 0: there are none. */
+  /** Maximum number of calls to tools that the provider runs; 0: there are none. */
   calls: number
-  /** The most passes of the model, each of which reads the whole input again. */
+  /** Maximum number of model passes, each of which reads the whole input again. */
   passes: number
-  /** Tools of MCP servers, whose definitions no count of the prompt contains. */
+  /** Tools of MCP servers, whose definitions no prompt count includes. */
   hasRemoteTools: boolean
   webSearches: number
   fileSearches: number
@@ -52,7 +58,7 @@ export interface HostedTools {
 }
 
 /** A tool that the provider runs as often as the model decides. */
-interface Hosted {
+interface HostedTool {
   kind: "webSearch" | "fileSearch" | "code"
   tokensPerCall: number | undefined
   containerGB: number
@@ -65,7 +71,7 @@ export function readTools(
   model: CalledModel,
   maxToolCalls: number | undefined,
 ): HostedTools | Rejection {
-  const hosted: Hosted[] = []
+  const hosted: HostedTool[] = []
   let firstHosted = ""
   let hasRemoteTools = false
   for (const { list, path: listPath } of toolLists(body)) {
@@ -99,7 +105,7 @@ export function readTools(
   return {
     status: "read",
     calls,
-    // Every call of a remote tool waits for an approval, which is an item of the input.
+    // Every remote tool call waits for an approval, which is an input item.
     passes: 1 + calls + (hasRemoteTools ? approvalsIn(body.input) : 0),
     hasRemoteTools,
     webSearches: kinds.has("webSearch") ? calls : 0,
@@ -110,12 +116,12 @@ export function readTools(
   }
 }
 
-function tokensPerCallOf(hosted: readonly Hosted[]): number | undefined {
+function tokensPerCallOf(hosted: readonly HostedTool[]): number | undefined {
   if (hosted.some(({ tokensPerCall }) => tokensPerCall === undefined)) return undefined
   return Math.max(0, ...hosted.map(({ tokensPerCall }) => tokensPerCall!))
 }
 
-/** The tools of the call, and those that items of the input add. */
+/** The tools of the call, and those that input items add. */
 function toolLists({ tools, input }: Fields): { list: unknown; path: string }[] {
   const items: readonly unknown[] = Array.isArray(input) ? input : []
   return [
@@ -133,7 +139,7 @@ function readTool(
   path: string,
   input: CountableInput,
   model: CalledModel,
-): Hosted | Rejection | "callers" | "remote" {
+): HostedTool | Rejection | "callers" | "remote" {
   const type = String(tool.type)
   const name = nameOf(tool, path)
   if (type === "function" || type === "custom" || type === "namespace") {
@@ -168,7 +174,7 @@ function readTool(
       return unbounded(
         `the tool ${name}`,
         "its images are billed at the price of another model",
-        "Omit it, and generate images in calls of their own.",
+        "Omit it, and generate images in separate calls.",
       )
     default:
       return rejected("unknown-field", `Unknown tool ${name}: its cost is unknown. Omit it.`)
@@ -191,18 +197,18 @@ function addDefinedTool(tool: Fields, input: CountableInput): "callers" {
 }
 
 /** https://developers.openai.com/api/docs/pricing#built-in-tools */
-function webSearch(type: string, tool: string, { countedAs }: CalledModel): Hosted | Rejection {
+function webSearch(type: string, tool: string, { countedAs }: CalledModel): HostedTool | Rejection {
   const name = countedAs.slice(countedAs.lastIndexOf("/") + 1)
   if (type.startsWith("web_search_preview") && !REASONING_MODEL.test(name))
     return unbounded(
       `the tool ${tool}`,
-      "preview searches have a price of their own for models that do not reason",
+      "preview searches have their own price for models that do not reason",
       'Send the tool `{ type: "web_search" }` instead.',
     )
   return { kind: "webSearch", tokensPerCall: undefined, containerGB: 0 }
 }
 
-function fileSearch(tool: Fields, path: string): Hosted | Rejection {
+function fileSearch(tool: Fields, path: string): HostedTool | Rejection {
   const results = tool.max_num_results ?? MAX_FILE_RESULTS
   if (typeof results !== "number" || !Number.isSafeInteger(results) || results < 1 || results > MAX_FILE_RESULTS)
     return invalidBody(`${path}.max_num_results`, `an integer from 1 to ${MAX_FILE_RESULTS}`)
@@ -210,7 +216,7 @@ function fileSearch(tool: Fields, path: string): Hosted | Rejection {
 }
 
 /** A container that the call creates. The price is proportional to its memory: $0.03 for 1 GB. */
-function container(value: unknown, path: string): Hosted | Rejection {
+function container(value: unknown, path: string): HostedTool | Rejection {
   const isNew = isRecord(value) && (value.type === "auto" || value.type === "container_auto")
   const memory = isNew ? (value.memory_limit ?? "1g") : undefined
   if (memory !== "1g" && memory !== "4g" && memory !== "16g" && memory !== "64g")
@@ -222,7 +228,7 @@ function container(value: unknown, path: string): Hosted | Rejection {
   return { kind: "code", tokensPerCall: undefined, containerGB: Number.parseInt(memory, 10) }
 }
 
-function shell({ environment, type }: Fields, path: string, input: CountableInput): Hosted | Rejection | "callers" {
+function shell({ environment, type }: Fields, path: string, input: CountableInput): HostedTool | Rejection | "callers" {
   if (isRecord(environment) && environment.type === "local") return addDefinedTool({ environment, type }, input)
   return container(
     isRecord(environment) && environment.type === "container_auto" ? environment : undefined,

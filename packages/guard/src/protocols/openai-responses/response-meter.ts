@@ -1,8 +1,8 @@
 import { isRecord } from "@p2/core"
 import { type ReportedUsage, readOpenAIResponsesUsage, type UsageReading } from "@p2/pricing/usage"
 import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
-import { readReportedError } from "../openai-chat/reported-error"
-import { coversContent } from "../zero-usage"
+import { readReportedError, reportsError } from "../openai-chat/reported-error"
+import { coversContent, reportedIn, usageInError } from "../reported-usage"
 
 /** The idempotency key of the reservation of a background response. */
 export function backgroundKey(responseId: string): string {
@@ -22,7 +22,7 @@ const FIXED_SEARCH = { models: /(^|\/)gpt-4(o|\.1)-mini(-20\d\d-\d\d-\d\d)?$/, t
 
 export interface ResponseMeterOptions {
   provider: string
-  /** The most calls of hosted tools: further attempts are ignored, and not billed. @defaultValue no maximum */
+  /** Maximum number of hosted tool calls: further attempts are ignored and not billed. @defaultValue no maximum */
   maxToolCalls?: number | undefined
   /** Gigabytes of a container. @defaultValue from the tools in the response */
   containerGB?: number | undefined
@@ -52,7 +52,8 @@ export class ResponseMeter implements Meter {
     if (!isRecord(data)) this.#isBroken = true
     else if (event === undefined && data.object === "response") this.#addResponse(data, { isWhole: true })
     else if (isRecord(data.response)) this.#addResponse(data.response, { isWhole: type.startsWith("response.") })
-    else if (type === "error" || isRecord(data.error)) this.#addError(isRecord(data.error) ? data.error : data)
+    else if (type === "error" || isRecord(data.error) || (event === undefined && reportsError(data)))
+      this.#addError(data)
     else if (event === undefined) this.#isBroken = true
     else this.#addContent(type, data)
     return { usageOnly: false }
@@ -64,11 +65,12 @@ export class ResponseMeter implements Meter {
 
   read(): MeterReading {
     const { id, model, service_tier: serviceTier } = this.#response ?? {}
-    const reported = this.#reading.status === "none" ? undefined : this.#billed(this.#reading)
+    const reported = reportedIn(this.#reading)
+    const billed = reported && this.#billed(reported)
     return {
       state: this.#isBroken ? "broken" : this.#hasEnded ? "complete" : "open",
-      usage: this.#hasEnded && this.#isFinal() ? reported : undefined,
-      usageLowerBound: reported,
+      usage: this.#isFinal() ? billed : undefined,
+      usageLowerBound: billed,
       receivedOutputTokens: this.#receivedBytes,
       model: shortString(model),
       serviceTier: this.#hasEnded ? shortString(serviceTier) : undefined,
@@ -83,7 +85,9 @@ export class ResponseMeter implements Meter {
 
   /** Whether the usage is that of the whole call. It is not if a count is zero although there is output. */
   #isFinal(): boolean {
-    return this.#isUsageLast && this.#reading.status === "exact" && coversContent(this.#reading.usage, this.#hasContent)
+    const hasEnded = this.#hasEnded || this.#error !== undefined
+    if (this.#reading.status !== "exact" || !this.#isUsageLast || !hasEnded) return false
+    return coversContent(this.#reading.usage, this.#hasContent)
   }
 
   #addResponse(response: Fields, { isWhole }: { isWhole: boolean }): void {
@@ -111,9 +115,14 @@ export class ResponseMeter implements Meter {
     this.#isUsageLast = false
   }
 
-  #addError(error: Fields): void {
+  /** A usage in the error itself is that of the whole call. */
+  #addError(body: Fields): void {
     this.#isBroken = true
-    this.#error ??= readReportedError(error)
+    this.#error ??= readReportedError(isRecord(body.error) ? body.error : body)
+    const usage = usageInError(body)
+    // A usage before the error is not that of the whole call, unless the answer had ended.
+    this.#isUsageLast = usage !== undefined || (this.#isUsageLast && this.#hasEnded)
+    if (usage !== undefined) this.#reading = this.#readUsage(usage, this.#response ?? {})
   }
 
   #readUsage(usage: Fields, response: Fields): UsageReading {
@@ -152,7 +161,7 @@ function isSearch({ type, action }: Fields): boolean {
   return kind === undefined || kind === "search"
 }
 
-/** The container of a call of the code interpreter or of a hosted shell. */
+/** The container of a code interpreter or hosted shell call. */
 function containerOf({ type, container_id: id, environment }: Fields): unknown {
   if (type === "code_interpreter_call") return id ?? "unknown"
   return type === "shell_call" && isRecord(environment) ? environment.container_id : undefined

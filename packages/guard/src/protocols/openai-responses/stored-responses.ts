@@ -4,7 +4,7 @@ import { rejected } from "../rejection"
 import { priceKeyOf, providerOf } from "../variants/called-model"
 import { backgroundKey, ResponseMeter } from "./response-meter"
 
-/** Describes a call of `/responses/{id}` or `/responses/{id}/{action}`. No stored response is billed again. */
+/** Describes a call to `/responses/{id}` or `/responses/{id}/{action}`. No stored response is billed again. */
 export function describeStored(
   call: ProviderCall,
   context: ProtocolContext,

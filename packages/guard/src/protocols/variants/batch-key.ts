@@ -1,4 +1,4 @@
-/** The idempotency key of the reservation of a batch. */
+/** The idempotency key of a batch's reservation. */
 export function batchKey(batchId: string): string {
   return `batch:${batchId}`
 }

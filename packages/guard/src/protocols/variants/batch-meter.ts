@@ -3,7 +3,7 @@ import type { Meter, MeterReading, ReportedError, WireEvent } from "../meter"
 import { readReportedError } from "../openai-chat/reported-error"
 import { batchKey } from "./batch-key"
 
-/** Reads the answer to the start of a batch of OpenAI or Anthropic: its usage comes later, with a poll. */
+/** Reads the response that starts an OpenAI or Anthropic batch; its usage arrives later, with a poll. */
 export class BatchMeter implements Meter {
   readonly #leaseMs: number
   #state: MeterReading["state"] = "open"

@@ -3,7 +3,7 @@ import type { PricedCall, Rejection } from "../protocol"
 import { rejected, rejectionOf, unbounded } from "../rejection"
 import { BatchMeter } from "./batch-meter"
 
-/** The upper bound of a call, or of several, at the price of a batch. */
+/** The upper bound of one or more calls at the batch price. */
 export interface BatchBound {
   status: "bounded"
   nanoUsd: number
@@ -18,7 +18,7 @@ export interface FileBound extends BatchBound {
   endpoint: string | undefined
 }
 
-/** The upper bound of a call at the price of a batch. */
+/** The upper bound of a call at the batch price. */
 export function boundInBatch(prices: PriceTable, described: PricedCall): BatchBound | Rejection {
   const { boundOptions, input, maxOutputTokens, priceKey, model } = described
   const { serviceTier = "auto" } = boundOptions

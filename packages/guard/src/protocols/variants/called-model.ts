@@ -21,7 +21,7 @@ export interface CalledModel {
   region: string | undefined
 }
 
-/** The deployment in a path of Azure: `/openai/deployments/{name}/chat/completions`. */
+/** The deployment in an Azure path: `/openai/deployments/{name}/chat/completions`. */
 const AZURE_DEPLOYMENT = /\/openai\/deployments\/([^/]+)\//
 
 /** Finds the provider by the host, and the model and its price by the body or, at Azure, the path. */

@@ -3,13 +3,13 @@ import type { NanoUsd } from "@p2/core"
 /** A field of a chat completion that limits the output tokens. */
 export type LimitField = "max_tokens" | "max_completion_tokens"
 
-/** A provider whose API has the wire formats of OpenAI. */
+/** A provider whose API uses OpenAI's wire formats. */
 export interface CompatibleProvider {
   /** As in usage entries and in the ids of prices. */
   name: string
-  /** The URL before `/chat/completions`; absent: it contains a name of the customer's own (Azure). */
+  /** The URL before `/chat/completions`; absent: it contains a name that the customer chose (Azure). */
   baseURL?: string
-  /** Further hosts: regions, and hosts that contain a name of the customer's own. */
+  /** Further hosts: regions, and hosts that contain a name that the customer chose. */
   hosts?: RegExp
   /** The fields that the provider applies as a limit of all output, reasoning included. The first one is sent if a call has none. */
   limitFields: readonly LimitField[]
@@ -23,8 +23,8 @@ const BOTH = ["max_completion_tokens", "max_tokens"] as const
 const OLD_FIRST = ["max_tokens", "max_completion_tokens"] as const
 
 /**
- * The providers with OpenAI's wire formats: the only table from hosts to providers. Facts come from the pages beside them, or
- * from the API reference at the provider's site.
+ * The providers with OpenAI's wire formats: the only table from hosts to providers. Facts come from the pages linked
+ * next to them, or from the API reference on the provider's site.
  */
 export const KNOWN_PROVIDERS: readonly CompatibleProvider[] = [
   {

@@ -27,7 +27,7 @@ export function readOpenRouterFields(
   if (!Array.isArray(models)) return invalidBody("models", "an array of model ids")
   if (!Array.isArray(plugins)) return invalidBody("plugins", "an array of plugins")
   if (models.some((model) => model !== body.model))
-    return unbounded("`models`", "each model has a price of its own", "Send one model, and try the next in your code.")
+    return unbounded("`models`", "each model has its own price", "Send one model, and try the next in your code.")
   const budget = isRecord(reasoning) ? reasoning.max_tokens : undefined
   const reasoningTokens = typeof budget === "number" && Number.isSafeInteger(budget) && budget > 0 ? budget : 0
   let webSearches = 0
@@ -64,7 +64,7 @@ function searchesOf(plugin: unknown, path: string): number | Rejection {
   return unbounded(`\`${path}\``, "its price is unknown", "Omit it.")
 }
 
-/** The body with the reported cost requested, and with the highest prices per token that the router may choose. */
+/** The body with a request for the reported cost, and with the maximum prices per token that the router may choose. */
 export function withOpenRouterFields(
   body: Readonly<Record<string, unknown>>,
   maxPrice: Readonly<Record<string, number | undefined>> | undefined,

@@ -2,7 +2,10 @@ import type { PricedCall, ProtocolContext, ProviderCall, Rejection } from "../pr
 import { noJSON } from "../rejection"
 import { type CalledModel, calledModel } from "./called-model"
 
-/** Reads the JSON body of a call of one of OpenAI's wire formats, and its model. `name` is such as "a chat completion". */
+/**
+ * Reads the JSON body of a call in one of OpenAI's wire formats, and its model. `name` is, for example, "a chat
+ * completion".
+ */
 export function readJSONCall(
   call: ProviderCall,
   context: ProtocolContext,
@@ -14,7 +17,7 @@ export function readJSONCall(
   return model.status === "rejected" ? model : { status: "read", body, model }
 }
 
-/** Describes a call of a model, in its region unless the bound names another one. */
+/** Describes a model call, in its region unless the bound names another one. */
 export function pricedCall(
   { provider, model, priceKey, region }: CalledModel,
   call: Omit<PricedCall, "status" | "provider" | "model" | "priceKey"> & { priceKey?: string },

@@ -7,11 +7,11 @@ export interface ServiceTier {
   status: "read"
   /** Undefined or `auto`: a setting of the provider's project decides. */
   name: string | undefined
-  /** The call states none, so that `name` has to be sent. */
+  /** The call states none, so `name` has to be sent. */
   isSent: boolean
 }
 
-/** Reads the service tier of a call, or takes that of the context where a setting of OpenAI's project would decide. */
+/** Reads the service tier of a call, or uses the context's tier where a setting of the OpenAI project would decide. */
 export function serviceTierOf(
   body: Readonly<Record<string, unknown>>,
   { provider }: CalledModel,

@@ -27,7 +27,7 @@ export function chargeOf(outcome: Outcome): Charge {
   const complete = reading({ state: "complete" })
   const ends = {
     answered: { httpStatus: 200, reading: { ...complete, usage: usageOf(1, 1) } },
-    unmetered: { httpStatus: 200, reading: complete },
+    unmetered: { httpStatus: 200, reading: { ...complete, receivedOutputTokens: 1 } },
     503: { httpStatus: 503 },
     429: { httpStatus: 429 },
     aborted: { endedBy: "caller" },

@@ -43,7 +43,7 @@ class Run {
     return this.doubts.slice(this.cleared).filter(({ isProbe }) => isProbe).length
   }
 
-  /** A tenth of the limit is five upper bounds, and one call an hour follows. */
+  /** A tenth of the limit is five upper bounds; after that, one call per hour. */
   get allowedProbes(): number {
     return 5 + Math.floor((this.world.nowMs - MIDNIGHT) / 3_600_000)
   }

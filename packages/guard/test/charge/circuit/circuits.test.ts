@@ -37,7 +37,7 @@ describe("a provider that is proven to answer", () => {
     expect(world.calls.length).toBeGreaterThan(2)
   })
 
-  it("may have many calls at once", async () => {
+  it("may have many concurrent calls", async () => {
     const world = new CircuitWorld()
     await world.call("answered")
     const attempts = await Promise.all(Array.from({ length: 40 }, () => world.send()))
@@ -110,7 +110,7 @@ describe("an outage", () => {
         await settleAttempt(reserve.attempt, { ...chargeOf(503), costNanoUsd: amount.nanoUsd, tokens: 1 } as Charge)
       }
     }
-    // 20 at once, 10 by the minute, 10 every ten minutes, then one an hour.
+    // 20 at once, 10 at one per minute, 10 at one per ten minutes, then one per hour.
     expect(sentInHours).toEqual([34, 6, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
     expect((await world.totals()).spentNanoUsd).toBe(100_000_000)
   })
@@ -171,7 +171,7 @@ describe("an outage", () => {
         if (reserve.status === "rejected" && calls - sent >= 2)
           expect(reserve.error.retryAfterMs).toBeLessThanOrEqual(HOUR)
       }
-      // A tenth of the limit or 5 calls, then one an hour, and never the last call.
+      // A tenth of the limit or 5 calls, then one per hour, and never the last call.
       expect(sent).toBeLessThanOrEqual(Math.min(calls - 1, Math.max(5, calls / 10) + 23))
       expect(sent).toBe({ 3: 2, 10: 9, 50: 27, 500: 62 }[calls])
     },
@@ -237,7 +237,7 @@ describe("an outage", () => {
     expect((await world.totals()).reservedNanoUsd).toBe(BOUND)
   })
 
-  it("repeats a rejection for seconds without asking the store", async () => {
+  it("repeats a rejection for a few seconds without reading the store", async () => {
     const world = new CircuitWorld()
     await world.call(503)
     await world.call(503)
@@ -446,7 +446,7 @@ describe("the limits", () => {
       const [status] = await world.budget.status()
       return { spentNanoUsd: status!.spentNanoUsd! }
     })
-    // 5 calls on the first day, then one a day; the last call of the limit is never taken.
+    // 5 calls on the first day, then one per day; the last call that the limit allows is never made.
     expect(spentNanoUsd).toBeGreaterThan(500_000_000)
     expect(spentNanoUsd).toBeLessThanOrEqual(1_000_000_000 - BOUND)
     expect(await world.call("answered")).toBe("sent")
@@ -510,7 +510,7 @@ describe("the limits", () => {
     }
   })
 
-  it("may have odd scopes, values and windows", async () => {
+  it("may have unusual scopes, values and windows", async () => {
     const limits = [
       { scope: { tag: '["tag"]' }, limit: 1, per: "90m" },
       { scope: "client", limit: 1, per: "week", timeZone: "Europe/Paris" },

@@ -5,8 +5,8 @@ import { decideCharge, reserveAttempt, settleAttempt } from "@p2/guard/charge"
 import { Redis } from "ioredis"
 
 /**
- * A process that sends calls to a server, each through the circuit breaker, when its parent sends a message. It reports
- * their outcomes, and ends.
+ * A process that sends calls to a server through the circuit breaker when its parent sends a message, reports their
+ * outcomes, and exits.
  */
 const [address, prefix, serverURL, calls, order] = process.argv.slice(2) as [
   string,
@@ -39,7 +39,7 @@ async function call(): Promise<string> {
     httpStatus = response.status
     await response.text()
   } catch {
-    // The body was cut.
+    // The body was truncated.
   }
   const evidence = { provider: "openai", sent: "maybe-sent", reading: undefined, endedBy: undefined } as const
   await settleAttempt(outcome.attempt, decideCharge({ ...evidence, httpStatus, hasHostedTools: false }, reserved))

@@ -50,7 +50,7 @@ describe("a call of Anthropic's Messages API", () => {
     expect(at("http://127.0.0.1:4000/v1/threads/thread_1/messages")).toMatchObject({ status: "rejected" })
   })
 
-  it("leaves a body without an output limit as it is, and sets the limit of the guard", () => {
+  it("leaves a body without an output limit unchanged, and sets the guard's limit", () => {
     const call = priced({ max_tokens: undefined, stream: true })
     expect([call.maxOutputTokens, call.streamed]).toEqual([undefined, true])
     expect(call.bodyToSend({})).not.toHaveProperty("max_tokens", expect.anything())

@@ -272,7 +272,7 @@ export const ANTHROPIC: FeatureTable = {
     {
       feature: "betas in `anthropic-beta`, on Vertex AI in `anthropic_beta`",
       body: { anthropic_beta: ["context-1m-2025-08-07", "interleaved-thinking-2025-05-14"] },
-      bounded: "no price of their own; `context-1m` widens the context window",
+      bounded: "no separate price; `context-1m` widens the context window",
       source: SDK,
       bound: "equal",
     },

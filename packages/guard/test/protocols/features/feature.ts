@@ -12,7 +12,7 @@ import { rejectionOf } from "../../../src/protocols/rejection"
 /** A feature of a request, with an example that shows its effect. A row is a test and a row of the docs. */
 export type Feature = {
   feature: string
-  /** Fields that the plain call of the table gets. */
+  /** Fields that are added to the table's plain call. */
   body: Record<string, unknown>
   /** @defaultValue the endpoint of the table */
   endpoint?: string

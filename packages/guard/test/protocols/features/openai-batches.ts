@@ -4,7 +4,7 @@ import { readGuardOptions } from "../../../src/fetch/guard-options"
 import type { Rejection, RejectionReason } from "../../../src/protocols"
 import { callTo } from "./feature"
 
-/** A line of the file of a batch. */
+/** A line of a batch file. */
 interface BatchLine {
   url?: string
   method?: string
@@ -29,14 +29,14 @@ export const BATCHES: readonly BatchRow[] = [
   {
     feature: "chat completions",
     line: {},
-    bounded: "as each call by itself, at the price of a batch",
+    bounded: "as each call by itself, at the batch price",
     source: `${BATCH}, ${PRICES}`,
     bound: "equal",
   },
   {
     feature: "Responses, embeddings",
     line: { url: "/v1/embeddings", body: { model: "text-embedding-3-small", input: "Hi" } },
-    bounded: "as each call by itself, at the price of a batch",
+    bounded: "as each call by itself, at the batch price",
     source: `${BATCH}, ${PRICES}`,
     bound: "lower",
   },
@@ -91,7 +91,7 @@ export const BATCHES: readonly BatchRow[] = [
   { feature: "other lines", line: { method: "GET" }, rejected: "invalid-body" },
 ]
 
-/** The bound of a file with the line of a row. */
+/** The bound of a file with a row's line. */
 export function boundOfLine({ line }: BatchRow) {
   const guard = readGuardOptions({ budget: createBudget({ store: memoryStore(), limits: [] }), maxToolCalls: 3 })
   const file = new Blob([`${JSON.stringify({ ...PLAIN, ...line })}\n`])

@@ -3,7 +3,7 @@ import type { FeatureTable } from "./feature"
 const REFERENCE = "[API reference](https://platform.openai.com/docs/api-reference/chat/create)"
 const IMAGE = `data:image/png;base64,${"iVBORw0KGgoAAAANSUhEUgAABAAAAAQACAYAAAB/HSuD"}`
 
-/** Chat completions of OpenAI. */
+/** OpenAI's chat completions. */
 export const CHAT: FeatureTable = {
   title: "Chat completions",
   endpoint: "https://api.openai.com/v1/chat/completions",

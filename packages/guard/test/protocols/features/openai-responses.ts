@@ -333,7 +333,7 @@ export const RESPONSES: FeatureTable = {
   ],
 }
 
-/** Embeddings of OpenAI. */
+/** OpenAI's embeddings. */
 export const EMBEDDINGS: FeatureTable = {
   title: "Embeddings",
   endpoint: "https://api.openai.com/v1/embeddings",

@@ -2,7 +2,7 @@ import { parseJson } from "@p2/core"
 import { describe, expect, test } from "vitest"
 import { ChatCompletion } from "../../../src/protocols/openai-chat/chat-completion"
 
-/** A completion from the data of server-sent events: texts as they are, other values as JSON. */
+/** A completion from the data of server-sent events: strings unchanged, other values as JSON. */
 function fromEvents(...events: unknown[]): ChatCompletion {
   const completion = new ChatCompletion({ provider: "openai" })
   for (const event of events) addEvent(completion, event)

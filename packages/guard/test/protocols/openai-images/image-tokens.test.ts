@@ -11,7 +11,7 @@ const settings: ImageSettings = {
 }
 const tokensOf = (changes: Partial<ImageSettings>) => imageTokens({ ...settings, ...changes })
 
-/** The figures of OpenAI's guide, and those that users were billed. */
+/** The figures in OpenAI's guide, and those that users were billed. */
 describe("imageTokens", () => {
   it.each([
     ["gpt-image-1", "1024x1024", "low", 272],

@@ -19,7 +19,7 @@ export const answer: Behavior = { act: ({ response }) => void response.end("{}")
 /** A server that counts the requests that it has read, by their id. */
 export class CountingServer {
   readonly #server: Server
-  /** Such as `http://127.0.0.1:4000/v1`. */
+  /** For example `http://127.0.0.1:4000/v1`. */
   url = ""
   readonly #sockets = new Set<Socket>()
   readonly #counts = new Map<string, number>()
@@ -56,7 +56,7 @@ export class CountingServer {
     return new Promise((resolve) => this.#waiting.push({ id, resolve }))
   }
 
-  /** Closes every connection, as a process that crashes does. */
+  /** Closes every connection, as a crashing process does. */
   dropConnections(): void {
     for (const socket of this.#sockets) socket.destroy()
     this.#sockets.clear()

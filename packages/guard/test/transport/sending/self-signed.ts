@@ -6,7 +6,7 @@ export interface Certificate {
   cert: string
 }
 
-/** Creates a certificate that signs itself (RFC 5280), valid for a few days around now. */
+/** Creates a self-signed certificate (RFC 5280), valid for a few days around now. */
 export function createCertificate(): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
   const ecdsaWithSha256 = sequence(objectId(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02))

@@ -99,7 +99,7 @@ function globalRows(row: Row, Agent: Undici): Transport[] {
   ]
 }
 
-/** A transport of another kind that retries by itself. */
+/** Another kind of transport that retries by itself. */
 const retryingNodeFetch = async (url: string, init: NodeFetchInit) => {
   try {
     return await nodeFetch(url, init)

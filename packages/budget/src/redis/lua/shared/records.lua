@@ -1,7 +1,10 @@
 -- How values and records are kept: shared by all scripts.
 
--- Numbers are integers within ±(2^53 − 1). `tostring` and `..` keep 14 digits, so `text` is the only way to write one.
+-- Numbers are integers within ±(2^53 − 1). `tostring` and `..` keep 14 digits, so `text` is the only way to write one. Replies
+-- hold times as numbers, but amounts as strings, because ioredis 6 misreads integers near 2^53.
 local MAX = 9007199254740991
+-- `%d` takes less than half the time of `%.0f`, but keeps all digits only where a `long` of C has 64 bits.
+local FORMAT = string.format('%d', MAX) == '9007199254740991' and '%d' or '%.0f'
 
 -- The integer that a field holds; nil if it is missing or holds anything else.
 local function integer(field)
@@ -10,7 +13,7 @@ local function integer(field)
 end
 
 local function text(n)
-  return string.format('%.0f', n)
+  return string.format(FORMAT, n)
 end
 
 local function limited(n)
@@ -37,10 +40,12 @@ local CLOCK_MARGIN_MS = 604800000
 -- The server's clock in milliseconds (or the clock that a test passed); `now`, the later of the clock and the partition's latest
 -- time; and that time. `now` is nil if the record of the time is damaged.
 local function readTime(timeKey, given)
-  local clock = tonumber(given)
-  if not clock then
+  local clock
+  if given == '' then
     local time = redis.call('TIME')
     clock = time[1] * 1000 + math.floor(time[2] / 1000)
+  else
+    clock = tonumber(given)
   end
   local stored = read('GET', timeKey)
   if stored == false then return clock, clock, 0 end
@@ -57,17 +62,28 @@ end
 -- which remain strings: Lua converts them in arithmetic, not in comparisons.
 local SPENT, RESERVED, GRANTED, PEAK, FORGET_AT = 1, 2, 3, 4, 5
 
--- Reads a counter: zeros if it is absent or forgotten (`isNew`), nil if its record is damaged.
+-- The fields of a counter as numbers, or nothing if one is not an integer. Raises an error if one is not a number: arithmetic
+-- converts a string in half the time of `tonumber`.
+local function numbersOf(counter)
+  local spent, reserved, granted = counter[SPENT] + 0, counter[RESERVED] + 0, counter[GRANTED] + 0
+  local peak, forgetAt = counter[PEAK] + 0, counter[FORGET_AT] + 0
+  if spent % 1 + reserved % 1 + granted % 1 + peak % 1 + forgetAt % 1 ~= 0 then return end
+  if math.max(spent, reserved, granted, peak, forgetAt) > MAX or math.min(spent, granted, peak, forgetAt) < -MAX then return end
+  return spent, reserved, granted, forgetAt
+end
+
+-- Reads a counter, and its first three fields as numbers: zeros if it is absent or forgotten (`isNew`), nil if its record is
+-- damaged.
 local function readCounter(key, now)
   local counter = redis.pcall('HMGET', key, 'spent', 'reserved', 'granted', 'peak', 'forgetAt')
   if counter.err then return checkType(counter) end
-  local reserved, forgetAt = integer(counter[RESERVED]), integer(counter[FORGET_AT])
-  if reserved and reserved >= 0 and forgetAt and integer(counter[SPENT]) and integer(counter[GRANTED]) and integer(counter[PEAK]) then
-    if reserved > 0 or forgetAt == 0 or forgetAt > now then return counter end
+  local isNumeric, spent, reserved, granted, forgetAt = pcall(numbersOf, counter)
+  if isNumeric and spent and reserved >= 0 then
+    if reserved > 0 or forgetAt == 0 or forgetAt > now then return counter, spent, reserved, granted end
   elseif redis.call('EXISTS', key) == 1 then
     return nil
   end
-  return { '0', '0', '0', '0', '0', isNew = true }
+  return { '0', '0', '0', '0', '0', isNew = true }, 0, 0, 0
 end
 
 -- The time from which a counter may be forgotten; 0: never. `keep`: 0, a time, or a negative number of milliseconds from now.
@@ -116,24 +132,21 @@ local function readReservation(key, now)
       if not amounts[name] then return nil end
     end
   end
-  local state, fingerprint, revision = own['@state'], own['@fingerprint'], integer(own['@revision'])
-  local leaseEnd, forgetAt = integer(own['@leaseEnd']), integer(own['@forgetAt'])
-  local isResolved = state == 'settled' or state == 'released' or state == 'expired'
-  if not (isResolved or state == 'held') then return nil end
-  if not (fingerprint and revision and leaseEnd and forgetAt and #names == integer(own['@counters'])) then return nil end
-  if isResolved and forgetAt <= now then return { state = 'none', isForgotten = true } end
+  local state, fingerprint, leaseEnd = own['@state'], own['@fingerprint'], integer(own['@leaseEnd'])
+  if not (fingerprint and leaseEnd and #names == integer(own['@counters'])) then return nil end
+  local revision
+  if state == 'settled' or state == 'released' or state == 'expired' then
+    local forgetAt = integer(own['@forgetAt'])
+    revision = integer(own['@revision'])
+    if not (revision and forgetAt) then return nil end
+    if forgetAt <= now then return { state = 'none', isForgotten = true } end
+  elseif state ~= 'held' then
+    return nil
+  end
   return {
     state = state, fingerprint = fingerprint, revision = revision, leaseEnd = leaseEnd,
     names = names, amounts = amounts, onExpire = onExpire, charges = charges,
   }
-end
-
--- Whether a reservation was made in exactly these counters.
-local function hasNames(reservation, names)
-  for i = 1, #names do
-    if not reservation.amounts[names[i]] then return false end
-  end
-  return #names == #reservation.names
 end
 
 -- A usage entry is one JSON string. The caller's part is copied into it and never parsed:

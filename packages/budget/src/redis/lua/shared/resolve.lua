@@ -15,13 +15,28 @@ local function readCounters(now)
   return counters
 end
 
--- A counter in a reply: spent, reserved, granted, peakBefore, peak.
-local function unchanged(counter)
-  return { counter[SPENT], counter[RESERVED], counter[GRANTED], counter[PEAK], counter[PEAK] }
+-- Whether a reservation was made in exactly these counters.
+local function hasNames(reservation, names)
+  for i = 1, #names do
+    if not reservation.amounts[names[i]] then return false end
+  end
+  return #names == #reservation.names
 end
 
--- Charges `charge` to counter i in place of what a reservation had reserved and charged there. Returns the counter as in a reply.
-local function replaceCharge(i, counter, reservedBefore, chargedBefore, charge, forgetAt)
+-- Appends a counter to a reply: spent, reserved, granted, peakBefore, peak.
+local function append(reply, counter, spent, reserved, peak)
+  local last = #reply
+  reply[last + 1], reply[last + 2], reply[last + 3] = spent, reserved, counter[GRANTED]
+  reply[last + 4], reply[last + 5] = counter[PEAK], peak
+end
+
+local function appendUnchanged(reply, counter)
+  append(reply, counter, counter[SPENT], counter[RESERVED], counter[PEAK])
+end
+
+-- Charges `charge` to counter i in place of what a reservation had reserved and charged there, and appends the counter to the
+-- reply.
+local function replaceCharge(reply, i, counter, reservedBefore, chargedBefore, charge, forgetAt)
   local key, total = KEYS[FIRST_COUNTER_KEY - 1 + i], limited(counter[SPENT] + (charge - chargedBefore))
   local spent, reserved, peak = text(total), text(math.max(0, counter[RESERVED] - reservedBefore)), counter[PEAK]
   if total > tonumber(peak) then
@@ -30,7 +45,7 @@ local function replaceCharge(i, counter, reservedBefore, chargedBefore, charge, 
   else
     writeCounter(key, counter, reserved, forgetAt, 'spent', spent)
   end
-  return { spent, reserved, counter[GRANTED], counter[PEAK], peak }
+  append(reply, counter, spent, reserved, peak)
 end
 
 -- Writes the final state of a key, regardless of its previous state. `fields`: names and values of its counters.

@@ -1,22 +1,23 @@
 import OpenAI from "openai"
 import { expect, test } from "vitest"
-import { DONE, eventText, refusedURL, startImitationServer, startSilentServer } from "../src/index"
+import { DONE, eventText, refusedURL, startMockServer, startSilentServer } from "../src/index"
 
 const model = "gpt-4o-mini"
 const messages = [{ role: "user" as const, content: "Hello" }]
 
-test("an imitation server answers as the test says and keeps the bodies", async () => {
-  await using server = await startImitationServer()
+test("a mock server answers as the test says and keeps the bodies", async () => {
+  await using server = await startMockServer()
   const openai = new OpenAI({ baseURL: server.baseURL, apiKey: "k", maxRetries: 0 })
   const create = (content: string) => openai.chat.completions.create({ model, messages: [{ role: "user", content }] })
   await expect(create("a")).rejects.toMatchObject({ status: 501 })
   server.answer(({ sendJson }) => sendJson(200, { choices: [{ message: { content: "Hi" } }] }))
   expect((await create("b")).choices[0]?.message.content).toBe("Hi")
   expect(server.bodies).toEqual([{ model, messages: [{ role: "user", content: "b" }] }])
+  expect(() => server.answer({ choices: [] } as never)).toThrow("expected a function, such as ({ sendJson }) =>")
 })
 
-test("an imitation server sends events", async () => {
-  await using server = await startImitationServer()
+test("a mock server sends events", async () => {
+  await using server = await startMockServer()
   server.answer(({ sendEvents }) =>
     sendEvents({ choices: [{ index: 0, delta: { content: "H" } }] }, eventText({ choices: [] }), DONE),
   )

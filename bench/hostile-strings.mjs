@@ -2,7 +2,7 @@
 
 const repeat = (unit) => (bytes) => unit.repeat(Math.ceil(bytes / Buffer.byteLength(unit)))
 
-/** A generator of random integers with a seed (xorshift), so that a figure can be measured again. */
+/** A seeded generator of random integers (xorshift), so that measurements are reproducible. */
 function randomOf(seed) {
   let state = seed
   return (limit) => {
@@ -31,7 +31,7 @@ const SIGNS = "-=#*/[{("
 const ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 const letters = (random, length) => Array.from({ length }, () => ALPHABET[random(52)]).join("")
 
-export const HOSTILE_TEXTS = {
+export const HOSTILE_STRINGS = {
   "one character": repeat("a"),
   ...Object.fromEntries([...SIGNS].map((sign) => [sign, repeat(sign)])),
   "combining marks": repeat("\u0301\u0316"),

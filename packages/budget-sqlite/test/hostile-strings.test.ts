@@ -11,7 +11,7 @@ const folder = mkdtempSync(join(tmpdir(), "p2-sqlite-text-"))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 /** Strings that a database may merge, cut or misread. */
-const TEXTS = [
+const STRINGS = [
   "\ud800",
   "\ud801",
   "\udc00x",
@@ -33,11 +33,11 @@ const TEXTS = [
 it("keeps users, models and tags with any characters apart, as the memory store does", async () => {
   const stores = [memoryStore(), sqliteStore(join(folder, "p2.db"))]
   for (const { ledger } of stores) {
-    for (const [index, text] of TEXTS.entries()) {
-      const scopes = { model: text, provider: text, userId: text, clientId: text, errorCode: text }
+    for (const [index, value] of STRINGS.entries()) {
+      const scopes = { model: value, provider: value, userId: value, clientId: value, errorCode: value }
       const cost = { status: "denied", costNanoUsd: 0, costSource: "none", reservedNanoUsd: 0 } as const
-      const tags = Object.fromEntries([[text, text]])
-      const entry = entryOf(`r${index}`, { ...scopes, ...cost, tags, tokens: { [text]: 1 } })
+      const tags = Object.fromEntries([[value, value]])
+      const entry = entryOf(`r${index}`, { ...scopes, ...cost, tags, tokens: { [value]: 1 } })
       await ledger!.record({ partition: "main", key: `e${index}`, entry })
     }
   }
@@ -51,18 +51,18 @@ it("keeps users, models and tags with any characters apart, as the memory store 
     [sqlite, memory].map((ledger) => ledger!.totals({ partition: "main", filter: {}, groupBy: [], buckets: null })),
   )
   expect(Object.entries(all!.tokens).sort()).toEqual(Object.entries(every!.tokens).sort())
-  for (const tag of TEXTS) {
+  for (const tag of STRINGS) {
     const query = { partition: "main", filter: {}, groupBy: [{ tag }], buckets: null }
     const counts = (rows: UsageTotals[]) => rows.map(({ group, attempts }) => JSON.stringify([group, attempts])).sort()
     expect(counts(await sqlite!.totals(query))).toEqual(counts(await memory!.totals(query)))
   }
-  for (const text of TEXTS)
+  for (const value of STRINGS)
     for (const filter of [
-      { userId: text },
-      { clientId: text },
-      { model: text },
-      { provider: text },
-      { tag: { name: text, value: text } },
+      { userId: value },
+      { clientId: value },
+      { model: value },
+      { provider: value },
+      { tag: { name: value, value: value } },
     ]) {
       const found = async (ledger: typeof memory) => {
         const query = { partition: "main", filter, cursor: null, limit: 99, newestFirst: false }
@@ -76,11 +76,11 @@ it("keeps users, models and tags with any characters apart, as the memory store 
 it("keeps pending entries and fingerprints unchanged", async () => {
   const store = sqliteStore(join(folder, "pending.db"))
   const pendingEntry = entryOf("\ud800", { status: "expired", model: "\udc00", tags: { "\ud800": "\0" } })
-  for (const [index, fingerprint] of TEXTS.entries()) {
+  for (const [index, fingerprint] of STRINGS.entries()) {
     const request = { ...reserveOf(`i${index}`), fingerprint, pendingEntry }
     expect(await store.reserve(request)).toMatchObject({ status: "ok", replayed: false })
     expect(await store.reserve(request)).toMatchObject({ status: "ok", replayed: true })
-    for (const other of TEXTS)
+    for (const other of STRINGS)
       if (other !== fingerprint)
         expect(await store.reserve({ ...request, fingerprint: other })).toMatchObject({ status: "mismatch" })
   }

@@ -16,17 +16,17 @@ describe("long strings in the ledger", () => {
     const store = memoryStore()
     const budget = createBudget({ store, limits })
     const [one, other] = [`${LONG}1`, `${LONG}2`]
-    for (const [index, text] of [one, other].entries()) {
-      const identity = { userId: text, clientId: text, model: text, tags: { [text]: text, team: text } }
-      const subject = { ...identity, requestId: text }
+    for (const [index, value] of [one, other].entries()) {
+      const identity = { userId: value, clientId: value, model: value, tags: { [value]: value, team: value } }
+      const subject = { ...identity, requestId: value }
       const own = await reserved(budget, { subject, amount: { nanoUsd: 1 } })
       const entry = entryOf({
         ...identity,
-        provider: text,
-        modelUsed: text,
-        errorCode: text,
-        generationId: text,
-        mode: text,
+        provider: value,
+        modelUsed: value,
+        errorCode: value,
+        generationId: value,
+        mode: value,
       })
       const given = await reserved(budget, { subject, amount: { nanoUsd: 1 }, entry })
       const released = await reserved(budget, { subject, amount: { nanoUsd: 1 } })
@@ -38,13 +38,13 @@ describe("long strings in the ledger", () => {
     const { entries } = await budget.usage.list({ limit: 100 })
     expect(entries).toHaveLength(8)
     for (const entry of entries) expect(JSON.stringify(entry).length).toBeLessThan(4_000)
-    for (const text of [one, other])
+    for (const value of [one, other])
       for (const filter of [
-        { userId: text },
-        { clientId: text },
-        { model: text },
-        { tag: { name: "team", value: text } },
-        { tag: { name: text, value: text } },
+        { userId: value },
+        { clientId: value },
+        { model: value },
+        { tag: { name: "team", value: value } },
+        { tag: { name: value, value: value } },
       ])
         expect((await budget.usage.list({ filter })).entries).toHaveLength(4)
     expect(await budget.usage.totals({ groupBy: ["userId"] })).toMatchObject([{ attempts: 4 }, { attempts: 4 }])

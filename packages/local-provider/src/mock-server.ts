@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from "node:net"
+import { InvalidArgumentError } from "@p2/core"
 
-/** One request that an imitation server received, and the ways to answer it. */
+/** One request that a mock server received, and the ways to answer it. */
 export interface Exchange {
   request: IncomingMessage
   response: ServerResponse
@@ -14,9 +15,9 @@ export interface Exchange {
 }
 
 /** A server whose responses a test defines, for responses that the local provider cannot produce. */
-export interface ImitationServer {
+export interface MockServer {
   url: string
-  /** Base URL in the shape of OpenAI: `…/v1`. */
+  /** Base URL like OpenAI's: `…/v1`. */
   baseURL: string
   /** The JSON bodies of the requests since the last {@link answer}, oldest first. */
   bodies: Record<string, unknown>[]
@@ -29,8 +30,8 @@ export interface ImitationServer {
 /** The event that ends a stream. */
 export const DONE = "data: [DONE]\n\n"
 
-/** Starts an imitation server on 127.0.0.1. Until {@link ImitationServer.answer} it answers with status 501. */
-export async function startImitationServer(): Promise<ImitationServer> {
+/** Starts a mock server on 127.0.0.1. Until {@link MockServer.answer} it answers with status 501. */
+export async function startMockServer(): Promise<MockServer> {
   const bodies: Record<string, unknown>[] = []
   let respond: (exchange: Exchange) => void = ({ sendJson }) => sendJson(501, {})
   const server = createServer((request, response) => {
@@ -52,6 +53,8 @@ export async function startImitationServer(): Promise<ImitationServer> {
     baseURL: `${url}/v1`,
     bodies,
     answer(how) {
+      if (typeof how !== "function")
+        throw new InvalidArgumentError("how", "a function, such as ({ sendJson }) => sendJson(200, body)", how)
       respond = how
       bodies.length = 0
     },
@@ -81,7 +84,7 @@ export function eventText(data: unknown): string {
 
 /** A server that accepts connections and never writes a byte, so that no TLS handshake completes. */
 export interface SilentServer {
-  /** Such as `https://127.0.0.1:4000/v1`. */
+  /** For example `https://127.0.0.1:4000/v1`. */
   baseURL: string
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>

@@ -8,7 +8,7 @@ function randomLetters(bytes) {
   return Array.from({ length: bytes }, () => String.fromCharCode(97 + (random() % 26))).join("")
 }
 
-export const HOSTILE_TEXTS = {
+export const HOSTILE_STRINGS = {
   "-": repeat("-"),
   "=": repeat("="),
   "#": repeat("#"),

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 // @ts-expect-error plain JavaScript, shared with bench/hostile.mjs
-import { HOSTILE_TEXTS } from "../scripts/hostile-texts.mjs"
+import { HOSTILE_STRINGS } from "../scripts/hostile-strings.mjs"
 import {
   countRequestTokens,
   countTokens,
@@ -64,7 +64,7 @@ const CALLS: Record<string, (text: string) => unknown> = {
   countRequestTokens: (text) => countRequestTokens({ model, messages: [{ role: "user", content: text }] }),
 }
 
-describe.each(Object.entries(HOSTILE_TEXTS as Record<string, (bytes: number) => string>))("%s", (_, textOf) => {
+describe.each(Object.entries(HOSTILE_STRINGS as Record<string, (bytes: number) => string>))("%s", (_, textOf) => {
   test.each(Object.entries(CALLS))("%s searches in proportion to the text", (_, call) => {
     call(textOf(1_000))
     const once = searchesOf(() => call(textOf(20_000)))

@@ -16,6 +16,44 @@ export interface SweepResult {
   more: boolean
 }
 
+/** A reservation whose lease is extended. */
+export interface ExtendedLease {
+  readonly leaseMs: number
+  /** Extends the lease. Resolves to whether it should be extended again, and never rejects. */
+  extendLease(): Promise<boolean>
+}
+
+/**
+ * Extends leases each time a third of them has passed, never twice at the same time. The timers do not keep the process
+ * alive: if it ends, the lease ends too.
+ */
+export class Heartbeats {
+  readonly #timers = new Map<ExtendedLease, ReturnType<typeof setTimeout>>()
+
+  start(lease: ExtendedLease): void {
+    const timer = setTimeout(() => void this.#beat(lease), lease.leaseMs / 3)
+    timer.unref?.()
+    this.#timers.set(lease, timer)
+  }
+
+  stop(lease: ExtendedLease): void {
+    clearTimeout(this.#timers.get(lease))
+    this.#timers.delete(lease)
+  }
+
+  stopAll(): void {
+    for (const lease of this.#timers.keys()) this.stop(lease)
+  }
+
+  async #beat(lease: ExtendedLease): Promise<void> {
+    const shouldContinue = await lease.extendLease()
+    // It may have been stopped meanwhile.
+    if (!this.#timers.has(lease)) return
+    if (shouldContinue) this.start(lease)
+    else this.stop(lease)
+  }
+}
+
 /** Expires reservations whose lease has ended: at most one sweep of a partition at a time. */
 export class Sweeper {
   readonly #services: BudgetServices
