@@ -1,24 +1,17 @@
 import { defineConfig } from "tsup"
 
-interface Options {
-  platform?: "neutral" | "node"
-  shims?: boolean
-  /** Builds no types: the types of a private package are read from its sources. @defaultValue false */
-  isPrivate?: boolean
-}
-
 /**
  * One build for every package: ESM and CommonJS with types, no minifying (users read stack traces).
  * An entry `src/redis.ts` becomes the sub-path `./redis`.
  */
-export function packageBuild(entry: string[], options: Options = {}) {
+export function packageBuild(entry: string[], options: { platform?: "neutral" | "node"; shims?: boolean } = {}) {
   return defineConfig({
     entry,
     format: ["esm", "cjs"],
     target: "node20",
     platform: options.platform ?? "neutral",
     // Types come from the built types of neighbor packages, never from their sources.
-    dts: options.isPrivate !== true && { compilerOptions: { paths: {} } },
+    dts: { compilerOptions: { paths: {} } },
     clean: true,
     splitting: true,
     // For `import.meta.url` in CommonJS.

@@ -1,3 +1,3 @@
 import { packageBuild } from "../../tsup.shared"
 
-export default packageBuild(["src/index.ts"], { platform: "node", shims: true, isPrivate: true })
+export default packageBuild(["src/index.ts"], { platform: "node", shims: true })
