@@ -68,7 +68,7 @@ export class VirtualTime {
     return new Promise((resolve) => this.at(this.now + ms, context.getStore(), resolve))
   }
 
-  /** Runs the next event; returns false if there is none up to `until`. */
+  /** Runs the next event; returns false if no event is due by `until`. */
   step(until = Number.POSITIVE_INFINITY): boolean {
     let next = -1
     for (let index = 0; index < this.#events.length; index++) {

@@ -88,7 +88,7 @@ export class AnswerStream<Answer, Tools extends ToolSet | undefined = undefined>
   }
 
   /**
-   * The pieces of a text answer, each with the text so far. Iterate them instead of the stream.
+   * The pieces of an answer without a schema, each with the answer so far. Iterate them instead of the stream.
    * @throws InvalidArgumentError when the stream was iterated before.
    *
    * @example

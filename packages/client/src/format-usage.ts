@@ -77,8 +77,8 @@ function attemptRow(each: AttemptReceipt): string[] {
 }
 
 /** One line per row, with aligned columns. */
-function alignRows(rows: string[][], styleFirst = (cell: string) => cell): string[] {
-  const padded = (cell: string, column: number) => cell.padEnd(Math.max(...rows.map((row) => row[column]!.length)))
+function alignRows(rows: string[][], styleFirst = (value: string) => value): string[] {
+  const padded = (value: string, column: number) => value.padEnd(Math.max(...rows.map((row) => row[column]!.length)))
   return rows.map((row) => {
     const [first, ...others] = row.map(padded)
     return [styleFirst(first!), ...others].join("  ").trimEnd()

@@ -62,11 +62,11 @@ export class BudgetContext implements BudgetServices {
   /** The budget's own limits, those of the call, and those of child budgets. */
   limitsFor(
     subject: Subject,
-    ofCall: readonly Limit[] = [],
+    ofCall: readonly Limit[] | undefined,
     childLimits: readonly PlannedLimit[],
   ): readonly PlannedLimit[] | Promise<readonly PlannedLimit[]> {
     const limits = this.#limits
-    const added = planLimits(ofCall, "limits")
+    const added = planLimits(ofCall ?? [], "limits")
     if (typeof limits !== "function") return [...limits, ...added, ...childLimits]
     return Promise.resolve(limits(subject)).then((own) => [
       ...planLimits(own, "limits(subject)"),

@@ -15,27 +15,18 @@ export function throwIfAborted(signals: readonly AbortSignal[], what: string): v
   for (const signal of signals) if (signal.aborted) throw new AbortedError(what, signal)
 }
 
-/** A store in memory replies within so many microtasks, so that listening to a signal can be saved (bench/facade.mjs). */
-const SOON = 8
-
 /**
  * Resolves like `promise`, or rejects with an AbortedError as soon as a signal fires, after calling `onAbort`. Does not stop
  * the work of `promise`.
  */
-export async function abortable<T>(
+export function abortable<T>(
   promise: Promise<T>,
   signals: readonly AbortSignal[],
   what: string,
   onAbort?: () => void,
 ): Promise<T> {
-  let isOver = signals.length === 0
-  const end = () => {
-    isOver = true
-  }
-  promise.then(end, end)
-  for (let turn = 0; turn < SOON && !isOver; turn++) await undefined
-  if (isOver) return await promise
-  return await new Promise((resolve, reject) => {
+  if (signals.length === 0) return promise
+  return new Promise((resolve, reject) => {
     // Runs before the caller sees the result, so that a later signal does not abort it.
     const stopListening = () => {
       for (const signal of signals) signal.removeEventListener("abort", abort)

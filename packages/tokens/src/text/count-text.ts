@@ -35,7 +35,7 @@ export function countWithSpecialTokens(
 /** @throws InvalidArgumentError */
 export function checkText(text: unknown): asserts text is string {
   if (typeof text === "string") return
-  // The most common mistake is to pass messages.
+  // Callers often pass messages here.
   const expected = Array.isArray(text) ? "a string (countRequestTokens() counts messages)" : "a string"
   throw new InvalidArgumentError("text", expected, text)
 }

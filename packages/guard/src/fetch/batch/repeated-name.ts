@@ -1,5 +1,5 @@
 /**
- * A name that one object of a JSON text has twice: parsers disagree about which value counts. Undefined: there is none.
+ * A name that one object of a JSON string has twice: parsers disagree about which value counts. Undefined: no name is repeated.
  * @param json valid JSON
  */
 export function repeatedName(json: string): string | undefined {
