@@ -324,7 +324,7 @@ class ReserveCall {
 function ignore(): void {}
 
 /** Creates the denial for the counters that `which` lists. */
-export function denialOf(
+function denialOf(
   partition: Name,
   counters: readonly CallCounter[],
   amount: Amount,
